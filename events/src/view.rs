@@ -108,6 +108,6 @@ impl FromStr for Dimension {
         Self::ALL
             .into_iter()
             .find(|dimension| dimension.as_str() == word)
-            .ok_or_else(|| format!("`{word}` is none of day, country, product, customer"))
+            .ok_or_else(|| format!("unknown dimension `{word}`, expected day, country, product or customer"))
     }
 }

@@ -69,7 +69,7 @@ impl<'a> Reader<'a> {
     fn path(&mut self) -> Result<&'a str, String> {
         let word = self.next()?;
         if word.starts_with(':') || word.contains(['.', '[']) {
-            return Err(format!("{word} is no attribute of the first level"));
+            return Err(format!("{word} is not an attribute of the first level"));
         }
         self.placeholders.name(word)
     }
@@ -241,7 +241,7 @@ pub(crate) fn updated(update: &str, placeholders: Placeholders<'_>, before: &Ite
 }
 
 fn sum(value: Option<&Value>, amount: &Value) -> Result<Value, String> {
-    let number = |value: &Value| number(value).ok_or_else(|| format!("{value} is no whole number"));
+    let number = |value: &Value| number(value).ok_or_else(|| format!("{value} is not a whole number"));
     let value = value.map_or(Ok(0), number)?;
     Ok(json!({ "N": (value + number(amount)?).to_string() }))
 }

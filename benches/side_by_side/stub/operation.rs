@@ -191,7 +191,7 @@ impl Store {
             let consistent = flag(wanted, "ConsistentRead", false);
             let mut items = Vec::new();
             for key in wanted.get("Keys").and_then(Value::as_array).ok_or("no Keys")? {
-                let key = key.as_object().ok_or("a key is no object")?;
+                let key = key.as_object().ok_or("a key is not an object")?;
                 let found = self.tables.get(&Tables::place(table, key)?).cloned();
                 self.read_units(found.as_ref().map_or(0, bytes), consistent);
                 items.extend(found.map(Value::Object));
@@ -219,7 +219,7 @@ impl Store {
         let name = condition.split_whitespace().nth(2).ok_or("no partition key in the key condition")?;
         let partition =
             request.get("ExpressionAttributeValues").and_then(|values| values.get(name)?.get("S")?.as_str());
-        let partition = partition.ok_or_else(|| format!("{name} is no text"))?;
+        let partition = partition.ok_or_else(|| format!("{name} is not a text"))?;
         Tables::partition_key(table)?;
         let mut items = Vec::new();
         for item in self.tables.partition(table, partition) {
@@ -239,7 +239,7 @@ impl Store {
 }
 
 fn refuse_unknown(action: &Value, known: &[&str]) -> Result<(), String> {
-    let fields = action.as_object().ok_or("the request is no object")?;
+    let fields = action.as_object().ok_or("the request is not an object")?;
     match fields.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(format!("the stub does not know the field {name}")),

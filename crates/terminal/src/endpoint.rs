@@ -125,7 +125,7 @@ impl Endpoint {
         let Self { url, named_by } = self;
         let no_url = || {
             Problem::new(format!(
-                "`{url}` (from {named_by}) is no endpoint; expected something like http://127.0.0.1:4566"
+                "`{url}` (from {named_by}) is not an endpoint; expected something like http://127.0.0.1:4566"
             ))
         };
         let (scheme, rest) = url.split_once("://").ok_or_else(no_url)?;
@@ -209,8 +209,8 @@ mod tests {
     #[test]
     fn an_endpoint_that_is_none_or_does_not_answer_is_said() {
         for (url, part) in [
-            ("127.0.0.1:4566", "is no endpoint"),
-            ("ftp://127.0.0.1", "is no endpoint"),
+            ("127.0.0.1:4566", "is not an endpoint"),
+            ("ftp://127.0.0.1", "is not an endpoint"),
             ("http://127.0.0.1:1", "nothing answers at http://127.0.0.1:1 (from X)"),
         ] {
             let endpoint = Endpoint { url: url.to_owned(), named_by: "X".to_owned() };

@@ -93,7 +93,7 @@ impl Declared {
 fn once<T>(meta: &ParseNestedMeta<'_>, slot: &mut Option<T>, value: T) -> Result<()> {
     match slot.replace(value) {
         None => Ok(()),
-        Some(_) => Err(meta.error("it is said twice")),
+        Some(_) => Err(meta.error("each argument may be given only once")),
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             (r#"#[message(version = "2")] struct Placed;"#, "expected integer literal"),
             (r#"#[message(type = "")] struct Placed;"#, "is not empty"),
             ("#[message(kind = 1)] struct Placed;", "expected `type`, `version` or `upcast`"),
-            ("#[message(version = 1, version = 2)] struct Placed;", "said twice"),
+            ("#[message(version = 1, version = 2)] struct Placed;", "may be given only once"),
             ("struct Placed { #[message(version = 2)] order: String }", "not to a field"),
         ] {
             let error = expanded(code).unwrap_err().to_string();

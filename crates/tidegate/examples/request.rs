@@ -144,7 +144,7 @@ async fn main() -> ExitCode {
     let effects = match &effects {
         Ok(effects) => effects,
         Err(problems) => {
-            tracing::error!(%problems, "the function does not start");
+            tracing::error!(%problems, "the function cannot start: invalid configuration");
             return ExitCode::FAILURE;
         }
     };

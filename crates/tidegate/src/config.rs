@@ -86,7 +86,7 @@ impl Settings {
                 let mut problems = self.problems;
                 if problems.is_empty() {
                     problems.push(
-                        "no handler was built, although every setting that was read is valid".to_owned(),
+                        "`build` returned `None`, although every setting is valid".to_owned(),
                     );
                 }
                 Err(ConfigError { problems })
@@ -177,7 +177,7 @@ mod tests {
         };
         assert_eq!(said(&["A", "B"]), "the configuration has 2 problems: A is missing; B is missing");
         assert_eq!(said(&["A"]), "the configuration has 1 problem: A is missing");
-        let none = "no handler was built, although every setting that was read is valid";
+        let none = "`build` returned `None`, although every setting is valid";
         assert_eq!(said(&[]), format!("the configuration has 1 problem: {none}"));
     }
 

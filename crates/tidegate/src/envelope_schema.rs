@@ -1,4 +1,4 @@
-//! JSON Schema of the envelope.
+//! Describes the envelope as JSON Schema.
 
 use std::borrow::Cow;
 

@@ -15,17 +15,26 @@ use crate::source::Source;
 /// Largest dead letter in its queue, in bytes, unless the topology sets another size.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
-/// A function that is starting.
+/// A Lambda function during its start.
 ///
 /// ```no_run
 /// # struct Handler;
 /// # impl tidegate::batch::Decode for Handler {
 /// #     type Record = ();
-/// #     fn decode(&self, _: &tidegate::source::Delivery) -> Result<(), tidegate::failure::Failure> { Ok(()) }
+/// #     fn decode(
+/// #         &self,
+/// #         _: &tidegate::source::Delivery,
+/// #     ) -> Result<(), tidegate::failure::Failure> {
+/// #         Ok(())
+/// #     }
 /// # }
 /// #
 /// # impl tidegate::batch::Handler for Handler {
-/// #     async fn handle(&self, _: &(), _: &tidegate::batch::BatchContext) -> Result<tidegate::batch::Handled, tidegate::failure::Failure> {
+/// #     async fn handle(
+/// #         &self,
+/// #         _: &(),
+/// #         _: &tidegate::batch::BatchContext,
+/// #     ) -> Result<tidegate::batch::Handled, tidegate::failure::Failure> {
 /// #         Ok(tidegate::batch::Handled::Applied)
 /// #     }
 /// # }
@@ -135,7 +144,7 @@ impl Function {
         let runner = match runner {
             Ok(runner) => runner,
             Err(problems) => {
-                error!(%problems, "the function does not start");
+                error!(%problems, "the function cannot start: invalid configuration");
                 return ExitCode::FAILURE;
             }
         };

@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// A change of it would change the id of every event.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a0e_9d43_5b7e_8c15_7469_6465_6761);
 
-/// Kind of the keys under which the event store keeps the chunks of a large commit. No stream has it.
+/// Kind of the keys of the chunks of a large commit in the event store. No stream has it.
 pub(crate) const CHUNK_KIND: &str = "chunk";
 
 /// Id of the stream of one aggregate: its kind and its key, such as `order#536365`.
@@ -34,7 +34,7 @@ impl StreamId {
     pub fn new(kind: &str, key: &str) -> Result<Self, InvalidStreamId> {
         let invalid = |problem| Err(InvalidStreamId { text: format!("{kind}#{key}"), problem });
         if kind.is_empty() || kind.contains('#') {
-            return invalid("the kind before `#` must be a word");
+            return invalid("the kind before `#` is empty or contains `#`");
         }
         if kind == CHUNK_KIND {
             return invalid("the kind `chunk` is reserved");

@@ -1,20 +1,25 @@
-//! Toolkit for event-driven functions on AWS Lambda in which every event takes effect exactly once, in order, and none is lost.
+//! Runs event-driven functions on AWS Lambda so that every event takes effect exactly once, in
+//! order.
 //!
-//! AWS delivers at least once: a record may come twice, late, or in a batch that is tried again. A function built with this crate says what becomes of *one*
-//! record; the rest is done around it:
+//! AWS delivers at least once: a record may arrive twice, late, or in a batch that Lambda retries.
+//! A function built with this crate decides what *one* record leads to. The toolkit does the rest:
 //!
-//! - [`function`] starts the function: logs, settings, AWS clients, the runtime's loop.
-//! - [`source`] takes the event of an invocation apart, so that one bad record costs itself.
-//! - [`batch`] runs the records in lanes by ordering key, isolates errors and panics, and puts the partial response together.
-//! - [`failure`] sorts failures into classes, and the class decides what follows; [`dead_letter`] keeps what can never be applied.
-//! - [`envelope`] and [`message`] are the JSON object on every transport and its typed, versioned content.
-//! - [`store`] holds events: one conditional write is the lock, the dedup and the change.
+//! - [`function`] starts the function: logs, settings, AWS clients and the Lambda runtime.
+//! - [`source`] splits the event of an invocation into deliveries, so a bad record fails alone.
+//! - [`batch`] runs the deliveries in lanes by ordering key, isolates errors and panics, and builds
+//!   the partial batch response.
+//! - [`failure`] sorts failures into classes; the class decides what follows. [`dead_letter`] keeps
+//!   records that can never be applied.
+//! - [`envelope`] and [`message`] define the JSON object on every transport and its typed,
+//!   versioned content.
+//! - [`store`] holds events: one conditional write locks, deduplicates and changes.
 //! - [`projection`] keeps read models that count every event once.
 //! - [`idempotency`] runs effects outside DynamoDB once.
-//! - `trace`, behind the feature `otel`, exports OpenTelemetry spans.
-//! - `test`, behind the feature `test-kit`, has doubles of every port, faults, and builders of events for the tests of functions.
+//! - `trace` (feature `otel`) exports OpenTelemetry spans.
+//! - `test` (feature `test-kit`) has doubles of every port, faults, and builders of events for
+//!   tests.
 //!
-//! A first function, whole:
+//! A complete first function:
 //!
 //! ```no_run
 //! use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
@@ -24,12 +29,16 @@
 //! impl Decode for Readings {
 //!     type Record = (String, f64); // `["cellar", 14.5]`
 //!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
-//!         delivery.json() // what is no reading becomes a dead letter
+//!         delivery.json() // a record that is not a reading becomes a dead letter
 //!     }
 //! }
 //!
 //! impl Handler for Readings {
-//!     async fn handle(&self, (sensor, celsius): &Self::Record, _: &BatchContext) -> Result<Handled, Failure> {
+//!     async fn handle(
+//!         &self,
+//!         (sensor, celsius): &Self::Record,
+//!         _: &BatchContext,
+//!     ) -> Result<Handled, Failure> {
 //!         tracing::info!(sensor, celsius);
 //!         Ok(Handled::Applied)
 //!     }
@@ -41,15 +50,25 @@
 //! }
 //! ```
 //!
-//! `examples/` has functions for Kinesis, SQS, DynamoDB Streams and EventBridge; `docs/concepts` of the repository says of each part what it guarantees, what it costs and where it ends.
+//! `examples/` has functions for Kinesis, SQS, DynamoDB Streams and EventBridge. The pages in
+//! `docs/concepts` of the repository describe the guarantees, costs and limits of each part.
 //!
-//! # Whose types this API uses
+//! # Types of other crates in this API
 //!
-//! A new major version of one of these crates is one of this crate too: `serde` and `serde_json` (raw JSON), `serde_dynamo` (items of tables), `jiff` (points in
-//! time), `tokio` (the [`Instant`](tokio::time::Instant) of a deadline), `futures` (the futures of ports), `tracing` (spans), `lambda_runtime` and `tower-service` (the service of
-//! a [`batch::Runner`]), the AWS SDK (its configuration, its errors, the clients of DynamoDB, SQS and S3), and with the feature `schema` `schemars`.
+//! A new major version of one of these crates requires a new major version of this crate:
 //!
-//! Structs that the toolkit makes and enums that may grow are `#[non_exhaustive]`. Everything public is listed in `public-api.txt`.
+//! - `serde` and `serde_json`: raw JSON
+//! - `serde_dynamo`: items of tables
+//! - `jiff`: points in time
+//! - `tokio`: the [`Instant`](tokio::time::Instant) of a deadline
+//! - `futures`: the futures of ports
+//! - `tracing`: spans
+//! - `lambda_runtime` and `tower-service`: the service of a [`batch::Runner`]
+//! - the AWS SDK: its configuration, its errors, the clients of DynamoDB, SQS and S3
+//! - `schemars`, with the feature `schema`
+//!
+//! Structs that the toolkit creates and enums that may grow are `#[non_exhaustive]`.
+//! `public-api.txt` lists every public item.
 
 #![warn(missing_debug_implementations)]
 

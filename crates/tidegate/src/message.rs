@@ -11,8 +11,9 @@ pub(crate) const UNKNOWN_TYPE: &str = "unknown_type";
 
 pub use tidegate_derive::Message;
 
-/// A command or event type in its newest version. Made by
-/// [`derive(Message)`](derive@tidegate_derive::Message).
+/// A command or event type in its newest version.
+///
+/// [`derive(Message)`](derive@tidegate_derive::Message) implements it.
 pub trait Message: Serialize + DeserializeOwned {
     /// The envelope's `type`.
     const TYPE: &'static str;
@@ -98,7 +99,7 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     /// # Errors
     /// As [`Message::upcast`]; by default `unknown_type` (permanent).
     fn upcast(kind: &str, _version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
-        Err(Failure::permanent(UNKNOWN_TYPE, format!("`{kind}` cannot be brought to another version")))
+        Err(Failure::permanent(UNKNOWN_TYPE, format!("`{kind}` cannot be upcast")))
     }
 
     /// Decodes the content of an envelope that holds its data by value.
@@ -114,7 +115,7 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
             crate::envelope::Data::Reference(reference) => Err(Failure::permanent(
                 "data_by_reference",
                 format!(
-                    "the data of {} {} stayed in the event store ({reference})",
+                    "the data of {} {} is in the event store ({reference})",
                     envelope.kind, envelope.id
                 ),
             )),
@@ -122,7 +123,8 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     }
 }
 
-/// Declares an enum over message types and implements [`MessageSet`] for it. Each variant is named as its content's type.
+/// Declares an enum over message types and implements [`MessageSet`] for it. Each variant has the
+/// name of the type that it contains.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -170,7 +172,10 @@ macro_rules! messages {
                 })+
                 Err($crate::failure::Failure::permanent(
                     "unknown_type",
-                    format!("`{kind}` is none of {}", [$(<$message as $crate::message::Message>::TYPE),+].join(", ")),
+                    format!(
+                        "unknown message type `{kind}`, expected one of {}",
+                        [$(<$message as $crate::message::Message>::TYPE),+].join(", ")
+                    ),
                 ))
             }
 

@@ -53,7 +53,7 @@ pub(crate) fn validation(code: &'static str, message: Option<&str>, text: String
         Judgement::Table => Failure::transient(
             WRONG_TABLE,
             format!(
-                "{text}: the request does not fit the table's keys; look whether tables are swapped in the configuration"
+                "{text}: the request does not fit the table's keys; check whether two table names are swapped in the configuration"
             ),
         ),
         Judgement::Unknown => Failure::transient(code, text),

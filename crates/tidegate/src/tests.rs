@@ -1,4 +1,5 @@
-//! What a function shares between records and invocations can be shared: the compiler checks it here, and not first in the code of a user.
+//! Checks at compile time that the types shared between records and invocations are `Send` and
+//! `Sync`.
 
 use crate::aws::AwsClients;
 use crate::batch::{BatchContext, Invocation, Router, Runner, RunnerService, SqsVisibility};

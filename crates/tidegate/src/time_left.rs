@@ -1,9 +1,11 @@
-//! The time that an invocation has left.
+//! Computes the time that an invocation has left.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The time left until a deadline in milliseconds since 1970. `cargo lambda watch` sends how long an
-/// invocation may take instead, which as a point in time would lie on the first of January 1970.
+/// Returns the time left until a deadline, given in milliseconds since 1970.
+///
+/// `cargo lambda watch` sends the duration of the invocation instead. As a point in time it would
+/// lie on 1 January 1970, so a value below one day counts as a duration.
 pub(crate) fn time_left(deadline_ms: u64, now: SystemTime) -> Duration {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     let deadline = Duration::from_millis(deadline_ms);

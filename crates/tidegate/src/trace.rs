@@ -169,8 +169,8 @@ impl Traces {
         });
         match sent.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(reason = %error, unsent, "spans were not taken"),
-            Err(_) => warn!(reason = "the receiver took too long", unsent, "spans were not taken"),
+            Ok(Err(error)) => warn!(reason = %error, unsent, "spans were not sent"),
+            Err(_) => warn!(reason = "the receiver took too long", unsent, "spans were not sent"),
         }
     }
 

@@ -47,7 +47,7 @@ fn committed_files_and_types_agree() {
     for (path, value) in &files {
         match committed.get(path) {
             None => wrong.push(format!("events/{path} is missing")),
-            Some(None) => wrong.push(format!("events/{path} is no JSON")),
+            Some(None) => wrong.push(format!("events/{path} is not JSON")),
             Some(Some(committed)) if committed != value => {
                 wrong.push(format!("events/{path} is not what its type says"))
             }

@@ -72,7 +72,7 @@ fn not_taken(request: Vec<Placed>, results: &[PutEventsResultEntry]) -> Vec<Plac
                 Some(result) => refusal(result, &placed.entry.event)?,
                 None => Failure::transient(
                     EVENT_BUS,
-                    "EventBridge answered fewer results than there were entries",
+                    "EventBridge returned fewer results than the request has entries",
                 ),
             };
             Some(Placed { failure: Some(failure), ..placed })

@@ -1,4 +1,4 @@
-//! What the client context of an invocation says of it.
+//! Reads the entries of an invocation's client context.
 
 use lambda_runtime::Context;
 
@@ -11,12 +11,12 @@ pub const REPLAY: &str = "tidegate-replay";
 /// same delivery as in that invocation.
 pub const OCCASION: &str = "tidegate-occasion";
 
-/// Whether the invocation is a replay of dead letters.
+/// Returns whether the invocation is a replay of dead letters.
 pub(super) fn is_replay(context: &Context) -> bool {
     value(context, REPLAY).is_some_and(|value| value == "true")
 }
 
-/// The request id of the invocation that this one repeats.
+/// Returns the request id of the invocation that this one repeats.
 pub(super) fn occasion(context: &Context) -> Option<&str> {
     value(context, OCCASION).filter(|occasion| !occasion.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What a handler may know of the invocation.
+//! The context of an invocation, for handlers.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! How many deliveries of an invocation ended how.
+//! Counts the deliveries of an invocation by outcome.
 
 use super::outcome::{Handled, Outcome};
 

@@ -1,4 +1,4 @@
-//! What became of the deliveries of an invocation.
+//! Outcomes of the deliveries of an invocation.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use crate::failure::Failure;
 
 /// The outcomes of an invocation's deliveries.
 pub(super) struct Decided<R> {
-    /// An outcome for each delivery.
+    /// One outcome for each delivery.
     pub(super) outcomes: Vec<Outcome>,
-    /// How long each delivery was at work. Empty if nobody wants to know.
+    /// Time that each delivery took. Empty if the runner is not observed.
     pub(super) took: Vec<Option<Duration>>,
     /// Decoded records with their places, if the invocation belongs to a window.
     pub(super) items: Vec<(usize, Item<R>)>,
-    /// The places of those that were dead-lettered, in order, and why they had failed.
+    /// Places of the dead-lettered deliveries, in order, and their failures.
     pub(super) given_up: Vec<(usize, Failure)>,
 }
 
 impl<R> Decided<R> {
-    /// Why the delivery at this place failed, also if it was dead-lettered for it.
+    /// Returns the failure of the delivery at this place, even if it was dead-lettered.
     fn failure(&self, place: usize) -> Option<&Failure> {
         if let Some(Outcome::Failed(failure)) = self.outcomes.get(place) {
             return Some(failure);
@@ -28,7 +28,7 @@ impl<R> Decided<R> {
         self.given_up.get(found).map(|(_, failure)| failure)
     }
 
-    /// All failures, also those of dead-lettered deliveries.
+    /// Returns all failures, including those of dead-lettered deliveries.
     pub(super) fn failures(&self) -> impl Iterator<Item = &Failure> {
         let failed = self.outcomes.iter().filter_map(|outcome| match outcome {
             Outcome::Failed(failure) => Some(failure),
@@ -37,8 +37,8 @@ impl<R> Decided<R> {
         failed.chain(self.given_up.iter().map(|(_, failure)| failure))
     }
 
-    /// For each delivery its outcome, why it failed, also if it was dead-lettered for it, and how long
-    /// it was at work.
+    /// Returns the outcome, the failure and the time of each delivery. A dead-lettered delivery
+    /// keeps its failure.
     pub(super) fn each(&self) -> impl Iterator<Item = (&Outcome, Option<&Failure>, Option<Duration>)> {
         self.outcomes
             .iter()

@@ -1,4 +1,4 @@
-//! What a delivery is before it is handled: a record of a type, in a lane.
+//! Decodes deliveries into the records of a handler.
 
 use tracing::Span;
 
@@ -7,19 +7,18 @@ use crate::source::Delivery;
 
 /// Decodes deliveries into the records of a handler, one by one.
 ///
-/// Every handler implements it, and [`Handler`](super::Handler),
-/// [`BatchHandler`](super::BatchHandler) or [`WindowHandler`](super::WindowHandler) for the records.
+/// Implement it together with [`Handler`](super::Handler), [`BatchHandler`](super::BatchHandler) or
+/// [`WindowHandler`](super::WindowHandler).
 pub trait Decode: Send + Sync {
     /// Result of decoding a delivery.
     type Record: Send + Sync;
 
-    /// Decodes a delivery. Synchronous and without effects.
+    /// Decodes a delivery. Must have no effects.
     ///
     /// # Errors
-    /// A failure costs this delivery only. If no redelivery mends the body, the failure must be
-    /// *permanent*, as those of [`Delivery::json`] and
-    /// [`Envelope::parse`](crate::envelope::Envelope::parse) are. Other failures are transient and
-    /// stop the lane.
+    /// A failure affects this delivery only. Return a *permanent* failure for a body that no
+    /// redelivery can repair, as [`Delivery::json`] and
+    /// [`Envelope::parse`](crate::envelope::Envelope::parse) do. Any other failure stops the lane.
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure>;
 
     /// Returns the lane of a delivery, even if it cannot be decoded; by default its ordering key.

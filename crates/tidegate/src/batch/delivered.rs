@@ -13,10 +13,10 @@ use crate::source::{Delivery, Source, alone};
 
 /// The delivery of a record, in a form that outlives the invocation.
 ///
-/// An effect that is held keeps this event, so that it can be run again.
+/// A held effect keeps this event, so that the effect can run again.
 /// [`EffectRun::new`](crate::idempotency::EffectRun::new) takes it from
 /// [`BatchContext::delivered`](super::BatchContext). The deliveries of an invocation share its
-/// event; [`Self::repeat`] makes the event of one delivery.
+/// event; [`Self::repeat`] builds the event of one delivery.
 #[derive(Clone, Debug)]
 pub struct Delivered(Arc<Parts>);
 

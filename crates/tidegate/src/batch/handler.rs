@@ -1,4 +1,4 @@
-//! What a function implements: the handling of its records.
+//! The traits that a function implements to handle its records.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Decodes the deliveries of an invocation, and hands the records to the handler.
+//! Decodes the deliveries of an invocation and passes the records to the handler.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::stopwatch::Stopwatch;
 use crate::failure::Failure;
 use crate::source::{Delivery, Source};
 
-/// The deliveries of one invocation, on their way through the handler of `function`.
+/// The deliveries of one invocation, and the handler of `function` for them.
 pub(super) struct Handling<'a, H> {
     pub(super) handler: &'a H,
     pub(super) function: &'a Arc<str>,
@@ -26,23 +26,23 @@ pub(super) struct Handling<'a, H> {
     pub(super) event: &'a SharedEvent,
     pub(super) deliveries: &'a [Delivery<'a>],
     pub(super) context: &'a BatchContext,
-    /// When a handler that still runs is given up, with all of its records.
+    /// Time at which a handler that still runs is dropped, with the outcomes of all its records.
     pub(super) handover: Instant,
 }
 
-/// What decoding made of the deliveries.
+/// The decoded deliveries of an invocation.
 pub(super) struct Decoded<R> {
-    /// The records that could be decoded.
+    /// Records of the deliveries that could be decoded.
     pub(super) items: Vec<Item<R>>,
-    /// The place of each of them among the deliveries.
+    /// Place of each of these records among the deliveries.
     pub(super) places: Vec<usize>,
-    /// An outcome for each delivery. Those of `places` are overwritten when they are handled.
+    /// One outcome for each delivery. Handling a record overwrites that of its place.
     outcomes: Vec<Outcome>,
 }
 
 impl<H: BatchHandler> Handling<'_, H> {
-    /// Decodes the deliveries, each by itself. `settled` tells by their places which of them are done
-    /// already.
+    /// Decodes each delivery by itself. `settled` says for each place whether the delivery was
+    /// already handled.
     pub(super) fn decode(&self, settled: &[bool]) -> Decoded<H::Record> {
         let count = self.deliveries.len();
         let mut decoded = Decoded {
@@ -57,7 +57,7 @@ impl<H: BatchHandler> Handling<'_, H> {
                 Ok(item) => {
                     decoded.items.push(item);
                     decoded.places.push(place);
-                    // What it is if the handler does not come to it.
+                    // The outcome if the handler does not reach the record.
                     Outcome::NotRun(NotRun::OutOfTime)
                 }
                 Err(outcome) => outcome,
@@ -67,8 +67,9 @@ impl<H: BatchHandler> Handling<'_, H> {
         decoded
     }
 
-    /// The record of a delivery, or what became of a delivery that is not handled. `stopped` has the
-    /// lanes in which a delivery could not be decoded and must come again.
+    /// Decodes a delivery. Returns its outcome instead if it is not to be handled.
+    ///
+    /// `stopped` contains the lanes with a delivery that could not be decoded and must come again.
     fn decode_one(
         &self,
         delivery: &Delivery<'_>,
@@ -113,7 +114,8 @@ impl<H: BatchHandler> Handling<'_, H> {
         }
     }
 
-    /// Handles what was decoded. `whole` measures all of it, if somebody wants to know.
+    /// Handles the decoded records. `whole` measures the time of the batch, if the runner is
+    /// observed.
     pub(super) async fn handle(
         &self,
         decoded: Decoded<H::Record>,
@@ -142,8 +144,11 @@ impl<H: BatchHandler> Handling<'_, H> {
         Decided { outcomes, took, items, given_up: Vec::new() }
     }
 
-    /// Runs the handler, which isolates its records itself. If it panics all the same, every record is
-    /// run alone, so that only the one that cannot be handled pays.
+    /// Runs the handler and, if it panics or returns too few or too many outcomes, runs each record
+    /// alone.
+    ///
+    /// A handler of whole batches isolates its records itself. If it panics nevertheless, only the
+    /// records that cause the panic fail.
     async fn run(&self, items: &[Item<H::Record>]) -> Vec<Outcome> {
         if items.is_empty() {
             return Vec::new();
@@ -152,7 +157,7 @@ impl<H: BatchHandler> Handling<'_, H> {
             Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
             Ok(outcomes) => Failure::transient(
                 "wrong_outcome_count",
-                format!("the handler answered {} outcomes for {} records", outcomes.len(), items.len()),
+                format!("the handler returned {} outcomes for {} records", outcomes.len(), items.len()),
             ),
             Err(failure) => failure,
         };
@@ -162,7 +167,7 @@ impl<H: BatchHandler> Handling<'_, H> {
         error!(
             code = failure.code(),
             reason = failure.reason(),
-            "the batch failed as a whole, its records are run one by one"
+            "the batch handler failed; each record is now run alone"
         );
         let mut outcomes = Vec::with_capacity(items.len());
         let mut stopped = HashSet::new();
@@ -182,7 +187,7 @@ impl<H: BatchHandler> Handling<'_, H> {
         outcomes
     }
 
-    /// Runs one record, after its batch failed as a whole.
+    /// Runs one record after the handler of the whole batch failed.
     async fn run_alone(&self, item: &Item<H::Record>, failure: &Failure) -> Outcome {
         let alone = self.handler.handle_batch(std::slice::from_ref(item), self.context);
         match isolate(self.handover, alone).await {
@@ -205,7 +210,7 @@ impl<H: BatchHandler> Handling<'_, H> {
     }
 }
 
-/// The lane of a delivery; its ordering key, if the handler panics.
+/// Returns the lane of a delivery, or its ordering key if the handler panics.
 pub(super) fn lane(handler: &impl Decode, delivery: &Delivery<'_>) -> String {
     catch(|| Ok(handler.lane(delivery))).unwrap_or_else(|_| delivery.ordering_key.clone())
 }

@@ -1,4 +1,4 @@
-//! One invocation, and how it ended.
+//! One invocation and its result.
 
 use std::time::Duration;
 

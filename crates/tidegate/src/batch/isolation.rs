@@ -20,7 +20,7 @@ pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) 
         Ok(Ok(result)) => Ok(result),
         Ok(Err(panic)) => Err(panicked(panic.as_ref())),
         Err(_) => {
-            Err(Failure::transient("deadline", "it was still running when the invocation's time was used up"))
+            Err(Failure::transient("deadline", "still running at the invocation's deadline"))
         }
     }
 }

@@ -12,11 +12,11 @@ use super::stopwatch::Stopwatch;
 pub struct Item<R> {
     /// Lane of the record. The items of one lane are handled in order.
     pub lane: String,
-    /// When the transport took the record.
+    /// Time at which the transport accepted the record.
     pub arrived_at: Option<Timestamp>,
     /// Span in which the record is handled.
     pub span: Span,
-    /// Measures how long the record is at work, if somebody wants to know; see
+    /// Measures how long the record is at work, if the runner is observed; see
     /// [`Observer`](super::Observer).
     pub stopwatch: Stopwatch,
     /// Delivery that contained the record.

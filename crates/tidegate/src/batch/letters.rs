@@ -1,4 +1,4 @@
-//! Dead letters of the deliveries that are given up.
+//! Writes the dead letters of an invocation.
 
 use std::sync::Arc;
 
@@ -41,19 +41,21 @@ pub(super) struct Letters {
     source: Source,
     function: Arc<str>,
     sink: Arc<dyn DeadLetters>,
-    /// When a delivery that keeps failing is given up.
+    /// Decides when a delivery that keeps failing becomes a dead letter.
     pub(super) patience: Patience,
     written: Written,
 }
 
 impl Letters {
-    /// The letters of `function`, which takes events of `source`. They are put into `sink`.
+    /// Creates the letters of `function` for deliveries of `source`. They are stored in `sink`.
     pub(super) fn new(source: Source, function: Arc<str>, sink: Arc<dyn DeadLetters>) -> Self {
         Self { source, function, sink, patience: Patience::default(), written: Written::default() }
     }
 
-    /// Writes dead letters. A delivery whose letter is written is done; one whose letter is not stays
-    /// failed. Answers the places of those that are done, in order, and why they had failed.
+    /// Writes dead letters. A delivery whose letter is written becomes done; one whose letter
+    /// cannot be written stays failed.
+    ///
+    /// Returns the places of the dead-lettered deliveries, in order, and their failures.
     pub(super) async fn write(
         &self,
         deliveries: &[Delivery<'_>],
@@ -73,7 +75,7 @@ impl Letters {
                 .collect();
             let put = |(place, letter): (usize, DeadLetter)| async move {
                 let put = timeout_at(end, self.sink.put(&letter)).await;
-                let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "no time was left")));
+                let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "the invocation's time ran out before the request ended")));
                 (place, letter.id, put)
             };
             let written: Vec<_> = stream::iter(letters).map(put).buffered(LETTERS_AT_A_TIME).collect().await;

@@ -1,4 +1,4 @@
-//! Metrics of each invocation, in CloudWatch's embedded metric format.
+//! Writes metrics of each invocation in CloudWatch's embedded metric format.
 
 use std::fmt;
 use std::io::Write as _;
@@ -74,10 +74,10 @@ impl FromStr for Metrics {
     fn from_str(namespace: &str) -> Result<Self, NotANamespace> {
         let allowed = |letter: char| letter.is_ascii_alphanumeric() || " .-_/#:".contains(letter);
         if namespace.trim().is_empty() || namespace.len() > 255 {
-            return Err(NotANamespace("has 1 to 255 characters"));
+            return Err(NotANamespace("must have 1 to 255 characters"));
         }
         if !namespace.chars().all(allowed) {
-            return Err(NotANamespace("has letters, digits, spaces and `.-_/#:`"));
+            return Err(NotANamespace("may contain only letters, digits, spaces and `.-_/#:`"));
         }
         if namespace.starts_with(':') {
             return Err(NotANamespace("must not begin with `:`"));
@@ -118,7 +118,7 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Notes the deliveries of an invocation, all of which have been decided by now.
+    /// Adds the deliveries of an invocation, whose outcomes are all decided.
     pub(super) fn note<R>(&mut self, deliveries: &[Delivery<'_>], decided: &Decided<R>) {
         for failure in decided.failures() {
             let counter = match failure.class() {

@@ -1,4 +1,4 @@
-//! The caller's view of what became of each delivery.
+//! Reports the outcome of each delivery to the caller.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What became of a delivery.
+//! The outcome of a delivery.
 
 use crate::failure::{Class, Failure};
 
@@ -21,7 +21,7 @@ pub enum Handled {
     DeadLettered,
 }
 
-/// What became of one delivery.
+/// Outcome of one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -64,11 +64,11 @@ impl Outcome {
             Self::Done(_) => None,
             Self::Failed(failure) => Some(failure.clone()),
             Self::NotRun(NotRun::Blocked) => {
-                Some(Failure::transient("blocked", "a delivery before it with the same ordering key failed"))
+                Some(Failure::transient("blocked", "an earlier delivery with the same ordering key failed"))
             }
             Self::NotRun(NotRun::OutOfTime) => Some(Failure::transient(
                 "out_of_time",
-                "the invocation's time was used up before it was started",
+                "not started: the invocation had too little time left",
             )),
         }
     }

@@ -191,7 +191,7 @@ impl<H: BatchHandler> Runner<H> {
         self.answer(&deliveries, &decided, &context, &times).await
     }
 
-    /// What the handler may know of the invocation.
+    /// Creates the context of the invocation, for the handler.
     fn context(&self, invocation: &Invocation<'_>, times: &Timetable) -> Result<BatchContext, Failure> {
         let window = self.source.is_in_order().then(|| Window::from_event(invocation.event)).flatten();
         Ok(BatchContext {
@@ -204,7 +204,7 @@ impl<H: BatchHandler> Runner<H> {
         })
     }
 
-    /// Decodes the deliveries and hands the records to the handler.
+    /// Decodes the deliveries and passes the records to the handler.
     async fn handle(
         &self,
         event: &SharedEvent,
@@ -222,8 +222,8 @@ impl<H: BatchHandler> Runner<H> {
             context,
             handover: times.handover,
         };
-        // If an aggregate comes again, a window's state has none of its user records: all are folded
-        // again.
+        // A window's state contains no user record of an aggregate that comes again, so all its
+        // user records are folded again.
         let remembers = !context.replay && context.window.is_none();
         let settled = if remembers { self.progress.settled(deliveries) } else { Vec::new() };
         let mut decoded = handling.decode(&settled);
@@ -231,8 +231,11 @@ impl<H: BatchHandler> Runner<H> {
         handling.handle(decoded, whole).await
     }
 
-    /// Writes the letters of what is given up, hides messages that are to come later, and remembers
-    /// what is done of an aggregate that comes again.
+    /// Writes the dead letters, hides the messages that must wait, and notes the progress of
+    /// Kinesis aggregates.
+    ///
+    /// The progress of an aggregate is the set of its user records that were already handled when
+    /// the aggregate comes again.
     async fn dead_letter(
         &self,
         deliveries: &[Delivery<'_>],
@@ -250,7 +253,7 @@ impl<H: BatchHandler> Runner<H> {
         }
     }
 
-    /// Says which deliveries come again, and with a window, what its state is now.
+    /// Builds the response: the deliveries that come again and, with a window, its new state.
     async fn answer(
         &self,
         deliveries: &[Delivery<'_>],
@@ -300,9 +303,10 @@ impl<H: BatchHandler> Runner<H> {
     }
 }
 
-/// The name of the occasion on which the event came, for events without an id. Lambda retries an
-/// asynchronous invocation under the same request id. Without a request id, the time tells
-/// invocations apart.
+/// Returns the name of the occasion on which the event came, for events without an id.
+///
+/// Lambda retries an asynchronous invocation under the same request id. Without a request id, the
+/// time distinguishes invocations.
 fn occasion_of(invocation: &Invocation<'_>, repeated: Option<&str>) -> String {
     match (repeated, invocation.request_id) {
         (Some(occasion), _) => occasion.to_owned(),

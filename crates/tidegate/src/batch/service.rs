@@ -1,4 +1,4 @@
-//! A runner as a tower service, which Lambda's runtime calls.
+//! Makes a runner the tower service that Lambda's runtime calls.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -17,7 +17,7 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// A stopwatch of somebody who wants to know. Its work is part of the span.
+    /// Creates a stopwatch that measures. The measured work runs within `span`.
     pub(super) fn running(span: RecordSpan) -> Self {
         Self { observed: true, took: OnceLock::new(), span }
     }

@@ -1,4 +1,4 @@
-//! How the time of an invocation is divided.
+//! Divides the time of an invocation.
 
 use std::time::Duration;
 
@@ -14,24 +14,24 @@ const ANSWER: Duration = Duration::from_millis(200);
 /// Applied records would then come again, or become dead letters.
 const HANDOVER: Duration = Duration::from_millis(100);
 
-/// The points in time at which parts of an invocation end:
+/// Times at which the parts of an invocation end.
 ///
 /// ```text
 /// now ── records are handled ── deadline ─ handover ── letters ── end ── answer ── killed
 /// ```
 ///
-/// A short invocation keeps back less: parts of its time instead of the constants.
+/// A short invocation reserves fractions of its time instead of the constants.
 pub(super) struct Timetable {
-    /// No record is started any more, and running ones are given up.
+    /// From here on no record is started, and running records are dropped.
     pub(super) deadline: Instant,
-    /// A handler that still runs is given up, with all of its records.
+    /// From here on a handler that still runs is dropped, with the outcomes of all its records.
     pub(super) handover: Instant,
-    /// No letter is written any more.
+    /// From here on no letter is written.
     pub(super) end: Instant,
 }
 
 impl Timetable {
-    /// The timetable of an invocation with this much time left.
+    /// Creates the timetable of an invocation with this much time left.
     pub(super) fn new(remaining: Duration) -> Self {
         let now = Instant::now();
         let deadline = now + remaining.saturating_sub(RESERVE.min(remaining / 10));

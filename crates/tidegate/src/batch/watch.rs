@@ -1,4 +1,4 @@
-//! Watches invocations: the metrics, the spans and the caller's observer, behind one.
+//! Reports invocations to the metrics, the spans and the caller's observer.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::stopwatch::Stopwatch;
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
 
-/// Who watches the invocations of a runner. By default nobody does, and nothing is measured.
+/// The watchers of a runner's invocations. The default has none and measures nothing.
 #[derive(Default)]
 pub(super) struct Watchers {
     pub(super) observer: Option<Arc<dyn Observer>>,
@@ -25,17 +25,16 @@ pub(super) struct Watchers {
     pub(super) traces: Traced,
 }
 
-/// The watch over one invocation.
+/// Watches one invocation.
 ///
-/// It has four moments, in this order: the invocation has [begun](Watchers::begun), its deliveries are
-/// [decoded](Self::decoded), what becomes of each is [decided](Self::decided), and the invocation has
-/// [ended](Self::ended). If its event is no batch, the second and the third do not come.
+/// Call its methods in this order: [`Watchers::begun`], [`Self::decoded`], [`Self::decided`],
+/// [`Self::ended`]. If the event is not a batch, skip the second and the third.
 pub(super) struct Watch<'r> {
     source: Source,
     function: &'r str,
     observer: Option<&'r dyn Observer>,
     metrics: Option<Measuring<'r>>,
-    /// The spans of the invocation and of its records.
+    /// Spans of the invocation and of its records.
     pub(super) spans: Spans<'r>,
     counts: Counts,
 }
@@ -47,7 +46,7 @@ struct Measuring<'r> {
 }
 
 impl Watchers {
-    /// An invocation of `function` begins.
+    /// Begins to watch an invocation of `function`.
     pub(super) fn begun<'r>(
         &'r self,
         source: Source,
@@ -71,13 +70,13 @@ impl Watchers {
 }
 
 impl Watch<'_> {
-    /// Whether somebody wants to know how long records are at work.
+    /// Returns whether the times of records are measured.
     fn times(&self) -> bool {
         self.observer.is_some() || self.spans.are_wanted()
     }
 
-    /// The deliveries are decoded. Each record gets its stopwatch, and what is returned measures them
-    /// as a whole; none if nobody wants to know.
+    /// Gives each decoded record its stopwatch. Returns a stopwatch for the whole batch, or `None`
+    /// if times are not measured.
     pub(super) fn decoded<R>(
         &self,
         deliveries: &[Delivery<'_>],
@@ -93,7 +92,7 @@ impl Watch<'_> {
         Some(Stopwatch::running(Default::default()))
     }
 
-    /// What becomes of each delivery is decided, and letters are written. `lane` tells the lane of a
+    /// Reports the outcomes, after the dead letters were written. `lane` returns the lane of a
     /// delivery.
     pub(super) fn decided<R>(
         &mut self,
@@ -113,8 +112,9 @@ impl Watch<'_> {
         }
     }
 
-    /// The invocation has ended. Metrics are written and spans sent, before it is answered: after the
-    /// answer the process is frozen.
+    /// Writes the metrics and sends the spans of an invocation that has ended.
+    ///
+    /// Must complete before the response: Lambda freezes the execution environment after it.
     pub(super) async fn ended(self, response: &Result<Response, Failure>) -> Counts {
         if let Some(Measuring { metrics, begun, mut measured }) = self.metrics {
             metrics.emit(self.function, &self.counts, &mut measured, begun.elapsed());

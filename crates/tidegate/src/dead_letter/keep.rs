@@ -51,14 +51,14 @@ pub(super) async fn keep(post: &impl Post, letter: &DeadLetter, limit: usize) ->
     let name = format!("{}/{id}", letter.function);
     let pointer = with_object(post, letter, format!("{name}.json")).await?;
     let Some(_) = offer(post, &text(&pointer)?, limit).await? else { return Ok(()) };
-    let bare = DeadLetter { reason: "not in this letter: the queue did not take it".to_owned(), ..pointer };
+    let bare = DeadLetter { reason: "omitted: the queue refused the letter with its reason".to_owned(), ..pointer };
     let Some(refused) = offer(post, &text(&bare)?, limit).await? else { return Ok(()) };
     let key = format!("{name}.letter.json");
     post.store(&key, whole).await?;
     let reason = refused.to_string();
     error!(
         letter = id,
-        bucket, key, reason, "the queue takes no form of the dead letter; it is in the bucket alone"
+        bucket, key, reason, "the queue refused the dead letter in every form; it is only in the bucket"
     );
     Ok(())
 }

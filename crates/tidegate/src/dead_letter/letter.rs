@@ -1,4 +1,4 @@
-//! A dead letter: a delivery, and why it was given up.
+//! A dead letter: a delivery and the reason why it cannot be applied.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Letters whose content or size a queue refuses.
+//! Tests letters whose content or size a queue refuses.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ async fn a_reason_that_the_queue_refuses_is_left_out() {
     letters.refuse_characters(['☠']);
     letters.put(&letter("k", "☠")).await.unwrap();
     let kept = letters.letters().remove(0);
-    assert_eq!(kept.reason, "not in this letter: the queue did not take it");
+    assert_eq!(kept.reason, "omitted: the queue refused the letter with its reason");
     assert_eq!(letters.objects().len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! JSON text that every message can hold.
+//! Writes JSON text that every SQS message can contain.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;

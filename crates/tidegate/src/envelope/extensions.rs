@@ -1,4 +1,4 @@
-//! Extension attributes: those that an envelope has no field for.
+//! Extension attributes: the attributes for which an envelope has no field.
 
 use std::collections::BTreeMap;
 

@@ -32,7 +32,7 @@ pub struct Envelope {
     pub kind: String,
     /// Stream that the message is about.
     pub subject: StreamId,
-    /// When it happened, by the business.
+    /// Time of the business fact.
     pub time: Timestamp,
     /// Type and version of `data`.
     pub schema: DataSchema,
@@ -152,7 +152,7 @@ impl fmt::Display for DataSchema {
 /// Written as the percent-encoded stream and the version: `tidegate:order%23536365/1`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DataRef {
-    /// The stream.
+    /// Stream.
     pub stream: StreamId,
     /// Version of the event in the stream.
     pub version: Version,
@@ -252,7 +252,7 @@ impl<'de> Deserialize<'de> for Envelope {
         let data = match (attributes.0.remove("data"), attributes.optional::<String, D::Error>("dataref")?) {
             (Some(data), None) => Data::Inline(data),
             (None, Some(text)) => Data::Reference(DataRef::parse(&text).ok_or_else(|| {
-                D::Error::custom(format!("`dataref` is `{text}`, which names no event in the event store"))
+                D::Error::custom(format!("`dataref` is `{text}`, expected `tidegate:<stream>/<version>`"))
             })?),
             (None, None) => return Err(D::Error::custom("neither `data` nor `dataref`")),
             (Some(_), Some(_)) => return Err(D::Error::custom("both `data` and `dataref`")),

@@ -1,4 +1,4 @@
-//! Claims an effect, and waits for a twin that is at work on it.
+//! Claims an effect, after waiting for a twin that is at work on it.
 
 use jiff::Timestamp;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::record::{Claim, Claimed, IdempotencyStore, Stored};
 use super::run::EffectRun;
 use crate::failure::Failure;
 
-/// Pauses between looks at a twin's claim.
+/// Pauses between reads of a twin's claim.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// What is to be done after the attempt to claim.
+/// Result of an attempt to claim.
 pub(super) enum Decision {
-    /// The claim is this run's. `released`: an operator let the effect run again.
+    /// This run owns the claim. `released`: an operator released the effect to run again.
     Run { released: bool },
-    /// The effect took place before.
+    /// The effect already took place.
     Done(Stored),
-    /// It waits for an operator.
+    /// The effect waits for an operator.
     Held,
 }
 
@@ -77,7 +77,7 @@ impl Effects {
             // again only after a look shows that a claim can succeed.
             there = loop {
                 if Instant::now() + pause >= give_up {
-                    let reason = format!("{}: a twin is at work on it", claim.key);
+                    let reason = format!("{}: another run of the same effect is still in progress", claim.key);
                     return Err(Failure::busy("twin_running", reason));
                 }
                 tokio::time::sleep(pause).await;

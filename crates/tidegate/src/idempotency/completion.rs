@@ -1,4 +1,4 @@
-//! Records that an effect took place, and answers duplicates from what is recorded.
+//! Records that an effect took place, and answers duplicates from the record.
 
 use std::time::Duration;
 
@@ -86,7 +86,7 @@ impl Effects {
                 );
                 self.unrecorded.insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
                 let reason =
-                    format!("{}: it took place, but that was not recorded: {}", claim.key, failure.reason());
+                    format!("{}: the effect took place, but its completion could not be recorded: {}", claim.key, failure.reason());
                 return Err(Failure::transient("not_recorded", reason));
             }
             tokio::time::sleep(pause).await;
@@ -95,7 +95,7 @@ impl Effects {
         }
     }
 
-    /// Answers a duplicate with what is kept of the first run's result.
+    /// Answers a duplicate with the stored result of the first run.
     pub(super) fn replay<R: DeserializeOwned>(
         &self,
         key: &EffectKey,

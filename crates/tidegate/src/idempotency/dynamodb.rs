@@ -1,4 +1,4 @@
-//! Idempotency records in a DynamoDB table.
+//! Keeps idempotency records in a DynamoDB table.
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;

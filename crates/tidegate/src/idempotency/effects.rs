@@ -1,4 +1,4 @@
-//! Effects of a namespace, and how they are kept.
+//! Effects of a namespace, with their settings.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::record::{IdempotencyStore, Kept};
 use super::repeat::LargeEvents;
 use crate::failure::Failure;
 
-/// Is called when a duplicate is answered from a record.
+/// Called when a duplicate is answered from a record.
 pub(super) type ReplayHook = dyn Fn(&EffectKey, &Kept<String>) + Send + Sync;
 
 /// Runs effects once, each under its own key.

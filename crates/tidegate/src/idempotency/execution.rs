@@ -1,4 +1,4 @@
-//! Runs an effect once: claims it, runs it, and records what became of it.
+//! Runs an effect once: claims it, runs it and records its result.
 
 use std::future::Future;
 use std::pin::pin;
@@ -23,18 +23,25 @@ use super::run::{AfterCrash, EffectError, EffectRun, Ran};
 use crate::failure::{Class, Failure};
 
 impl Effects {
-    /// Runs an effect unless it took place before.
+    /// Runs an effect unless it already took place.
     ///
-    /// `fields` are the business fields that must be the same in every delivery of the effect. `lease` is a batch's or an invocation's context, or
-    /// [`Lease::new`] a duration. Runs are independent of each other: those of a batch are driven together by
-    /// [`EachRecord`](crate::batch::EachRecord), or in other handlers by `futures::future::join_all`.
+    /// `fields` are the business fields that must be the same in every delivery of the effect.
+    /// `lease` is a batch's or an invocation's context, or [`Lease::new`] a duration. Runs are
+    /// independent of each other. [`EachRecord`](crate::batch::EachRecord) runs those of a batch
+    /// concurrently; in other handlers use `futures::future::join_all`.
     ///
     /// # Errors
-    /// `payload_mismatch` (permanent): the key was used with other fields. `unreadable_result` (permanent): what is kept is no `R`. `twin_running` (busy): a twin was at
-    /// work for as long as was waited. `out_of_time` (transient): nothing was begun. `claim_lost` (transient): the run outlived its lease. `not_recorded`
-    /// (transient): the effect took place, and the store could not be told. `no_event` (transient):
-    /// the effect is held, and nothing was there to run it again but its delivery. Or the effect's
-    /// own failure.
+    /// The effect's own failure, a failure of the store, or:
+    ///
+    /// - `unencodable` (permanent): `fields` cannot be encoded as JSON.
+    /// - `payload_mismatch` (permanent): the key was used with other fields.
+    /// - `unreadable_result` (permanent): the stored result does not decode as `R`.
+    /// - `twin_running` (busy): a twin was at work for the whole waiting time.
+    /// - `out_of_time` (transient): the deadline had passed, and the effect was not started.
+    /// - `claim_lost` (transient): the run outlived its lease.
+    /// - `not_recorded` (transient): the effect took place, but the store could not record it.
+    /// - `no_event` (transient): the effect is held without an event, so only its delivery can run
+    ///   it again.
     pub async fn run<R, F>(
         &self,
         run: &EffectRun,
@@ -56,7 +63,7 @@ impl Effects {
             return self.replay(key, &payload_hash, known);
         }
         if Instant::now() >= lease.deadline {
-            return Err(Failure::transient("out_of_time", format!("{key}: no time was left to begin it")));
+            return Err(Failure::transient("out_of_time", format!("{key}: not started: the deadline had passed")));
         }
         let mut claim = Claim {
             key: key.clone(),
@@ -67,7 +74,7 @@ impl Effects {
         };
         match self.claim_or_give_back(store, &mut claim, run, lease.deadline).await? {
             Decision::Run { released } if !released && self.too_old(run.arrived_at) => {
-                let reason = "it is older than the records of first runs are kept";
+                let reason = "the delivery is older than the retention, so the record of its first run may be gone";
                 return self.hold(store, &claim, reason, &run.again).await;
             }
             Decision::Run { .. } => {}
@@ -94,7 +101,7 @@ impl Effects {
         }
     }
 
-    /// Claims the effect, waiting for a twin. If that fails, the claim is given back.
+    /// Claims the effect, after waiting for a twin. Releases the claim if that fails.
     async fn claim_or_give_back(
         &self,
         store: &dyn IdempotencyStore,
@@ -117,10 +124,10 @@ impl Effects {
     }
 }
 
-/// Runs an effect whose claim is this run's. With a heartbeat the claim is kept meanwhile.
+/// Runs an effect whose claim this run owns. With a heartbeat, extends the claim meanwhile.
 ///
 /// # Errors
-/// `claim_lost` (transient): the effect's future was dropped.
+/// `claim_lost` (transient): another run owns the claim, so the effect's future was dropped.
 async fn run_claimed<R, F>(
     store: &dyn IdempotencyStore,
     claim: &Claim,

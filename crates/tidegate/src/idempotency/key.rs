@@ -1,4 +1,4 @@
-//! The key of an effect.
+//! Keys of effects.
 
 use std::fmt;
 
@@ -100,7 +100,7 @@ fn append_scalar(key: &mut String, name: &dyn fmt::Display, value: &Value) -> Re
         Value::Number(_) | Value::Bool(_) => append(key, name, &value.to_string()),
         Value::Array(parts) if parts.is_empty() => append(key, name, ""),
         Value::Array(_) | Value::Object(_) => {
-            Err(invalid(format!("the {name} of the effect's key is no text, number or boolean")))
+            Err(invalid(format!("the {name} of the effect's key must be a text, a number or a boolean")))
         }
     }
 }

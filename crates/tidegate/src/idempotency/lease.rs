@@ -1,4 +1,4 @@
-//! How long the run of an effect may take.
+//! The lease of a run: how long an effect may take.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,9 +12,13 @@ const RESERVE: Duration = Duration::from_millis(1000);
 /// Longest lease. Longer ones are cut, because clocks do not count further.
 const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// How long a run may take. There is always an end: a claim without one could never be told from one whose owner is gone.
+/// How long a run may take.
 ///
-/// A batch's [`BatchContext`](crate::batch::BatchContext) and the context of an invocation turn into it, so that an effect runs in any handler; elsewhere it is [`Lease::new`] a duration.
+/// Every lease has an end, because otherwise a live claim could not be distinguished from one whose
+/// owner is gone.
+///
+/// A [`BatchContext`](crate::batch::BatchContext) and the context of an invocation convert into a
+/// lease, so an effect runs in any handler. In other code use [`Lease::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// Time after which nothing is started or waited for, so that there is time to respond.

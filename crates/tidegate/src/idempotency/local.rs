@@ -1,4 +1,4 @@
-//! What this process knows of effects, so that a duplicate costs no request.
+//! Remembers effects in this process, so that a duplicate costs no request.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -1,28 +1,35 @@
-//! Effects outside DynamoDB (an e-mail, a payment) that take place once.
+//! Runs effects outside DynamoDB, such as an e-mail or a payment, once.
 //!
-//! Before the effect its key is *claimed* with an owner token and a lease that ends with the invocation. Afterwards the claim is *completed* with the
-//! result, or *released* when the effect did not take place. Each step is conditional on the owner token, so that a run that outlived its lease changes
-//! nothing of its successor's.
+//! Before the effect a run *claims* the effect's key with an owner token and a lease that ends with
+//! the invocation. Afterwards the run *completes* the claim with the result, or *releases* it if
+//! the effect did not take place. Each step is conditional on the owner token, so a run that
+//! outlived its lease cannot change the claim of its successor.
 //!
 //! ```text
 //!   (none) ──claim──▶ in_progress ──complete──▶ completed ──expiry──▶ (none)
 //!      ▲                │      │                    ▲
 //!      └────release─────┘      │                    └──operator: it took place──┐
 //!                              └─lease over, or outcome unknown─▶ held ─────────┤
-//!                                                                               └─operator: run it─▶ released ──claim──▶ in_progress
+//!                                    operator: run it again                     │
+//!                 in_progress ◀──claim── released ◀─────────────────────────────┘
 //! ```
 //!
-//! Every state, transition, who may ask for it and under which condition: [`protocol`].
+//! [`protocol`] lists every state and transition, with the requester and the condition of each.
 //!
 //! # Guarantee and cost
 //!
-//! An effect that completes is not run again while its record counts, whoever delivers it and however often. When a run dies between effect and completion
-//! nobody knows what happened; [`AfterCrash`] says whether it is run again or held for an operator (`tidegate effects`). A first run costs two conditional
-//! writes, a duplicate one that fails, or none if the process [remembers](Effects::remember) it.
+//! An effect that completes is not run again while its record counts, whoever delivers it and
+//! however often. If a run dies between effect and completion, it is unknown whether the effect
+//! took place. [`AfterCrash`] then decides whether the effect runs again or is held for an operator
+//! (`tidegate effects`).
+//!
+//! A first run costs two conditional writes. A duplicate costs one write that fails, or no request
+//! if the process [remembers](Effects::remember) the effect.
 //!
 //! # In a request handler
 //!
-//! Nothing here needs a batch: an invocation's context gives the deadline and the end of the lease.
+//! An effect does not need a batch: the context of an invocation provides the deadline and the end
+//! of the lease.
 //!
 //! ```
 //! use std::time::Duration;
@@ -36,7 +43,7 @@
 //! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> { Ok("receipt 1".to_owned()) }
 //! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
 //!     let key = effects.key("payment", &payment.order)?;
-//!     // The provider dedups by our key.
+//!     // The provider deduplicates by our key.
 //!     let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
 //!     let fields = (&payment.order, payment.pence);
 //!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
@@ -58,7 +65,7 @@
 //! # }
 //! ```
 //!
-//! In tests of what surrounds them, effects can be switched off: [`Effects::disabled`].
+//! Tests of the surrounding code can switch effects off: [`Effects::disabled`].
 
 mod claiming;
 mod completion;

@@ -1,4 +1,4 @@
-//! What an owner does with its claim: it keeps it, gives it back, or has lost it.
+//! Extends or releases a claim, or reports that it is lost.
 
 use std::time::Duration;
 
@@ -35,12 +35,12 @@ pub(super) async fn keep(store: &dyn IdempotencyStore, claim: &Claim, length: Du
     }
 }
 
-/// The time that is so far in the future.
+/// Returns the time that lies this far in the future.
 pub(super) fn from_now(time: Duration) -> Timestamp {
     Timestamp::now().saturating_add(time).unwrap_or(Timestamp::MAX)
 }
 
-/// The claim is not this owner's any more.
+/// Creates the failure for a claim that another run owns.
 pub(super) fn claim_lost(key: &EffectKey) -> Failure {
-    Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and the claim is another's"))
+    Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and another run owns the claim"))
 }

@@ -1,4 +1,4 @@
-//! The hash of an effect's business fields.
+//! Hashes the business fields of an effect.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -110,10 +110,10 @@ fn append(sorted: &mut String, json: &str) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Checks that a key is used with the payload that it was used with before.
+/// Checks that a key is used with the same payload as before.
 ///
 /// # Errors
-/// `payload_mismatch` (permanent).
+/// `payload_mismatch` (permanent): the payloads differ.
 pub(super) fn same_payload(
     key: &EffectKey,
     expected: &PayloadHash,
@@ -122,7 +122,7 @@ pub(super) fn same_payload(
     if expected.matches(found) {
         return Ok(());
     }
-    Err(Failure::permanent("payload_mismatch", format!("{key}: it was used before, with another payload")))
+    Err(Failure::permanent("payload_mismatch", format!("{key}: this key was already used with other business fields")))
 }
 
 #[cfg(test)]

@@ -234,7 +234,7 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
     }
 }
 
-/// The transition where there is no record.
+/// Returns the transition if there is no record.
 fn without_record(request: Request<'_>) -> Transition {
     match request {
         Request::Claim { owner, lease_until, .. } => claimed(owner, lease_until),

@@ -1,4 +1,4 @@
-//! The invocation that runs an effect again, and where its event is kept.
+//! The invocation that runs an effect again, and the place of its event.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;

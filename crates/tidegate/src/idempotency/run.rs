@@ -1,4 +1,4 @@
-//! One run of an effect: what is asked for, and how it ended.
+//! One run of an effect, and its result.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ pub enum AfterCrash {
 
 /// One effect of one delivery or request.
 ///
-/// A run knows what runs the effect again if it is held: [`EffectRun::new`] takes the event of the
-/// delivery that is handled, and [`EffectRun::for_request`] relies on the client to ask again.
+/// A run knows how to run the effect again if it is held. [`EffectRun::new`] takes the event of the
+/// delivery that is handled. [`EffectRun::for_request`] relies on the client to repeat its request.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct EffectRun {
@@ -70,12 +70,12 @@ impl EffectRun {
     /// take seconds.
     pub const SHORTEST_HEARTBEAT: Duration = Duration::from_secs(3);
 
-    /// A run of this effect for the delivery that is handled, without a heartbeat. If the effect is
-    /// held, the delivery's event is kept with it.
+    /// Creates a run of this effect for the delivery that is handled, without a heartbeat. If the
+    /// effect is held, the delivery's event is kept with it.
     ///
-    /// The context must be that of one record, which a [`Handler`](crate::batch::Handler) gets; a
-    /// [`BatchHandler`](crate::batch::BatchHandler) makes it with [`BatchContext::for_item`]. With any
-    /// other context a run that would be held fails, so that its delivery comes again.
+    /// The context must be that of one record, which a [`Handler`](crate::batch::Handler) receives;
+    /// a [`BatchHandler`](crate::batch::BatchHandler) creates it with [`BatchContext::for_item`].
+    /// With any other context a run that would be held fails, so that its delivery comes again.
     pub fn new(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
         let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
         let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);

@@ -1,4 +1,4 @@
-//! Tells an AWS request that had no effect from one that may have had one.
+//! Distinguishes AWS requests that had no effect from those that may have had one.
 
 use std::error::Error;
 

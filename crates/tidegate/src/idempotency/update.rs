@@ -1,4 +1,4 @@
-//! Conditional updates of idempotency records: under which condition, and what they write.
+//! Conditional updates of idempotency records: their conditions and expressions.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub(super) struct Update {
     pub(super) values: Vec<(&'static str, AttributeValue)>,
 }
 
-/// The effect took place: the record is completed where `condition` is true.
+/// Builds the update that completes the record if `condition` is true.
 pub(super) fn completion(
     condition: &'static str,
     result: &Kept<String>,
@@ -62,12 +62,12 @@ pub(super) fn completion(
     Update { condition: condition.into(), expression, values }
 }
 
-/// The values of a condition on a claim in progress and its owner.
+/// Returns the values of a condition on a claim in progress and its owner.
 pub(super) fn owned(owner: &str) -> Vec<(&'static str, AttributeValue)> {
     vec![(":in_progress", text("in_progress")), (":owner", text(owner))]
 }
 
-/// The values of the condition that an effect waits for an operator.
+/// Returns the values of [`WAITS_FOR_OPERATOR`].
 pub(super) fn waiting() -> Vec<(&'static str, AttributeValue)> {
     vec![
         (":held", text("held")),

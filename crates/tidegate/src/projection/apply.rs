@@ -68,7 +68,7 @@ impl<P> Projector<P> {
                         to_blame.extend(by_aggregate(std::mem::take(&mut steps)).into_values());
                         tracing::warn!(
                             reason = failure.reason(),
-                            "a refusal names items of another transaction"
+                            "DynamoDB refused items that are not in the transaction; each aggregate is tried alone"
                         );
                     }
                 }

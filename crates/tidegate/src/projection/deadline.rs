@@ -25,8 +25,8 @@ impl Deadline {
         E: From<Failure>,
     {
         timeout_at(self.0, call).await.unwrap_or_else(|_| {
-            let reason = "the invocation's time was used up before an answer came, \
-                          and it is not known whether the call took effect";
+            let reason = "the invocation's deadline passed before an answer came; \
+                          the call may have taken effect";
             Err(Failure::transient(CUT_OFF, reason).into())
         })
     }

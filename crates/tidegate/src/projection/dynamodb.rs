@@ -86,7 +86,7 @@ impl DynamoDbReadModel {
                 if attempt == self.retry.attempts {
                     return Err(Failure::transient(
                         Failure::THROTTLED,
-                        "DynamoDB kept leaving keys of a BatchGetItem unprocessed",
+                        "DynamoDB left keys of a BatchGetItem unprocessed in every attempt",
                     ));
                 }
                 keys = left;
@@ -298,13 +298,13 @@ fn require_version(expression: &mut Expression, version: Version) {
 /// Returns the aggregate of a row that DynamoDB returned.
 fn stream_of(row: &Key) -> Result<StreamId, Failure> {
     let key = row.get(ROW_KEY).and_then(|value| value.as_s().ok()?.parse().ok());
-    key.ok_or_else(|| Failure::transient("read_model", "DynamoDB answered a row without its key"))
+    key.ok_or_else(|| Failure::transient("read_model", "DynamoDB returned a row without its key"))
 }
 
 fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
     let corrupt = |name: &str| {
-        let what = "in the read model's row is not of the guard that it belongs to";
-        Failure::permanent("corrupt_guard", format!("{stream}: the attribute `{name}` {what}"))
+        let what = "has a value that the projector never writes; another program may have changed it";
+        Failure::permanent("corrupt_guard", format!("{stream}: the attribute `{name}` of the row {what}"))
     };
     let read = |name: &str| match row.get(name) {
         None => Ok(None),

@@ -169,7 +169,7 @@ fn judge<'a>(
             Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
             Verdict::Rewritten => {
                 let known = guard.event_id.as_deref().unwrap_or_default();
-                let other = format!("{known} was applied there before");
+                let other = format!("event {known} was applied at that version before");
                 let failure = rewritten(stream, version, event_id.unwrap_or_default(), &other);
                 plan.outcomes.push((hint.place, Outcome::Failed(failure)));
             }
@@ -195,7 +195,7 @@ fn compare_with_store(
     for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
         match (stored.get(&version), id) {
             (Some(there), Some(id)) if *there != id => {
-                let failure = rewritten(stream, version, id, &format!("the event store has {there} there"));
+                let failure = rewritten(stream, version, id, &format!("the event store has event {there} at that version"));
                 plan.outcomes.push((place, Outcome::Failed(failure)));
             }
             (None, None) => nothing_there.push(place),
@@ -210,7 +210,7 @@ fn rewritten(stream: &StreamId, version: Version, id: &str, other: &str) -> Fail
     error!(stream = stream.as_str(), version = version.number(), event = id, other, "history was rewritten");
     Failure::permanent(
         "history_rewritten",
-        format!("{stream}: event {id} was delivered as version {version}, and {other}"),
+        format!("{stream}: event {id} was delivered as version {version}, but {other}"),
     )
 }
 
@@ -277,13 +277,14 @@ async fn events_above(
     if !guard.agrees_with(ids_of(&stored)) {
         let (at, known) = (guard.position.version, guard.event_id.as_deref().unwrap_or_default());
         let there = ids_of(&stored).find(|(version, _)| *version == at).map_or("", |(_, id)| id);
-        return Err(rewritten(stream, at, there, &format!("{known} was applied there before")));
+        return Err(rewritten(stream, at, there, &format!("event {known} was applied at that version before")));
     }
     let last = stored.last().map_or(guard.position.version, RecordedCommit::last_version);
     if last < newest {
         return Err(Failure::transient(
             "not_in_store",
-            format!("{stream}: version {newest} was delivered, the event store ends at {last}"),
+            format!("{stream}: version {newest} was delivered, but the event store ends at version {last}; \
+                 check that the function reads the store of this stream"),
         ));
     }
     Ok(stored)
@@ -335,8 +336,8 @@ fn parts_changed(event: &RecordedEvent, applied: u32) -> Failure {
     Failure::permanent(
         "parts_changed",
         format!(
-            "{applied} parts of event {} at version {} were applied, and this projection cuts it at other places: let the projection that applied them \
-             finish the event",
+            "{applied} parts of event {} at version {} were applied, and this projection cuts the event \
+             at other places; run the projection that applied these parts until the event is finished",
             event.id, event.version
         ),
     )

@@ -60,7 +60,7 @@ impl<P: Projection> Projector<P> {
         let guards = match share.call(self.read_model.guards(&listed)).await {
             Ok(guards) => guards,
             Err(failure) => {
-                warn!(reason = failure.reason(), "parked aggregates are looked at again later");
+                warn!(reason = failure.reason(), "the parked aggregates are tried again later");
                 return;
             }
         };
@@ -75,7 +75,7 @@ impl<P: Projection> Projector<P> {
             }
             if let Err(failure) = self.catch_up(&stream, false, share).await {
                 let (stream, reason) = (stream.as_str(), failure.reason());
-                warn!(stream, reason, "a parked aggregate is looked at again later");
+                warn!(stream, reason, "the parked aggregate is tried again later");
             }
         }
     }
@@ -111,7 +111,7 @@ impl<P: Projection> Projector<P> {
                 return Ok(());
             }
         }
-        Err(Failure::transient("guard_moved", "another environment kept applying the same aggregate"))
+        Err(Failure::transient("guard_moved", "other environments changed the guard of this aggregate in every attempt"))
     }
 
     async fn catch_up_from(
@@ -200,5 +200,5 @@ fn done(written: Result<(), ApplyError>) -> Result<Round, Failure> {
 }
 
 fn out_of_time() -> Failure {
-    Failure::transient("out_of_time", "the invocation's time was used up")
+    Failure::transient("out_of_time", "the invocation had too little time left")
 }

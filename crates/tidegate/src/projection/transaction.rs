@@ -84,7 +84,7 @@ impl Transaction {
     /// Finds the items that no transaction can store. Returns their places and the reasons.
     fn reasons(&self) -> Vec<(usize, String)> {
         let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
-            Some(name) => Some(format!("two changes of `{name}`, which belongs to the guard")),
+            Some(name) => Some(format!("the projection changes `{name}`, which belongs to the guard")),
             None if row.size() > ITEM_BYTES => {
                 Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
             }

@@ -158,7 +158,7 @@ fn instant(text: &str) -> Option<Timestamp> {
             let millis = if number.abs() < MILLISECONDS_FROM { number * 1000.0 } else { number };
             #[allow(
                 clippy::cast_possible_truncation,
-                reason = "the cast saturates, so nonsense ends outside the range of `Timestamp`"
+                reason = "the cast saturates, so invalid numbers end outside the range of `Timestamp`"
             )]
             Timestamp::from_millisecond(millis.round() as i64).ok()
         }

@@ -70,7 +70,7 @@ fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> D
     let partition_key = user_record.partition_key.ok_or_else(|| {
         Failure::permanent(
             "unreadable_record",
-            format!("user record {number} of the aggregate names a partition key that is not there"),
+            format!("user record {number} refers to a partition key that the aggregate does not contain"),
         )
     });
     Delivery {

@@ -40,7 +40,11 @@ impl Source {
             return Ok(vec![Delivery { test_event: true, ..Delivery::nameless(event) }]);
         }
         let records = records_of(event).map_err(|error| {
-            let reason = format!("the event is not a batch of {}: {error}", self.as_str());
+            let reason = format!(
+                "the event is not a batch of {} records: {error}; compare the function's source with \
+                 what invokes it",
+                self.as_str()
+            );
             Failure::permanent("not_a_batch", reason)
         })?;
         let mut deliveries = Vec::with_capacity(records.len());

@@ -193,7 +193,7 @@ pub(super) async fn run<A: Aggregate>(
     }
     Err(Failure::transient(
         "version_conflict",
-        format!("{stream}: lost the race for the next version {attempts} times"),
+        format!("{stream}: other writers took the next version in all {attempts} attempts"),
     ))
 }
 

@@ -28,7 +28,7 @@ pub const PARTITION_KEY: &str = "stream";
 /// Sort key of the event store's table; a number.
 pub const SORT_KEY: &str = "version";
 
-const NOT_RETURNED: &str = "the item in the way was not returned";
+const NOT_RETURNED: &str = "DynamoDB did not return the item that holds this key";
 
 /// The event store in a DynamoDB table.
 ///
@@ -298,7 +298,7 @@ fn without_gaps(stream: &StreamId, after: Version, commits: &[RecordedCommit]) -
     for (place, commit) in commits.iter().enumerate() {
         let first = commit.first_version();
         if first > last.next() || place > 0 && first != last.next() {
-            let what = format!("{stream}: nothing between versions {last} and {first} yet");
+            let what = format!("{stream}: version {first} can be read, but not yet the version after {last}");
             return Err(Failure::transient(GAP, what));
         }
         last = commit.last_version();

@@ -28,7 +28,7 @@ pub(super) trait Format {
             return Ok(());
         }
         let place = version.map_or_else(String::new, |version| format!(" at version {version}"));
-        let format = format.unwrap_or("of another kind");
+        let format = format.unwrap_or("that is not a number");
         Err(Failure::transient(
             Failure::NEWER,
             format!("{stream}: the commit{place} has format {format}; this function reads up to {FORMAT}"),

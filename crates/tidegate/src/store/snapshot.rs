@@ -137,13 +137,13 @@ impl Snapshots {
         let failure = match saved {
             Ok(Ok(())) => return,
             Ok(Err(failure)) => failure,
-            Err(_) => Failure::transient("snapshot", format!("not kept within {PATIENCE:?}")),
+            Err(_) => Failure::transient("snapshot", format!("not saved within {PATIENCE:?}")),
         };
         warn!(
             stream = snapshot.stream.as_str(),
             code = failure.code(),
             reason = failure.reason(),
-            "snapshot not kept"
+            "snapshot not saved"
         );
     }
 }
@@ -287,7 +287,7 @@ fn take<A: Snapshotted>(
     let room = SNAPSHOT_BYTES.checked_sub(state.len()).ok_or_else(|| {
         Failure::permanent(
             "snapshot_too_large",
-            format!("the state has {} bytes, a snapshot {SNAPSHOT_BYTES}", state.len()),
+            format!("the state has {} bytes; a snapshot holds {SNAPSHOT_BYTES}", state.len()),
         )
     })?;
     causes.forget_before(Timestamp::now().checked_sub(horizon).unwrap_or(Timestamp::MIN));
@@ -304,5 +304,5 @@ fn take<A: Snapshotted>(
 
 fn ignored(stream: &StreamId, failure: &Failure) {
     let (code, reason) = (failure.code(), failure.reason());
-    warn!(stream = stream.as_str(), code, reason, "done without a snapshot");
+    warn!(stream = stream.as_str(), code, reason, "continuing without a snapshot");
 }

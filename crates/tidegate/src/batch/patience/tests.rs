@@ -1,4 +1,4 @@
-//! When a delivery that keeps failing is given up, by age and repetition.
+//! Tests the limits of age and repetition after which a delivery becomes a dead letter.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};

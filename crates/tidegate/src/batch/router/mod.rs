@@ -1,4 +1,4 @@
-//! Leads events to functions by their source and detail-type.
+//! Routes events to functions by their source and detail-type.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -29,10 +29,10 @@ pub enum Unknown {
     Filter,
 }
 
-/// A handler that hands each event to the function for its source and type.
+/// A handler that passes each event to the function for its source and type.
 ///
-/// An EventBridge event is routed by its `source` and `detail-type`, also if a queue or a topic
-/// stands between rule and function. Any other message is routed by the `source` and `type` of its
+/// An EventBridge event is routed by its `source` and `detail-type`, even if a queue or a topic
+/// lies between rule and function. Any other message is routed by the `source` and `type` of its
 /// envelope.
 ///
 /// ```
@@ -223,7 +223,8 @@ fn enveloped<T: Message + Send + Sync + 'static>(
         }
         (Data::Reference(reference), None) => {
             let reason = format!(
-                "the data of {} {} stayed in the event store ({reference}), and the router has no reader of it",
+                "the data of {} {} is in the event store ({reference}); call `Routes::resolve` so that the \
+                 router can read it",
                 envelope.kind, envelope.id
             );
             return Err(Failure::permanent("data_by_reference", reason));

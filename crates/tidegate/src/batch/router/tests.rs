@@ -1,4 +1,4 @@
-//! Which endpoint an event is led to, and what it is given.
+//! Tests which endpoint receives an event, and with which arguments.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Spans without the feature `otel`: none.
+//! Replaces spans if the feature `otel` is off.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -9,13 +9,13 @@ use crate::batch::outcome::Outcome;
 use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source};
 
-/// Where spans go: nowhere.
+/// Destination of spans: none.
 pub(in crate::batch) type Traced = ();
 
 /// Replaces the spans of an invocation.
 pub(in crate::batch) struct Spans<'r>(PhantomData<&'r ()>);
 
-/// No span of an invocation.
+/// Replaces the span of an invocation.
 pub(in crate::batch) struct InvocationSpan;
 
 /// Replaces the span of a record.

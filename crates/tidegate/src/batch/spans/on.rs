@@ -1,4 +1,4 @@
-//! Spans of each invocation and each record.
+//! Creates the spans of each invocation and each record.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -23,10 +23,10 @@ use crate::failure::Failure;
 use crate::source::{Body, Delivery, Response, Source};
 use crate::trace::Traces;
 
-/// Where spans go, if they are wanted.
+/// Destination of spans, if tracing is on.
 pub(in crate::batch) type Traced = Option<Arc<Traces>>;
 
-/// The spans of one invocation, if they are wanted.
+/// The spans of one invocation, if tracing is on.
 pub(in crate::batch) struct Spans<'r>(Option<Wanted<'r>>);
 
 struct Wanted<'r> {
@@ -86,7 +86,7 @@ impl<'r> Spans<'r> {
         self.0.is_some()
     }
 
-    /// The span of the invocation itself.
+    /// Returns the span of the invocation itself.
     pub(in crate::batch) fn invocation(&self) -> InvocationSpan {
         InvocationSpan(self.0.as_ref().map(|wanted| wanted.context.clone()))
     }

@@ -1,4 +1,4 @@
-//! User records of a Kinesis aggregate that fail.
+//! Tests user records of a Kinesis aggregate that fail.
 
 use super::*;
 use crate::source::scanned;

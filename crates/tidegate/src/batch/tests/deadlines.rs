@@ -1,4 +1,4 @@
-//! Time that is kept back for letters and the answer.
+//! Tests the time that is reserved for letters and the response.
 
 use futures::future::BoxFuture;
 

@@ -1,4 +1,4 @@
-//! Ways in which batch utilities are known to lose or repeat records, each shown closed.
+//! Shows that known ways in which other batch utilities lose or repeat records do not occur here.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Letters that cannot be written, or are written already.
+//! Tests letters that cannot be written or were already written.
 
 use futures::future::{BoxFuture, FutureExt, ready};
 
@@ -99,8 +99,8 @@ async fn no_letter_is_written_in_a_batch_that_comes_again_as_a_whole() {
     assert!(letters.put.lock().unwrap().is_empty());
 }
 
-/// A letter that quoted U+FFFF once blocked its shard, and its neighbour's letter was written
-/// again and again.
+/// Regression test: a letter that quoted U+FFFF blocked its shard, and the letter of the
+/// neighbouring record was written again and again.
 #[tokio::test]
 async fn a_record_with_a_character_that_sqs_refuses_costs_itself() {
     let run = run(&[("a", "permanent \u{ffff}"), ("b", "undecodable"), ("c", "ok")]).await;

@@ -1,4 +1,4 @@
-//! The line of metrics that an invocation writes.
+//! Tests the line of metrics that an invocation writes.
 
 use std::collections::BTreeMap;
 

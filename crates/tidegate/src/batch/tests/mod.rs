@@ -1,4 +1,4 @@
-//! What a runner does with the deliveries of an invocation.
+//! Tests how a runner handles the deliveries of an invocation.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! What an observer is told.
+//! Tests the observations that an observer receives.
 
 use super::*;
 
@@ -35,7 +35,7 @@ async fn an_observer_is_told_outcome_failure_and_time_of_every_delivery() {
             "shard:1 in shy: Done(Applied) None Some(2)",
             "shard:2 in b: Done(DeadLettered) Some(\"never\") Some(0)",
             "shard:3 in c: Done(DeadLettered) Some(\"undecodable\") None",
-            "shard:4 in d: Failed(transient (deadline): it was still running when the invocation's time was used up) Some(\"deadline\") Some(19)",
+            "shard:4 in d: Failed(transient (deadline): still running at the invocation's deadline) Some(\"deadline\") Some(19)",
             "shard:5 in d: NotRun(Blocked) None None",
             "shard:6 in e: Done(Applied) None Some(0)",
         ]

@@ -1,4 +1,4 @@
-//! Aggregates that need more than one invocation.
+//! Tests aggregates that need more than one invocation.
 
 use super::*;
 

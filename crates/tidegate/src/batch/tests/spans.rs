@@ -110,7 +110,7 @@ impl Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let received = requests.clone();
+        let received = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 received.lock().unwrap().extend(take(stream.unwrap(), status));

@@ -1,4 +1,4 @@
-//! Dependencies that are throttled.
+//! Tests handlers whose dependencies are throttled.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Messages that are hidden until they are to come again.
+//! Tests messages that are hidden until their delay is over.
 
 use super::*;
 

@@ -1,4 +1,5 @@
-//! Folds the records of tumbling windows into a state that is passed from one invocation to the next.
+//! Folds the records of tumbling windows into a state that Lambda passes from one invocation to the
+//! next.
 
 use std::future::Future;
 
@@ -20,7 +21,7 @@ use crate::source::Delivery;
 
 /// Folds the records of each window into a state, and uses the state when the window is over.
 ///
-/// Wrap it in [`Windowed`] and run it as any other handler. The mapping needs a tumbling window,
+/// Wrap it in [`Windowed`] and run it like any other handler. The mapping needs a tumbling window,
 /// `ReportBatchItemFailures` and a parallelization factor of 1.
 ///
 /// ```
@@ -83,7 +84,7 @@ pub trait WindowHandler: Decode {
     /// records before the failed one are folded again.
     ///
     /// # Errors
-    /// A permanent failure costs this record only; a transient one stops the batch.
+    /// A permanent failure affects this record only; a transient one stops the batch.
     fn fold(&self, state: &mut Self::State, record: &Self::Record, window: &Window) -> Result<(), Failure>;
 
     /// Takes the state of a window that is over.

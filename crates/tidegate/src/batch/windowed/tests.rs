@@ -1,4 +1,4 @@
-//! States of tumbling windows, through failures and repetitions.
+//! Tests the states of tumbling windows through failures and repetitions.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

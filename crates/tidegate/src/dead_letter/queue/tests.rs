@@ -1,4 +1,4 @@
-//! Letters before an AWS endpoint that answers as a test wants.
+//! Tests letters against an AWS endpoint with prepared responses.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! What becomes of effects that are delivered twice, fail, or lose their run.
+//! Tests effects that are delivered twice, fail, or lose their run.
 
 mod held;
 mod holes;

@@ -1,4 +1,4 @@
-//! The state machine of a record, request by request.
+//! Tests the state machine of a record, request by request.
 
 use jiff::Timestamp;
 

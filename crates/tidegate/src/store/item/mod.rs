@@ -176,7 +176,7 @@ impl CommitItem {
             return Err(Failure::permanent(
                 "invalid_commit",
                 format!(
-                    "{}: its versions are {versions:?}; needed are consecutive ones from 1 on",
+                    "{}: the events have the versions {versions:?}; they must be consecutive and not start below 1",
                     commit.stream
                 ),
             ));
@@ -207,7 +207,8 @@ impl CommitItem {
             return Err(Failure::permanent(
                 "commit_too_large",
                 format!(
-                    "{}: {} events leave no room for their names in an item of {ITEM_LIMIT} bytes",
+                    "{}: the ids and types of {} events do not fit into an item of {ITEM_LIMIT} bytes; decide \
+                     fewer events at once",
                     self.stream,
                     self.events.len()
                 ),
@@ -218,7 +219,7 @@ impl CommitItem {
             return Err(Failure::permanent(
                 "commit_too_large",
                 format!(
-                    "{}: {bytes} bytes as JSON with the events' names; a transaction holds {TRANSACTION_BYTES}",
+                    "{}: {bytes} bytes as JSON with the ids and types of the events; a transaction holds {TRANSACTION_BYTES}",
                     self.stream
                 ),
             ));
@@ -269,7 +270,7 @@ impl CommitItem {
                 ));
             }
             if chunks.len() > there || there > expected as usize {
-                return Err(corrupt(format!("it has {expected} chunks, {} are there", chunks.len())));
+                return Err(corrupt(format!("the head declares {expected} chunks, the table has {}", chunks.len())));
             }
             let text: String = chunks.into_iter().map(|chunk| chunk.part).collect();
             split_data =
@@ -314,7 +315,7 @@ fn attributes(commit: &RecordedCommit) -> Result<Option<String>, Failure> {
         return Err(Failure::permanent(
             "attributes_too_large",
             format!(
-                "{}: the attributes of {} have {} bytes; {limit} are kept with a commit",
+                "{}: the extension attributes of {} have {} bytes; a commit holds {limit}",
                 commit.stream,
                 commit.cause,
                 extensions.bytes()
