@@ -1,4 +1,6 @@
-//! The derive macro of the crate `tidegate`, which re-exports it: use it from there.
+//! The derive macro for messages of the crate `tidegate`.
+//!
+//! `tidegate` re-exports it; use it from there.
 
 mod message;
 
@@ -25,10 +27,12 @@ use syn::{DeriveInput, parse_macro_input};
 /// |---|---|---|
 /// | `type = "Name"` | the envelope's `type` | the name of the struct |
 /// | `version = 2` | version of the content, from 1 | 1 |
-/// | `upcast = path` | `fn(u32, serde_json::Value) -> Result<serde_json::Value, Failure>`, which brings content of an older version to the next one | older versions cannot be read |
+/// | `upcast = path` | function that converts content to the next version | no upcast |
 ///
-/// A stored event keeps its type for ever. Before you rename a struct, give it the old name with
-/// `type`.
+/// The function of `upcast` is a `fn(u32, serde_json::Value) -> Result<serde_json::Value, Failure>`.
+/// Without one, content of older versions cannot be read.
+///
+/// A stored event never changes its type. Before you rename a struct, set `type` to its old name.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -55,8 +59,8 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// # Errors
 ///
-/// A mistake is an error of the compiler, at the place of the mistake: an unknown attribute, one that
-/// is there twice, a version 0, an empty type, an attribute on a field, or an enum.
+/// A mistake is a compiler error at its place: an unknown or repeated argument, version 0, an empty
+/// type, an attribute on a field, or an enum.
 ///
 /// ```compile_fail
 /// # use serde::{Deserialize, Serialize};

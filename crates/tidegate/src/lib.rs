@@ -46,7 +46,10 @@
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::process::ExitCode {
-//!     Function::start().await.run(Source::Kinesis, |_aws| Some(EachRecord::new(Readings, 16))).await
+//!     Function::start()
+//!         .await
+//!         .run(Source::Kinesis, |_aws| Some(EachRecord::new(Readings, 16)))
+//!         .await
 //! }
 //! ```
 //!

@@ -1,4 +1,4 @@
-//! A bounded memory of an execution environment.
+//! A bounded memory that an execution environment keeps between invocations.
 
 use std::collections::HashMap;
 use std::time::Duration;

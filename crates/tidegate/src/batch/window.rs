@@ -1,4 +1,4 @@
-//! The tumbling window of a stream mapping that an invocation belongs to.
+//! The tumbling window to which an invocation of a stream mapping belongs.
 
 use jiff::Timestamp;
 use serde::Deserialize;

@@ -1,4 +1,4 @@
-//! Dead letters in memory, for tests.
+//! Keeps dead letters in memory, for tests.
 
 use std::collections::BTreeMap;
 

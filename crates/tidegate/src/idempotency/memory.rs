@@ -1,4 +1,4 @@
-//! Idempotency records in memory, for tests.
+//! Keeps idempotency records in memory, for tests.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;

@@ -40,8 +40,14 @@
 //! #[derive(Deserialize)]
 //! struct Payment { order: String, pence: u64 }
 //!
-//! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> { Ok("receipt 1".to_owned()) }
-//! async fn pay(payment: Payment, effects: &Effects, context: &lambda_runtime::Context) -> Result<String, Failure> {
+//! # async fn charge(_: &Payment, _idempotency_key: &str) -> Result<String, EffectError> {
+//! #     Ok("receipt 1".to_owned())
+//! # }
+//! async fn pay(
+//!     payment: Payment,
+//!     effects: &Effects,
+//!     context: &lambda_runtime::Context,
+//! ) -> Result<String, Failure> {
 //!     let key = effects.key("payment", &payment.order)?;
 //!     // The provider deduplicates by our key.
 //!     let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);

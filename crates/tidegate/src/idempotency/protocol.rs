@@ -140,8 +140,10 @@ impl State {
         Transition::To(Self { status: Status::Held, repeat: repeat || self.repeat, ..self.clone() })
     }
 
-    /// The owner's effect took place. It need not be in progress any more: the owner knows best, as
-    /// long as its token is there.
+    /// Completes the record for its owner, whose effect took place.
+    ///
+    /// The record need not be in progress: as long as it has the owner's token, the owner knows
+    /// best.
     fn completed_by_owner(&self, owner: &str, expires_at: Timestamp) -> Transition {
         if self.owner != owner {
             return Transition::Refused;

@@ -1,4 +1,4 @@
-//! Why a transaction was not applied.
+//! The reasons why a transaction was not applied.
 
 use crate::failure::Failure;
 

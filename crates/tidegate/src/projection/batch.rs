@@ -1,4 +1,4 @@
-//! Handles the batches of the event store's DynamoDB stream.
+//! Handles batches of the event store's DynamoDB stream.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What an event changes in a read model.
+//! The changes that an event makes to a read model.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The deadline of a projector's calls.
+//! Limits the calls of a projector to the deadline of its invocation.
 
 use std::future::Future;
 use std::time::Duration;

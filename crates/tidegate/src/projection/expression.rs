@@ -1,4 +1,4 @@
-//! Builds update expressions of DynamoDB.
+//! Builds update expressions for DynamoDB.
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -1,4 +1,4 @@
-//! The guard of an aggregate: how far it has been applied.
+//! The guard of an aggregate: the version up to which its events are applied.
 
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};

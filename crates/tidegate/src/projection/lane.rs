@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tracing::error;
-
 use super::change::{Projected, Projection};
 use super::deadline::Deadline;
+use super::delivered::{Delivered, Hint, events_above, ids_of, rewritten};
 use super::guard::{Guard, Verdict};
 use super::plan::steps;
 use super::transaction::Step;
@@ -14,12 +13,6 @@ use crate::batch::{Handled, NotRun, Outcome};
 use crate::failure::{Class, Failure};
 use crate::ids::{StreamId, Version};
 use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
-
-/// One delivery of the aggregate: its place in the batch, and the commit that it points to.
-pub(super) struct Hint<'a> {
-    pub(super) place: usize,
-    pub(super) change: &'a CommitChange,
-}
 
 /// The plan for the deliveries of one aggregate.
 ///
@@ -75,24 +68,22 @@ pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> boo
     guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
 }
 
-/// What is to be done with the deliveries (`hints`) of one aggregate, whose row is at `guard`.
+/// Plans the deliveries of one aggregate, whose guard is `guard`.
 ///
-/// A delivery only hints at its version: what is applied is what the store has there. Three questions
-/// decide:
+/// A delivery (`hints`) is only a hint that the event store has a version. The guard sorts the
+/// hints:
 ///
-/// 1. What does the guard say of the version? At or below it: a duplicate, or another history. Above
-///    it: the delivery is *due*.
-/// 2. Which events lie between the guard and the newest version that is due? If the deliveries hold
-///    them without a gap they are taken from there, else they are read from the store.
-/// 3. How far can these events be projected? Up to the first that cannot, the guard advances; there
-///    the aggregate stops, and perhaps is parked.
+/// 1. Duplicates, and deliveries behind a parked event, get their outcome at once.
+/// 2. Due deliveries need all events from the guard up to them. These come from the batch if it has
+///    them without a gap, otherwise from the event store.
+/// 3. Each event becomes steps. The first event that fails stops the plan: see [`stop_at`].
 ///
-/// For example, the guard is at version 3 and the deliveries have the versions 3, 6 and 5. The first
-/// is a duplicate. Version 4 is missing, so 4 to 6 are read from the store. If 5 cannot be projected,
-/// 4 is applied, the delivery of 5 fails, and that of 6 waits (or is acknowledged, if the aggregate is
-/// parked at 5).
+/// For example, let the guard be at version 3, and the batch bring versions 3, 6 and 5. Version 3
+/// is a duplicate. Version 4 is missing, so versions 4 to 6 are read from the event store. If
+/// version 5 cannot be projected, version 4 is applied, the delivery of 5 fails, and that of 6
+/// waits. If the aggregate is parked at 5, the delivery of 6 is acknowledged.
 ///
-/// Invariant: each hint ends up exactly once in `outcomes`, `due` or `held_back`.
+/// Invariant: each hint is in exactly one of `outcomes`, `due` and `held_back` afterwards.
 pub(super) async fn plan(
     projection: &impl Projection,
     reader: &dyn EventReader,
@@ -134,8 +125,9 @@ pub(super) async fn plan(
     plan
 }
 
-/// Lets the guard judge each delivery. Returns the id of the last event of each that is due, in the
-/// order of `due`; none if the delivery could not be decoded.
+/// Sorts the deliveries by what the guard says about their versions. Returns the id of the last
+/// event of each due delivery, in the order of `due`. The id is `None` if the delivery could not be
+/// decoded.
 fn judge<'a>(
     plan: &mut LanePlan,
     stream: &StreamId,
@@ -182,8 +174,10 @@ fn judge<'a>(
     ids
 }
 
-/// Compares what is due with what the store has at its version, which is what is applied. Returns the
-/// places of the deliveries that could not be decoded and turn out to have no event above the guard.
+/// Compares the due deliveries with the event store, whose events are applied.
+///
+/// Returns the places of the deliveries that could not be decoded and have no event above the
+/// guard.
 fn compare_with_store(
     plan: &mut LanePlan,
     stream: &StreamId,
@@ -205,103 +199,8 @@ fn compare_with_store(
     nothing_there
 }
 
-/// Reports two histories of one aggregate. It raises an alarm; a retry does not help.
-fn rewritten(stream: &StreamId, version: Version, id: &str, other: &str) -> Failure {
-    error!(stream = stream.as_str(), version = version.number(), event = id, other, "history was rewritten");
-    Failure::permanent(
-        "history_rewritten",
-        format!("{stream}: event {id} was delivered as version {version}, but {other}"),
-    )
-}
-
-fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
-    commits.iter().flat_map(|commit| &commit.events).map(|event| (event.version, event.id.as_str()))
-}
-
-/// The delivered commits above the guard that can be decoded.
-struct Delivered<'a> {
-    commits: BTreeMap<Version, &'a RecordedCommit>,
-    reached: Version,
-    /// Whether no two of the commits contradict each other about a version.
-    agree: bool,
-}
-
-impl<'a> Delivered<'a> {
-    fn new(guard: &Guard, hints: &[Hint<'a>]) -> Self {
-        let mut delivered =
-            Delivered { commits: BTreeMap::new(), reached: guard.position.version, agree: true };
-        for hint in hints {
-            if let CommitChange::Commit(commit) = hint.change
-                && commit.last_version() > guard.position.version
-            {
-                let other = delivered.commits.insert(commit.first_version(), commit);
-                delivered.agree &= other.is_none_or(|other| other.events == commit.events);
-            }
-        }
-        for commit in delivered.commits.values() {
-            if commit.first_version() <= delivered.reached.next() {
-                delivered.reached = delivered.reached.max(commit.last_version());
-            }
-        }
-        delivered
-    }
-
-    /// Returns the commits that follow the guard without a gap.
-    fn up_to_a_gap(&self) -> impl Iterator<Item = &'a RecordedCommit> {
-        let agreed = if self.agree { self.reached } else { Version::NONE };
-        self.commits.values().copied().take_while(move |commit| commit.last_version() <= agreed)
-    }
-}
-
-/// Returns the commits above the guard: those in the batch if they follow the guard without a gap,
-/// otherwise those in the event store.
-///
-/// A parked aggregate is always read from the event store, because deliveries behind the parked
-/// event were acknowledged without being applied.
-async fn events_above(
-    reader: &dyn EventReader,
-    stream: &StreamId,
-    guard: &Guard,
-    hints: &[Hint<'_>],
-    deadline: Deadline,
-) -> Result<Vec<RecordedCommit>, Failure> {
-    let delivered = Delivered::new(guard, hints);
-    let unread = hints.iter().any(|hint| matches!(hint.change, CommitChange::Newer { .. }));
-    let newest = hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
-    if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {
-        return Ok(delivered.commits.into_values().cloned().collect());
-    }
-    // Include the event at the guard: it shows whether this is the history that was applied.
-    let before = Version::new(guard.position.version.number().saturating_sub(1));
-    let stored = deadline.call(reader.read(stream, before)).await?;
-    if !guard.agrees_with(ids_of(&stored)) {
-        let (at, known) = (guard.position.version, guard.event_id.as_deref().unwrap_or_default());
-        let there = ids_of(&stored).find(|(version, _)| *version == at).map_or("", |(_, id)| id);
-        return Err(rewritten(stream, at, there, &format!("event {known} was applied at that version before")));
-    }
-    let last = stored.last().map_or(guard.position.version, RecordedCommit::last_version);
-    if last < newest {
-        return Err(Failure::transient(
-            "not_in_store",
-            format!("{stream}: version {newest} was delivered, but the event store ends at version {last}; \
-                 check that the function reads the store of this stream"),
-        ));
-    }
-    Ok(stored)
-}
-
-/// Returns the last version that the delivery is known to have.
-fn last_version(change: &CommitChange) -> Option<Version> {
-    match change {
-        CommitChange::Commit(commit) => Some(commit.last_version()),
-        CommitChange::Split { last_version, .. } => Some(*last_version),
-        // Its first version, because the commit has at least that event.
-        CommitChange::Newer { version, .. } => Some(*version),
-        CommitChange::Other => None,
-    }
-}
-
-/// Adds the steps of these events to the plan, up to the first event that cannot be projected.
+/// Adds the steps of all events above the guard to the plan, in order. Stops at the first event
+/// that this projection cannot apply.
 pub(super) fn project(
     plan: &mut LanePlan,
     projection: &impl Projection,

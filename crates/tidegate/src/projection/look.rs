@@ -1,4 +1,4 @@
-//! When an environment looks at the list of parked aggregates, and where it is in it.
+//! Decides when an environment reads the list of parked aggregates, and from which place.
 
 use std::time::Duration;
 

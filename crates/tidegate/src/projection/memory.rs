@@ -1,4 +1,4 @@
-//! A read model in memory, for tests.
+//! Keeps a read model in memory, for tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,6 +17,7 @@ mod apply_error;
 mod batch;
 mod change;
 mod deadline;
+mod delivered;
 mod dynamodb;
 mod expression;
 mod guard;

@@ -1,4 +1,4 @@
-//! Pauses of a projector whose read model is throttled.
+//! Pauses a projector whose read model is throttled.
 
 use std::time::Duration;
 

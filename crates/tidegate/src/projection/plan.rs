@@ -1,4 +1,4 @@
-//! Makes the steps of an event, and merges steps into one transaction.
+//! Creates the steps that apply events, and merges steps into transactions.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,23 +11,25 @@ use crate::ids::{StreamId, Version, content_uuid};
 /// Bits of the hash in the digest of a cut.
 const HASH_BITS: u32 = 48;
 
-/// The steps that apply an event, from the part that the guard has reached. Returns `None` if the
-/// applied parts are not those that would come first now.
+/// Creates the steps that apply an event, starting at the part that the guard has reached.
+///
+/// Returns `None` if the applied parts are not those that would come first now.
 ///
 /// A transaction holds 100 items: the row of the aggregate, which is its guard, and 99 counters. An
-/// event with more counters is cut into parts, each a step of its own. For example, the event at
-/// version 7 with 250 counters has parts of 99, 99 and 52 of them, and moves the guard
+/// event with more counters is cut into parts, and each part is a step. For example, the event at
+/// version 7 with 250 counters has parts of 99, 99 and 52 counters. They move the guard like this:
 ///
 /// ```text
 /// (6, part 0) → (6, part 1) → (6, part 2) → (7, part 0)
 /// ```
 ///
-/// Only the last step moves the version and writes the row. If the process dies after the first step,
-/// the guard is at (6, part 1), and whoever comes next gets the two steps that are left.
+/// Only the last step advances the version and changes the row. If the process dies after the first
+/// step, the guard is at (6, part 1), and the next run creates the two remaining steps.
 ///
-/// Invariant: the cut is a function of the event alone. Counters are sorted, so the order in which a
-/// projection names them does not matter. If the projection names others than before, it is not known
-/// which were counted; the digest of the cut, which the guard keeps between parts, tells.
+/// Invariant: the cut is a function of the event alone. Counters are sorted by key, so the order in
+/// which a projection returns them does not matter. If a projection returns other counters than
+/// before, it is not known which were counted. The guard keeps a digest of the cut between parts,
+/// which shows the difference.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
@@ -84,13 +86,14 @@ fn is_of(cut: u64, version: Version) -> bool {
     cut >> HASH_BITS == version.number() << HASH_BITS >> HASH_BITS
 }
 
-/// Merges steps into one transaction, in which each row and each counter is written once.
+/// Merges steps into one transaction, which writes each row and each counter once.
 ///
-/// For example, two events of one aggregate that each add 1 to the counter of a day become one move of
-/// the guard over both versions, and one addition of 2.
+/// For example, let two events of one aggregate each add 1 to the counter of a day. They become one
+/// move of the guard over both versions, and one addition of 2.
 ///
 /// # Errors
-/// `amount_too_large` (permanent) when a counter's sum leaves the range of an `i64`. Fewer steps may still fit.
+/// `amount_too_large` (permanent): the sum for a counter is out of the range of `i64`. Fewer steps
+/// may still fit.
 pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
     let mut guards: Vec<(Advance, RowUpdate)> = Vec::new();
     let mut guard_of: HashMap<&StreamId, usize> = HashMap::new();

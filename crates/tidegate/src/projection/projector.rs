@@ -1,4 +1,4 @@
-//! What applies the commits of the event store to a read model.
+//! Applies the commits of the event store to a read model.
 
 use std::fmt;
 use std::sync::Arc;

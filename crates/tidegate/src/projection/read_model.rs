@@ -1,4 +1,4 @@
-//! Where a projection keeps its rows and counters: the port of a read model.
+//! The port of a read model, which keeps rows and counters.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! One attempt to apply the deliveries of a batch.
+//! Makes one attempt to apply the deliveries of a batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,8 @@ use super::apply_error::ApplyError;
 use super::change::Projection;
 use super::deadline::Deadline;
 use super::guard::Position;
-use super::lane::{Hint, LanePlan, plan, stop_at};
+use super::delivered::Hint;
+use super::lane::{LanePlan, plan, stop_at};
 use super::pack::pack;
 use super::projector::Projector;
 use crate::batch::{BatchContext, Handled, Item, NotRun, Outcome};

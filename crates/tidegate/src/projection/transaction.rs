@@ -1,4 +1,4 @@
-//! Steps, transactions, and what DynamoDB's limits say of them.
+//! Steps and transactions within DynamoDB's limits.
 
 use std::collections::HashSet;
 

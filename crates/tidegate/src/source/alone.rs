@@ -1,4 +1,4 @@
-//! One of several deliveries that came in one record, as a record by itself.
+//! Builds a record that holds one of several deliveries of a record.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The body of a delivery, not decoded yet.
+//! The body of a delivery before decoding.
 
 use super::change::Change;
 

@@ -1,4 +1,4 @@
-//! A change of a table, as its DynamoDB stream reports it.
+//! A change of a table, as reported by its DynamoDB stream.
 
 use serde_dynamo::Item;
 

@@ -1,4 +1,4 @@
-//! One record as a source hands it over.
+//! One record as its source delivers it.
 
 use std::fmt::Display;
 use std::sync::Arc;

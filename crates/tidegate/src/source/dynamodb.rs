@@ -1,4 +1,4 @@
-//! Records of a table's DynamoDB stream.
+//! Reads records of a table's DynamoDB stream.
 
 use std::collections::BTreeMap;
 

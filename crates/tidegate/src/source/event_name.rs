@@ -1,4 +1,4 @@
-//! The name by which rules of EventBridge choose an event.
+//! The name by which EventBridge rules match an event.
 
 /// The name by which EventBridge knows an event and matches its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

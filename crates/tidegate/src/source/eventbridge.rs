@@ -1,4 +1,4 @@
-//! Events of an EventBridge rule or schedule.
+//! Reads events of an EventBridge rule or schedule.
 
 use serde_json::value::RawValue;
 

@@ -35,8 +35,9 @@ impl Source {
         }
     }
 
-    /// Whether the source is a stream: records come in order, and everything from the first failed
-    /// record on comes again.
+    /// Returns whether the source is a stream.
+    ///
+    /// The records of a stream come in order, and all records from the first failed one come again.
     pub(crate) fn is_in_order(self) -> bool {
         matches!(self, Self::Kinesis | Self::DynamoDb)
     }

@@ -1,4 +1,4 @@
-//! Records of a Kinesis stream.
+//! Reads records of a Kinesis stream.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The answer of an invocation: which of its records come again.
+//! The response of an invocation: the records that come again.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! Records of a bucket's notifications.
+//! Reads records of a bucket's notifications.
 
 use serde_json::value::RawValue;
 

@@ -1,4 +1,4 @@
-//! Records of an SNS topic.
+//! Reads records of an SNS topic.
 
 use serde_json::value::{RawValue, to_raw_value};
 

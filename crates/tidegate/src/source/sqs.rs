@@ -1,4 +1,4 @@
-//! Messages of a queue.
+//! Reads messages of an SQS queue.
 
 use serde_json::value::{RawValue, to_raw_value};
 

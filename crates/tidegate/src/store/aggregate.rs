@@ -1,4 +1,4 @@
-//! Aggregates: load, decide, commit.
+//! Loads an aggregate, decides a command on it, and commits the decision.
 
 use std::time::Duration;
 
@@ -147,15 +147,15 @@ pub(super) trait History<A: Aggregate>: Sync {
 
 /// Decides a command on the aggregate that `history` loads, and commits the decision.
 ///
-/// Invariant: every try has the same attempt id and the same cause. The condition of the commit is that
-/// its version is free; the item in the way tells what happened there:
+/// Invariant: every attempt has the same attempt id and the same cause. The commit requires that
+/// its version is free. Otherwise the item that holds the version shows what happened:
 ///
-/// - its attempt is this one's: the write succeeded and its answer was lost;
-/// - its cause is this command's: a twin was faster, so the command is a duplicate;
-/// - anything else: another command was faster. The stream is loaded again, with the winner's events,
-///   and the command is decided anew.
+/// - It has this attempt id: the write succeeded, and its answer was lost.
+/// - It has this cause: a twin was faster, so the command is a duplicate.
+/// - Otherwise another command was faster. The stream is loaded again with the new events, and the
+///   command is decided again.
 ///
-/// A command that creates its aggregate is first decided without a load, as if there were nothing.
+/// A command that creates its aggregate is first decided without a load, on an empty aggregate.
 pub(super) async fn run<A: Aggregate>(
     store: &dyn EventStore,
     history: &impl History<A>,

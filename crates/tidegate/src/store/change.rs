@@ -1,4 +1,4 @@
-//! What a record of the event store's DynamoDB stream reports.
+//! A change that a record of the event store's DynamoDB stream reports.
 
 use serde_dynamo::AttributeValue;
 

@@ -1,4 +1,4 @@
-//! Digests of what a command says, so that a cause with other content is told.
+//! Digests of the content of a command, which reveal a cause that is used with other content.
 
 use std::fmt;
 use std::str::FromStr;
@@ -41,8 +41,10 @@ impl Content {
         Some(Self { kind: kind.to_owned(), forms: vec![(version, hash(data)?)] })
     }
 
-    /// As [`Self::from_envelope`], and in all newer versions that this function knows, so that a resend in
-    /// another version can be compared.
+    /// Returns the content of an envelope in the version that was sent and in all newer versions
+    /// that `M` knows. A command that comes again in another version can then be compared.
+    ///
+    /// Returns `None` in the cases of [`Self::from_envelope`], and if an upcast fails.
     pub fn upcast<M: MessageSet>(envelope: &Envelope) -> Option<Self> {
         let mut content = Self::from_envelope(envelope)?;
         let Data::Inline(data) = &envelope.data else { return None };

@@ -1,4 +1,4 @@
-//! The event store in a DynamoDB table.
+//! Keeps the event store in a DynamoDB table.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The format of a stored commit, by which the item of a newer version of a function is recognised.
+//! The format of a stored commit, which reveals items of a newer version of a function.
 
 use std::collections::HashMap;
 

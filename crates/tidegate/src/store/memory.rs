@@ -1,4 +1,4 @@
-//! An event store in memory, for tests.
+//! Keeps an event store in memory, for tests.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};

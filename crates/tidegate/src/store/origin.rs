@@ -1,4 +1,4 @@
-//! Where a command comes from.
+//! The origin of a command: its cause and its context.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Reads again while only a part of a transaction is seen.
+//! Repeats a read that sees only a part of a transaction.
 
 use std::time::Duration;
 

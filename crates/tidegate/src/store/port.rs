@@ -1,4 +1,4 @@
-//! What an event store does: the ports that functions and projections depend on.
+//! The ports of an event store, on which functions and projections depend.
 
 use futures::future::{BoxFuture, FutureExt};
 

@@ -1,4 +1,4 @@
-//! Follows the reference of an event whose content stayed in the event store.
+//! Follows the data reference of an event whose content is in the event store.
 
 use super::commit::RecordedEvent;
 use super::port::EventReader;

@@ -1,4 +1,4 @@
-//! Snapshots: loading an aggregate without its whole stream.
+//! Loads an aggregate from a snapshot instead of its whole stream.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Snapshots in a DynamoDB table.
+//! Keeps snapshots in a DynamoDB table.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! Snapshots in memory, for tests.
+//! Keeps snapshots in memory, for tests.
 
 use std::collections::BTreeMap;
 

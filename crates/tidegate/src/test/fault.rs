@@ -1,4 +1,4 @@
-//! Faults: which call goes wrong, and how.
+//! Faults: the calls that fail, and how they fail.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Puts faults between a function and a port.
+//! Adds faults to a port.
 
 use std::sync::Arc;
 

@@ -1,13 +1,13 @@
-//! Tests of what an aggregate decides.
+//! Tests the decisions of an aggregate.
 
 use std::fmt::{Debug, Write};
 
 use crate::message::MessageSet;
 use crate::store::Aggregate;
 
-/// What happened to an aggregate before: `given(events).when(command).then(expected)`.
+/// Starts a test of an aggregate with its history: `given(events).when(command).then(expected)`.
 ///
-/// Events go through their JSON on the way, as they do in the event store.
+/// Each event is written as JSON and read back, as in the event store.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ use crate::store::Aggregate;
 /// ```
 ///
 /// # Panics
-/// When an event cannot be written as JSON and read back.
+/// Panics if an event cannot be written as JSON and read back.
 #[track_caller]
 pub fn given<A: Aggregate>(events: impl IntoIterator<Item = A::Event>) -> Given<A>
 where

@@ -1,4 +1,4 @@
-//! The test kit itself.
+//! Tests the test kit itself.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -48,7 +48,9 @@ pub enum Unknown {
 ///     Ok(Handled::Applied)
 /// }
 ///
-/// let router = Router::routes().on::<OrderPlaced>("shop.orders", "OrderPlaced", confirm).otherwise(Unknown::DeadLetter);
+/// let router = Router::routes()
+///     .on::<OrderPlaced>("shop.orders", "OrderPlaced", confirm)
+///     .otherwise(Unknown::DeadLetter);
 /// let handler = EachRecord::new(router, 1);
 /// ```
 pub struct Router {

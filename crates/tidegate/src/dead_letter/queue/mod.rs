@@ -1,4 +1,4 @@
-//! Dead letters in an SQS queue, or in a bucket if the queue refuses them.
+//! Writes dead letters to an SQS queue, or to a bucket if the queue refuses them.
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};

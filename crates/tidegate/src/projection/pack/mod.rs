@@ -8,16 +8,21 @@ use super::transaction::{PACKED_BYTES, Step, TRANSACTION_ITEMS};
 /// work grows with the number of steps, not with its square, even if all of them share a counter.
 const WINDOW: usize = 256;
 
-/// Packs steps into groups that fit a transaction each. Each inner list of `aggregates` holds the
-/// steps of one aggregate, in order, and keeps that order.
+/// Packs steps into groups of which each fits one transaction.
+///
+/// Each inner list of `aggregates` holds the steps of one aggregate. Their order is kept. Events
+/// that share counters are packed together, so that each counter is written few times.
+///
+/// A group starts with the first remaining step. While there is room, it takes the step that adds
+/// the fewest rows; among equals, the first.
 ///
 /// Events that share counters are put together, so that each counter is written few times. A group
 /// starts with the first step that is left. While there is room, it takes the step that adds the
 /// fewest rows; of equals, the first.
 ///
-/// For example, orders A and C change the counter of Monday, and order B that of Tuesday. The group
-/// starts with A: its row and Monday's counter. C adds one row (its own), B adds two, so C is next.
-/// With room for two orders the groups are `A C` and `B`, and Monday's counter is written once.
+/// For example, let orders A and C change Monday's counter, and order B Tuesday's. The group starts
+/// with A: its row and Monday's counter. C adds one row, its own. B adds two, so C is next. With
+/// room for two orders the groups are `A C` and `B`, and Monday's counter is written once.
 pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     Packing::new(aggregates).run()
 }

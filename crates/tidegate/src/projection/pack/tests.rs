@@ -1,4 +1,4 @@
-//! How well steps are packed, and at which cost.
+//! Tests how well steps are packed, and at which cost.
 
 use proptest::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What a projector does with deliveries in any order and number.
+//! Tests a projector with deliveries in any order and number.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

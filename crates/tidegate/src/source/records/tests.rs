@@ -1,4 +1,4 @@
-//! Deliveries against the fixtures of `aws_lambda_events`.
+//! Compares deliveries with the fixtures of `aws_lambda_events`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What is read of the records of each source.
+//! Tests the fields that are read from the records of each source.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -61,7 +61,7 @@ struct EventItem {
     data: Option<String>,
 }
 
-/// What is known of a split commit whose chunks are not read.
+/// Head of a split commit, whose chunks are not read.
 pub(super) struct Head {
     pub(super) stream: StreamId,
     pub(super) version: Version,
@@ -227,7 +227,7 @@ impl CommitItem {
         Ok((self, chunks))
     }
 
-    /// What the head of a split commit tells without its chunks.
+    /// Returns the head of a split commit, without its chunks.
     ///
     /// # Errors
     /// `corrupt_commit` (permanent): it holds no event.

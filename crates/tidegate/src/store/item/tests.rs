@@ -1,4 +1,4 @@
-//! What is stored of a commit, and read again.
+//! Tests how a commit is stored and read again.
 
 use super::*;
 use crate::failure::Class;

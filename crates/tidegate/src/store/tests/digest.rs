@@ -1,4 +1,4 @@
-//! A command that comes again with other content is no duplicate.
+//! Tests that a command that comes again with other content is not a duplicate.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What every event store and every way to load and decide must do.
+//! Tests that apply to every event store and every way to load and decide.
 
 mod digest;
 mod dynamodb;

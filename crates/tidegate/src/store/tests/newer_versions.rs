@@ -1,4 +1,4 @@
-//! Content that a newer version of a function has written.
+//! Tests content that a newer version of a function has written.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Loading from a snapshot decides as loading the whole stream.
+//! Tests that loading from a snapshot decides as loading the whole stream does.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Events of a DynamoDB stream.
+//! Builds events of a DynamoDB stream.
 
 use jiff::Timestamp;
 use serde::Serialize;

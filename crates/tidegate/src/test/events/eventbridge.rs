@@ -1,4 +1,4 @@
-//! Events of an EventBridge bus.
+//! Builds events of an EventBridge bus.
 
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Events of a Kinesis stream.
+//! Builds events of a Kinesis stream.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Events of a bucket's notifications.
+//! Builds events of a bucket's notifications.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;

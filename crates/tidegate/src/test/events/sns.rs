@@ -1,4 +1,4 @@
-//! Events of an SNS topic.
+//! Builds events of an SNS topic.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;

@@ -1,4 +1,4 @@
-//! Events of an SQS queue.
+//! Builds events of an SQS queue.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! A state of the world: the record, the runs, and what is on its way.
+//! A state of the model: the record, the runs and the requests in flight.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A store that fails as it is told, and deliveries of effects over it.
+//! Deliveries of effects over a store with prepared failures.
 
 use std::collections::VecDeque;
 use std::future::Future;
