@@ -2,12 +2,16 @@
 
 powertools.py WORK WARM_UP EVENTS [--cache ITEMS] [--threads]
 
-The record handler is synchronous (`BatchProcessor`): `idempotent_function` takes no coroutine. The key is passed as the data argument itself, so that no
-JMESPath is searched and nothing but a short text is copied and hashed. Payload validation is off, which Tidegate cannot be: it would hash and compare more.
-Failed conditions return the item (`ALL_OLD`), so that a duplicate costs one request. The local cache is off unless asked for: it costs a little and only
-helps where the same environment sees a record twice. botocore does not validate parameters, and keeps its connection alive.
+The record handler is synchronous (`BatchProcessor`), because `idempotent_function` does not accept a
+coroutine. The key is passed as the data argument itself, so no JMESPath is searched and only a short
+text is copied and hashed. Payload validation is off; with it, Powertools would hash and compare more.
+(Tidegate's cannot be switched off.) Failed conditions return the item (`ALL_OLD`), so a duplicate
+costs one request. The local cache is off by default: it costs a little, and helps only if the same
+environment receives a record twice. botocore does not validate parameters, and keeps its connection
+alive.
 
-`--threads` runs the same handler in threads under `AsyncBatchProcessor`, which overlaps calls; no documentation describes it with idempotency.
+`--threads` runs the same handler in threads under `AsyncBatchProcessor`, which overlaps calls. No
+documentation describes this with idempotency.
 """
 
 import argparse
@@ -77,7 +81,15 @@ def total(order):
 
 def put(order, condition=None):
     """Writes the order as an item of its own: the business result."""
-    lines = [{"M": {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in line.items()}} for line in order["lines"]]
+    lines = [
+        {
+            "M": {
+                name: {"N": str(value)} if isinstance(value, int) else {"S": value}
+                for name, value in line.items()
+            }
+        }
+        for line in order["lines"]
+    ]
     item = {
         "order_id": {"S": order["order_id"]},
         "customer_id": {"S": order["customer_id"]},

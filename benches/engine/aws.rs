@@ -1,4 +1,4 @@
-//! The few AWS calls that the benchmark makes itself.
+//! Makes the few AWS calls that the benchmark makes itself.
 //!
 //! They are written by hand, because the benchmark's program links no AWS client.
 

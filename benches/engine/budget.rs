@@ -1,4 +1,4 @@
-//! Budgets of the engine, and whether it meets them.
+//! Compares the engine with its budgets.
 
 use benchmarks::budget::Budget;
 

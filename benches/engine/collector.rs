@@ -67,7 +67,7 @@ impl Collector {
         any.map(drop).map_err(|_| Problem::new(format!("the function was not invoked in {patience:?}")))
     }
 
-    /// Returns the reports so far, and starts counting at zero.
+    /// Returns the reports since the last call, and starts counting at zero.
     pub(crate) fn take(&self) -> Vec<Told> {
         let mut told = self.lock();
         self.records.send_replace(0);

@@ -58,7 +58,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// The engine's output so far.
+    /// Returns what the engine has printed.
     pub(crate) fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }

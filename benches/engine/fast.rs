@@ -1,5 +1,5 @@
-//! A stream that answers as fast as possible: GetRecords from memory, all other calls from an
-//! emulator.
+//! Serves a stream that answers as fast as possible: GetRecords from memory, all other calls from
+//! an emulator.
 //!
 //! It separates the engine's share of a delivery from the emulator's.
 
@@ -78,7 +78,7 @@ impl FastStream {
     }
 }
 
-/// As long as the sequence numbers of Kinesis.
+/// Returns a number as long as the sequence numbers of Kinesis.
 fn sequence(n: u64) -> String {
     format!("4959{n:052}")
 }

@@ -30,7 +30,8 @@ pub(crate) async fn run() -> Result<(), Problem> {
     lambda_runtime::run(service_fn(handle)).await.map_err(|error| Problem::new(error.to_string()))
 }
 
-/// The report of an invocation: time, number of records, length of the event, and the event.
+/// Returns the report of an invocation: time, number of records, length of the event, and the
+/// event.
 fn tell(collector: &mut UnixStream, event: &str) -> Result<(), Error> {
     let at = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let mut head = [0; crate::collector::HEAD];

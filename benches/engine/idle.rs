@@ -1,4 +1,4 @@
-//! CPU of the engine while the reference system is idle.
+//! Measures the CPU of the engine while the reference system is idle.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Latency from the record to the handler, one record at a time.
+//! Measures the latency from the record to the handler, one record at a time.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

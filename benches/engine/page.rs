@@ -1,4 +1,4 @@
-//! The page of results.
+//! Writes the page of results.
 
 use benchmarks::budget::{self, Budget, MARGIN};
 use benchmarks::machine::Machine;
@@ -11,7 +11,7 @@ use crate::run::Results;
 use crate::source::Source;
 use crate::throughput::{Row, Side};
 
-/// One measurement as a line of progress.
+/// Formats one measurement as a line of progress.
 pub(crate) fn line(row: &Row) -> String {
     let of = row.scenario;
     format!(
@@ -27,7 +27,7 @@ pub(crate) fn line(row: &Row) -> String {
     )
 }
 
-/// One latency as a line of progress.
+/// Formats one latency as a line of progress.
 pub(crate) fn latency_line(latency: &Latency) -> String {
     format!(
         "{:<18} {:<25} {}: p50 {:.1} ms, p99 {:.1} ms of {}",
@@ -61,7 +61,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// The whole page.
+/// Returns the whole page.
 pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
     let head = format!(
         "# Benchmarks of the delivery engine\n\n\

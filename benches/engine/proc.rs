@@ -1,4 +1,4 @@
-//! Processor time and memory of another process, from `/proc`.
+//! Reads the processor time and memory of another process, from `/proc`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 pub(crate) struct Proc(pub(crate) u32);
 
 impl Proc {
-    /// Processor time of all its threads, including the kernel's, without its children.
+    /// Returns the processor time of all its threads, including the kernel's, without its children.
     pub(crate) fn cpu(self) -> Result<Duration, Problem> {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
         // The name, in parentheses, may contain any character.
@@ -21,7 +21,7 @@ impl Proc {
         Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
     }
 
-    /// Resident memory in bytes: current and highest.
+    /// Returns the resident memory in bytes: current and highest.
     pub(crate) fn resident(self) -> Result<(u64, u64), Problem> {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let of = |name: &str| {

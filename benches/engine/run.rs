@@ -141,7 +141,7 @@ fn latency_sides(source: Source) -> &'static [Side] {
     }
 }
 
-/// Number of records, chosen so that each measurement takes some seconds.
+/// Returns the number of records, chosen so that each measurement takes some seconds.
 fn records(scenario: Scenario) -> u64 {
     let batch = scenario.batch as u64;
     match (scenario.side, scenario.source) {

@@ -39,7 +39,7 @@ impl Source {
         }
     }
 
-    /// The batch sizes among 1, 10, 100 and 1,000 that AWS allows.
+    /// Returns the batch sizes among 1, 10, 100 and 1,000 that AWS allows.
     pub(crate) fn batches(self) -> &'static [usize] {
         match self {
             Self::Kinesis | Self::DynamoDb | Self::Queue => &[1, 10, 100, 1000],
@@ -273,7 +273,7 @@ impl Source {
     }
 }
 
-/// A record for PutRecords.
+/// Creates a record for PutRecords.
 pub(crate) fn kinesis(n: u64) -> Value {
     json!({ "Data": STANDARD.encode(body(n)), "PartitionKey": (n % KEYS).to_string() })
 }

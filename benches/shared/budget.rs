@@ -1,4 +1,4 @@
-//! Budgets, and whether they are met.
+//! Compares measurements with their budgets.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Whether the budget fails the run.
+    /// Returns whether the budget fails the run.
     #[must_use]
     pub fn fails(&self) -> bool {
         self.fails

@@ -1,4 +1,4 @@
-//! Processor times, and the processor that this process runs on.
+//! Measures processor times, and pins this process to a processor.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-/// Processor time of all threads of this process, including the kernel's.
+/// Returns the processor time of all threads of this process, including the kernel's.
 #[must_use]
 pub fn time() -> Duration {
     clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map(Duration::from).unwrap_or_default()
 }
 
-/// Processor time of this process and of its children that have ended.
+/// Returns the processor time of this process and of its children that have ended.
 #[must_use]
 pub fn family() -> Duration {
     let of = |who| {
@@ -24,7 +24,8 @@ pub fn family() -> Duration {
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }
 
-/// Time since the machine's start in which the processors were not idle, for all processes.
+/// Returns the time since the machine's start in which the processors were not idle, for all
+/// processes.
 #[must_use]
 pub fn busy() -> Duration {
     let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Budgets for time, requests and memory, and whether they are met.
+//! Compares time, requests and memory with their budgets.
 
 use benchmarks::budget::Budget;
 
@@ -6,7 +6,7 @@ use crate::run::{BATCHES, KEYS, Results, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
 
-/// A measurement with responses after 0 ms.
+/// Returns a measurement with responses after 0 ms.
 pub(crate) const fn at_once(side: Side, work: Work, phase: Phase) -> Wanted {
     Wanted { side, work, phase, latency_ms: 0 }
 }
@@ -30,7 +30,7 @@ pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     budgets
 }
 
-/// How many times as many records for each second of a processor.
+/// Budgets a multiple of Powertools' records per second of processor time.
 fn throughput(results: &Results) -> Vec<Budget> {
     use Phase::First;
     use Side::{Powertools, Tidegate};
@@ -55,7 +55,7 @@ fn throughput(results: &Results) -> Vec<Budget> {
     budgets
 }
 
-/// No more requests for each record.
+/// Budgets no more requests per record than Powertools needs.
 fn requests(results: &Results) -> Vec<Budget> {
     use Phase::{Again, AgainHere, First};
     use Side::{Powertools, PowertoolsCached, Tidegate, TidegateRemembering};
@@ -84,12 +84,12 @@ fn requests(results: &Results) -> Vec<Budget> {
     budgets
 }
 
-/// Tidegate's row of the usual batch.
+/// Returns Tidegate's row of the usual batch.
 fn usual(results: &Results, work: Work, phase: Phase) -> Option<&Row> {
     results.find(at_once(Side::Tidegate, work, phase), USUAL.0, USUAL.1)
 }
 
-/// Exactly these requests for each record.
+/// Budgets exact numbers of requests per record.
 fn exact_requests(results: &Results) -> Vec<Budget> {
     use Phase::{Change, First};
     let mut budgets = Vec::new();
@@ -136,7 +136,7 @@ fn refused_duplicates(results: &Results) -> Option<Budget> {
     Some(Budget::counted("reject a duplicate", "no write that succeeds", found, all))
 }
 
-/// Processor time of a record in the toolkit itself.
+/// Limits the processor time of a record in the toolkit itself.
 fn processor_time(results: &Results) -> Option<Budget> {
     let handler = at_once(Side::Tidegate, Work::None, Phase::First);
     let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
@@ -145,7 +145,7 @@ fn processor_time(results: &Results) -> Option<Budget> {
     slowest.map(|found| Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found))
 }
 
-/// Time, memory and size of the functions' starts.
+/// Limits the time, memory and size of the functions' starts.
 fn starts(results: &Results) -> Vec<Budget> {
     let mut budgets = Vec::new();
     for start in &results.starts {

@@ -1,4 +1,4 @@
-//! What is decided about an order: as little as is needed for the writes to be real.
+//! Decides about an order: as little as the writes need to be real.
 
 use serde::{Deserialize, Serialize};
 use tidegate::message::Message;
@@ -50,7 +50,7 @@ tidegate::messages! {
 }
 
 impl PlaceOrder {
-    /// Price of all lines, in pence.
+    /// Returns the price of all lines, in pence.
     pub(crate) fn total(&self) -> i64 {
         self.lines.iter().map(|line| line.quantity * line.unit_price).sum()
     }

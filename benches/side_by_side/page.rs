@@ -1,4 +1,4 @@
-//! The page of results.
+//! Writes the page of results.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use crate::run::{BATCHES, KEYS, Results, SLOW, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
 
-/// One measurement as a line of progress.
+/// Formats one measurement as a line of progress.
 pub(crate) fn line(row: &Row) -> String {
     let of = row.scenario;
     format!(
@@ -30,7 +30,7 @@ pub(crate) fn line(row: &Row) -> String {
     )
 }
 
-/// The whole page.
+/// Returns the whole page.
 pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) -> String {
     let mut parts = vec![head(machine), MEASURED.to_owned()];
     parts.push(format!(
@@ -160,7 +160,7 @@ fn side_by_side(results: &Results) -> String {
     text
 }
 
-/// CPU and records per second of one piece of work over keys and batches.
+/// Formats CPU and records per second of one piece of work over keys and batches.
 fn grid(results: &Results, of: &[(&str, Work, Phase)], latency_ms: u64) -> String {
     let columns: Vec<String> =
         of.iter().flat_map(|(name, ..)| [format!("{name}: CPU"), "records/s".to_owned()]).collect();

@@ -14,7 +14,7 @@ pub(crate) fn say(line: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// What a worker measured of itself.
+/// Measurements of a worker, made by itself.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     /// Records whose effect took place.

@@ -56,7 +56,7 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
-    /// Records of the warm-up.
+    /// Returns the number of records of the warm-up.
     ///
     /// It opens connections, initialises lazy values, and grows the heap to the size that a batch
     /// needs. (In a new process the first batch of 1,000 costs half as much again, because pages
@@ -238,37 +238,37 @@ impl Row {
         count as f64 / self.scenario.records as f64
     }
 
-    /// Processor time of the client, in microseconds per record.
+    /// Returns the processor time of the client, in microseconds per record.
     pub(crate) fn cpu(&self) -> f64 {
         self.per_record(self.measured.cpu_ns) / 1000.0
     }
 
-    /// Records that one processor handles per second of its time.
+    /// Returns the records that one processor handles per second of its time.
     pub(crate) fn per_core(&self) -> f64 {
         1e6 / self.cpu()
     }
 
-    /// Records per second of elapsed time.
+    /// Returns the records per second of elapsed time.
     pub(crate) fn per_second(&self) -> f64 {
         self.scenario.records as f64 * 1e9 / self.measured.wall_ns as f64
     }
 
-    /// Requests per record.
+    /// Returns the requests per record.
     pub(crate) fn requests(&self) -> f64 {
         self.per_record(self.counts.requests.values().sum())
     }
 
-    /// Write units per record.
+    /// Returns the write units per record.
     pub(crate) fn write_units(&self) -> f64 {
         self.per_record(self.counts.write_units)
     }
 
-    /// Read units per record.
+    /// Returns the read units per record.
     pub(crate) fn read_units(&self) -> f64 {
         self.per_record(self.counts.half_read_units) / 2.0
     }
 
-    /// Processor time of the stub, in microseconds per request.
+    /// Returns the processor time of the stub, in microseconds per request.
     pub(crate) fn stub(&self) -> f64 {
         self.stub_cpu_ns as f64 / 1000.0 / self.counts.requests.values().sum::<u64>().max(1) as f64
     }

@@ -208,7 +208,7 @@ impl RuntimeApi {
     }
 }
 
-/// Whether the response is a partial batch response without failures, or empty.
+/// Returns whether the response is a partial batch response without failures, or empty.
 fn answered_well(body: &[u8]) -> bool {
     let answer = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
     match answer.get("batchItemFailures") {
@@ -247,7 +247,7 @@ fn invocation(event: &[u8], function: &str, number: usize) -> Response<Full<Byte
         .unwrap_or_default()
 }
 
-/// Resident memory in kB.
+/// Returns the resident memory in kB.
 fn resident(child: &Child) -> Result<u64, Problem> {
     let id = child.id().ok_or_else(|| Problem::new("the function has ended"))?;
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;

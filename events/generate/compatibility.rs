@@ -21,7 +21,8 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    /// The schema that a reference names. Schemars writes `$ref` alone or beside annotations.
+    /// Returns the schema that a reference names. Schemars writes `$ref` alone or beside
+    /// annotations.
     fn resolve(&self, schema: &'a Value) -> &'a Value {
         let reference =
             schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
@@ -96,7 +97,7 @@ fn required(schema: &Value) -> BTreeSet<&str> {
     schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// A set of words has no order.
+/// Compares words as a set, which has no order.
 fn canonical(value: Option<&Value>) -> Option<Vec<String>> {
     value.map(|value| match value {
         Value::Array(words) => {

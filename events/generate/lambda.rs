@@ -19,7 +19,7 @@ const ACCOUNT: &str = "000000000000";
 /// Arrival time of the sample records: 2010-12-01T10:00:00Z.
 const ARRIVED_AT: Timestamp = Timestamp::constant(1_291_197_600, 0);
 
-/// A complete Lambda event for each function.
+/// Returns a complete Lambda event for each function.
 pub fn files(samples: &Samples) -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     let change = table_change(&commit(&samples.order_placed)?)?;
     Ok(BTreeMap::from([
@@ -30,7 +30,7 @@ pub fn files(samples: &Samples) -> Result<BTreeMap<String, Value>, Box<dyn Error
     ]))
 }
 
-/// An order, a return, and a record that is not JSON.
+/// Returns an order, a return, and a record that is not JSON.
 fn stream_batch(samples: &Samples) -> Result<Value, Box<dyn Error>> {
     let bodies = [
         (samples.place_order.subject.as_str(), serde_json::to_vec(&samples.place_order)?),
@@ -62,7 +62,7 @@ fn kinesis_record(number: u32, partition_key: &str, body: &[u8]) -> Value {
     })
 }
 
-/// The commit that contains an event, from the event's envelope.
+/// Creates the commit that contains an event, from the event's envelope.
 pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     let Data::Inline(data) = &envelope.data else { return Err("a sample holds its data by value".into()) };
     let version = envelope.sequence.unwrap_or_default();
@@ -75,7 +75,7 @@ pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     Ok(commit)
 }
 
-/// The stream record of the insertion of a commit's item.
+/// Creates the stream record of the insertion of a commit's item.
 ///
 /// The toolkit owns the item's layout, so a test reads the record back with the toolkit.
 fn table_change(commit: &RecordedCommit) -> Result<Value, Box<dyn Error>> {
@@ -145,7 +145,7 @@ fn attributes(item: &Map<String, Value>) -> Map<String, Value> {
     item.iter().map(|(name, value)| (name.clone(), attribute(value))).collect()
 }
 
-/// A value as DynamoDB writes it in JSON.
+/// Returns a value as DynamoDB writes it in JSON.
 fn attribute(value: &Value) -> Value {
     match value {
         Value::Null => json!({ "NULL": true }),

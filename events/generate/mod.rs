@@ -25,7 +25,7 @@ pub const COMMAND: &str = "cargo run -p events --example schemas";
 /// Folders of the files, in `events/`.
 pub const FOLDERS: [&str; 4] = ["schemas", "registry", "payloads", "lambda"];
 
-/// All files by their path in `events/`.
+/// Returns all files by their path in `events/`.
 pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     let samples = Samples::new()?;
     let mut files = schemas::files()?;
@@ -35,7 +35,7 @@ pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
     Ok(files)
 }
 
-/// The existing files, by their path in `events/`. `None` if a file is not JSON.
+/// Returns the existing files, by their path in `events/`. `None` if a file is not JSON.
 pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
     let mut found = BTreeMap::new();
     for folder in FOLDERS {
@@ -52,7 +52,7 @@ pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
     Ok(found)
 }
 
-/// The schemas of older versions of existing types. Readers of old events need them.
+/// Returns the schemas of older versions of existing types. Readers of old events need them.
 pub fn is_older_version(path: &str, files: &BTreeMap<String, Value>) -> bool {
     let parse = |path: &str| -> Option<(String, u32)> {
         let (kind, version) = path.strip_prefix("schemas/")?.strip_suffix(".json")?.split_once(".v")?;
@@ -62,7 +62,7 @@ pub fn is_older_version(path: &str, files: &BTreeMap<String, Value>) -> bool {
     files.keys().filter_map(|path| parse(path)).any(|(of, newest)| of == kind && newest > version)
 }
 
-/// The crate's folder.
+/// Returns the crate's folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
 }

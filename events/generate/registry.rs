@@ -53,7 +53,7 @@ fn document<E: Message + JsonSchema>(source: &str) -> Result<(String, Value), Bo
     Ok((format!("registry/{source}@{}.json", E::TYPE), document))
 }
 
-/// The schema of EventBridge's wrapper around an event, in the form of the schemas that it
+/// Returns the schema of EventBridge's wrapper around an event, in the form of the schemas that it
 /// discovers.
 fn event(source: &str, detail_type: &str, detail: &str) -> Value {
     let text = json!({ "type": "string" });

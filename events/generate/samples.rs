@@ -107,7 +107,7 @@ impl Samples {
         })
     }
 
-    /// All of them.
+    /// Returns all samples.
     pub fn all(&self) -> [&Envelope; 6] {
         [
             &self.place_order,
@@ -142,7 +142,7 @@ fn command<C: Message>(stream: StreamId, time: Timestamp, content: &C) -> Result
     Ok(Envelope::new(id, COMMAND_SOURCE, stream, time, DataSchema::new(C::TYPE, C::VERSION), data))
 }
 
-/// The first event of the command's stream.
+/// Creates the first event of the command's stream.
 fn event<E: Message>(command: &Envelope, content: &E) -> Result<Envelope, Box<dyn Error>> {
     let version = Version::NONE.next();
     let (stream, schema) = (command.subject.clone(), DataSchema::new(E::TYPE, E::VERSION));

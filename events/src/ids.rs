@@ -14,7 +14,7 @@ macro_rules! text_id {
         pub struct $name(pub String);
 
         impl $name {
-            /// As text.
+            /// Returns the id as text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -55,10 +55,10 @@ impl OrderId {
     /// Kind of an order's stream.
     pub const STREAM_KIND: &str = "order";
 
-    /// The order's stream.
+    /// Returns the id of the order's stream.
     ///
     /// # Errors
-    /// When the id is empty or longer than a stream id may be.
+    /// The id is empty or longer than a stream id may be.
     pub fn stream(&self) -> Result<StreamId, InvalidStreamId> {
         StreamId::new(Self::STREAM_KIND, &self.0)
     }
@@ -68,10 +68,10 @@ impl ReturnId {
     /// Kind of a return's stream.
     pub const STREAM_KIND: &str = "return";
 
-    /// The return's stream.
+    /// Returns the id of the return's stream.
     ///
     /// # Errors
-    /// When the id is empty or longer than a stream id may be.
+    /// The id is empty or longer than a stream id may be.
     pub fn stream(&self) -> Result<StreamId, InvalidStreamId> {
         StreamId::new(Self::STREAM_KIND, &self.0)
     }

@@ -31,7 +31,7 @@ pub struct Money {
 }
 
 impl Money {
-    /// An amount in pence.
+    /// Creates an amount in pence.
     pub fn pence(minor: i64) -> Self {
         Self { minor, currency: Currency::Gbp }
     }

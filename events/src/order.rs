@@ -22,7 +22,7 @@ pub struct OrderLine {
 }
 
 impl OrderLine {
-    /// Quantity × price in minor units; none when it leaves the range of an `i64`.
+    /// Returns quantity × price in minor units. `None` if it is out of the range of `i64`.
     pub fn value(&self) -> Option<i64> {
         self.quantity.checked_mul(self.unit_price)
     }

@@ -73,7 +73,7 @@ impl Dimension {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Day, Self::Country, Self::Product, Self::Customer];
 
-    /// The name of the dimension, such as `day`.
+    /// Returns the name of the dimension, such as `day`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -83,7 +83,7 @@ impl Dimension {
         }
     }
 
-    /// The partition key of `key` in the `sales` table.
+    /// Returns the partition key of `key` in the `sales` table.
     pub fn row_key(self, key: &str) -> String {
         format!("{}#{key}", self.as_str())
     }

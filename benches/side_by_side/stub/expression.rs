@@ -1,4 +1,4 @@
-//! DynamoDB's expressions, as far as the measured programs use them.
+//! Evaluates DynamoDB's expressions, as far as the measured programs use them.
 //!
 //! The stub refuses all others, so that no condition counts as met by mistake.
 
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
         self.placeholders.name(word)
     }
 
-    /// The value of an attribute or a placeholder.
+    /// Returns the value of an attribute or a placeholder.
     fn operand(&mut self, item: &Item) -> Result<Option<Value>, String> {
         match self.peek() {
             Some(word) if word.starts_with(':') => {
@@ -186,12 +186,12 @@ fn compare(left: Option<&Value>, comparison: &str, right: Option<&Value>) -> Res
     }
 }
 
-/// A number of DynamoDB. The measured programs store only integers.
+/// Parses a number of DynamoDB. The measured programs store only integers.
 pub(crate) fn number(value: &Value) -> Option<i128> {
     value.get("N")?.as_str()?.parse().ok()
 }
 
-/// Whether an item meets a condition. It does if there is no condition.
+/// Returns whether an item meets a condition. It does if there is no condition.
 pub(crate) fn met(
     condition: Option<&str>,
     placeholders: Placeholders<'_>,

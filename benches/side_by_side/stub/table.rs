@@ -81,19 +81,19 @@ impl Tables {
         self.items.get(table).and_then(|table| table.get(partition)).into_iter().flat_map(BTreeMap::values)
     }
 
-    /// Name of a table's partition key.
+    /// Returns the name of a table's partition key.
     pub(super) fn partition_key(table: &str) -> Result<&'static str, String> {
         let found = TABLES.iter().find(|(name, _)| *name == table);
         found.map(|(_, keys)| keys.partition).ok_or_else(|| format!("there is no table {table}"))
     }
 
-    /// Number of items in a table.
+    /// Returns the number of items in a table.
     pub(super) fn count(&self, table: &str) -> usize {
         self.items.get(table).map_or(0, |table| table.values().map(BTreeMap::len).sum())
     }
 }
 
-/// Size of an item in bytes, by DynamoDB's rules.
+/// Returns the size of an item in bytes, by DynamoDB's rules.
 pub(super) fn bytes(item: &Item) -> u64 {
     item.iter().map(|(name, value)| length(name) + value_bytes(value)).sum()
 }

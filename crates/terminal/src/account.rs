@@ -1,4 +1,4 @@
-//! The AWS account that a command works on, if it works on one.
+//! The AWS account that a command works on.
 
 use std::env;
 use std::path::Path;

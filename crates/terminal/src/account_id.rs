@@ -11,7 +11,7 @@ const DIGITS: usize = 12;
 pub struct AccountId(String);
 
 impl AccountId {
-    /// The twelve digits.
+    /// Returns the twelve digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

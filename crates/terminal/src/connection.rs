@@ -190,8 +190,8 @@ impl Connection {
         &self.config
     }
 
-    /// Whether the system is in an AWS account, where rates are limited and an empty response may
-    /// be premature.
+    /// Returns whether the system is in an AWS account, where rates are limited and an empty
+    /// response may be premature.
     pub fn is_account(&self) -> bool {
         self.is_account
     }

@@ -98,13 +98,13 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Whether a URL leads to this endpoint.
+    /// Returns whether a URL leads to this endpoint.
     pub fn is_at(&self, url: &str) -> bool {
         self.url.trim_end_matches('/') == url.trim_end_matches('/')
     }
 
-    /// Whether the endpoint is AWS itself. There the credentials decide which account is reached,
-    /// as without an endpoint.
+    /// Returns whether the endpoint is AWS itself. There the credentials decide which account is
+    /// reached, as without an endpoint.
     pub fn is_aws(&self) -> bool {
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
@@ -156,7 +156,7 @@ impl Endpoint {
     }
 }
 
-/// Any response to a plain request is enough, also an error.
+/// Waits for any response to a plain request, even an error.
 fn first_byte(mut stream: TcpStream, authority: &str) -> io::Result<()> {
     stream.set_read_timeout(Some(FIRST_BYTE_TIMEOUT))?;
     write!(stream, "GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;

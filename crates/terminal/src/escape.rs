@@ -97,8 +97,8 @@ fn replaced(
     Cow::Owned(written)
 }
 
-/// Whether a character is a control of terminals (C0, DEL, C1), a line or paragraph separator, a
-/// control of the reading direction, or invisible.
+/// Returns whether a character is a control of terminals (C0, DEL, C1), a line or paragraph
+/// separator, a control of the reading direction, or invisible.
 fn is_control(character: char) -> bool {
     character.is_control()
         || matches!(

@@ -16,7 +16,7 @@ const LONGEST: usize = 16;
 pub struct NamePrefix(String);
 
 impl NamePrefix {
-    /// Whether the prefix is empty, so that names are those of the topology.
+    /// Returns whether the prefix is empty, so that names are those of the topology.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -32,7 +32,7 @@ impl NamePrefix {
         physical.strip_prefix(&self.0).unwrap_or(physical)
     }
 
-    /// Whether a name, of the topology or physical, means this physical name.
+    /// Returns whether a name, of the topology or physical, means this physical name.
     pub fn means(&self, name: &str, physical: &str) -> bool {
         name == physical || self.physical(name).as_str() == physical
     }

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, LineStyle, Table, presets};
 
 use crate::escape::escaped;
 
-/// A table with one line under its header: narrow enough for 80 columns.
+/// Creates a table with one line under its header: narrow enough for 80 columns.
 pub fn table(header: impl IntoIterator<Item = impl ToString>) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING.header_separator(LineStyle::none().fill('─').junction('─')));

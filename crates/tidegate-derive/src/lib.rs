@@ -29,8 +29,8 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `version = 2` | version of the content, from 1 | 1 |
 /// | `upcast = path` | function that converts content to the next version | no upcast |
 ///
-/// The function of `upcast` is a `fn(u32, serde_json::Value) -> Result<serde_json::Value, Failure>`.
-/// Without one, content of older versions cannot be read.
+/// The function has the type `fn(u32, serde_json::Value) -> Result<serde_json::Value, Failure>`.
+/// Without it, content of older versions cannot be read.
 ///
 /// A stored event never changes its type. Before you rename a struct, set `type` to its old name.
 ///

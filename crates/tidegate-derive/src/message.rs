@@ -5,7 +5,7 @@ use quote::quote;
 use syn::meta::ParseNestedMeta;
 use syn::{Attribute, Data, DeriveInput, Error, Fields, LitInt, LitStr, Path, Result};
 
-/// What the attributes of a struct say.
+/// The arguments of a struct's `#[message(…)]`.
 #[derive(Default)]
 struct Declared {
     kind: Option<LitStr>,
@@ -13,10 +13,10 @@ struct Declared {
     upcast: Option<Path>,
 }
 
-/// The implementation of `Message` for this struct.
+/// Returns the implementation of `Message` for this struct.
 ///
 /// # Errors
-/// A mistake in it, with its place.
+/// The struct or its attributes contain a mistake; the error has its place.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     let fields = match &input.data {
         Data::Struct(data) => &data.fields,
@@ -107,7 +107,7 @@ fn refuse_attributes_of(fields: &Fields) -> Result<()> {
     }
 }
 
-/// `r#type` is the name `type`.
+/// Returns the name of an identifier: `type` for `r#type`.
 fn unraw(name: &str) -> String {
     name.strip_prefix("r#").unwrap_or(name).to_owned()
 }

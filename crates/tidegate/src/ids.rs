@@ -192,7 +192,7 @@ pub fn content_id(parts: &[&str]) -> String {
     content_uuid(parts).to_string()
 }
 
-/// Like [`content_id`], in 16 bytes.
+/// Returns the same id as [`content_id`], in 16 bytes.
 pub(crate) fn content_uuid(parts: &[&str]) -> Uuid {
     let mut name = Vec::with_capacity(parts.iter().map(|part| part.len() + 8).sum());
     for part in parts {

@@ -17,7 +17,7 @@ pub fn start() {
     start_with(Identity::new());
 }
 
-/// Like [`start`], with another layer that sees all events.
+/// Starts logging as [`start`] does, with another layer that sees all events.
 pub(crate) fn start_with(layer: impl Layer<Registry> + Send + Sync) {
     let level = std::env::var("RUST_LOG").or_else(|_| std::env::var("AWS_LAMBDA_LOG_LEVEL"));
     // `Targets` needs no regular expressions, which would be a large part of a function's binary.

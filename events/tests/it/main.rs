@@ -1,4 +1,5 @@
-//! The committed schemas, registry documents, samples and Lambda events agree with the types.
+//! Tests that the committed schemas, registry documents, samples and Lambda events agree with the
+//! types.
 
 #![allow(
     clippy::unwrap_used,
@@ -161,7 +162,7 @@ fn every_sample_fits_its_schemas_and_survives_the_round_trip() {
     );
 }
 
-/// The content, decoded by its type and encoded again.
+/// Returns the content, decoded by its type and encoded again.
 fn recoded(envelope: &Envelope) -> String {
     match envelope.kind.as_str() {
         "PlaceOrder" => OrderCommand::from_envelope(envelope).unwrap().encode(),

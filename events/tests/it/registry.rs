@@ -1,4 +1,4 @@
-//! The documents of the schema registry are OpenAPI 3.0, and the samples match them.
+//! Tests that the documents of the schema registry are OpenAPI 3.0, and the samples match them.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ fn documents() -> BTreeMap<String, Value> {
     documents.collect()
 }
 
-/// Everything in a document that is not OpenAPI 3.0, one line each.
+/// Returns everything in a document that is not OpenAPI 3.0, one line each.
 fn mistakes(document: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
@@ -114,7 +114,7 @@ fn check(document: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>)
     }
 }
 
-/// An event as EventBridge delivers it to its targets.
+/// Returns an event as EventBridge delivers it to its targets.
 fn delivered(kind: &str) -> Value {
     let mut event = committed("lambda/notification.json");
     let sample = committed(&format!("payloads/{kind}.json"));

@@ -31,8 +31,8 @@ impl Entry {
     /// instead.
     ///
     /// # Errors
-    /// `event_too_large` (permanent) when even the reference does not fit; `invalid_data`
-    /// (permanent) when the stored content is not JSON.
+    /// - `event_too_large` (permanent): even the reference does not fit.
+    /// - `invalid_data` (permanent): the stored content is not JSON.
     pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
         let room = limit.saturating_sub(AROUND);
         let mut envelope = commit.envelope(event)?;
@@ -68,8 +68,8 @@ impl Entry {
         })
     }
 
-    /// Size in bytes as EventBridge counts it: source, detail type and detail in UTF-8 (no time and
-    /// no resources are sent).
+    /// Returns the size in bytes as EventBridge counts it: source, detail type and detail in UTF-8
+    /// (no time and no resources are sent).
     pub(crate) fn size(&self) -> usize {
         self.source.len() + self.detail_type.len() + self.detail.len()
     }

@@ -52,7 +52,7 @@ impl EventBus {
     }
 }
 
-/// All entries of a request, none of which was accepted.
+/// Returns all entries of a request, none of which was accepted.
 fn failed(request: Vec<Placed>, failure: &Failure, alone: bool) -> Vec<Placed> {
     request
         .into_iter()
@@ -80,7 +80,7 @@ fn not_taken(request: Vec<Placed>, results: &[PutEventsResultEntry]) -> Vec<Plac
         .collect()
 }
 
-/// Why EventBridge did not accept an entry; `None` if it did.
+/// Returns why EventBridge did not accept an entry; `None` if it did.
 ///
 /// A refusal of the event itself is permanent. A refusal of its source or detail-type comes from
 /// the bus's policy, which an operator can correct.

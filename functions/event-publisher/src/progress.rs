@@ -27,13 +27,13 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The progress of a commit with so many events, all published unless [`Progress::left`] is
-    /// called.
+    /// Creates the progress of a commit with so many events, all published unless
+    /// [`Progress::left`] is called.
     pub(crate) fn new(events: usize) -> Self {
         Self { events, ..Self::default() }
     }
 
-    /// Records that an event was not published. `None`: it was never sent, because time was up.
+    /// Records that an event was not published. `None`: the invocation had no time to send it.
     pub(crate) fn left(&mut self, failure: Option<Failure>) {
         match failure {
             None => self.unsent += 1,

@@ -19,7 +19,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    /// An entry that was never sent.
+    /// Creates an entry that was never sent.
     pub(crate) fn new(place: usize, entry: Entry) -> Self {
         Self { place, entry, failure: None, alone: false }
     }

@@ -129,7 +129,7 @@ mod tests {
         }
     }
 
-    /// The counts of one delivery.
+    /// Returns the counts of one delivery.
     fn one(set: impl FnOnce(&mut Counts)) -> Counts {
         let mut counts = Counts::default();
         set(&mut counts);

@@ -103,7 +103,7 @@ mod tests {
         ReadsAndCloses,
     }
 
-    /// Starts a service on a free port. Returns its address, and the number of connections so far.
+    /// Starts a service on a free port. Returns its address and a counter of its connections.
     fn service(does: Does) -> (u16, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();

@@ -1,4 +1,4 @@
-//! Rules for the lines of orders and returns.
+//! Checks and adds up the lines of orders and returns.
 
 use events::{Defect, OrderLine, Rejection};
 
@@ -62,7 +62,7 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
     }
 }
 
-/// The only reason against an order or a return that was accepted before.
+/// Returns the only reason against an order or a return that was accepted before.
 pub(crate) fn already_accepted() -> Vec<Rejection> {
     vec![Rejection { line: None, stock_code: None, defect: Defect::AlreadyAccepted }]
 }

@@ -1,4 +1,4 @@
-//! What sales add to the counters of the read model.
+//! Adds sales to the counters of the read model.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) struct Sale<'a> {
 /// A product counts a sale once, however many of the sale's lines have it.
 ///
 /// # Errors
-/// `amount_too_large` (permanent) when a product's sum leaves the range of an `i64`.
+/// `amount_too_large` (permanent): a product's sum leaves the range of an `i64`.
 pub(crate) fn increments(columns: Columns, sale: &Sale<'_>) -> Result<Vec<Increment>, Failure> {
     let mut increments = Vec::new();
     let mut count = |dimension: Dimension, key: &str, units: i64, value: i64| {

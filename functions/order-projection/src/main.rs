@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
         .await
 }
 
-/// The slice in which this execution environment counts.
+/// Returns the slice in which this execution environment counts.
 ///
 /// Each environment has one slice, so concurrent environments rarely write the same row. The name
 /// of the log stream is different for each environment.

@@ -133,8 +133,10 @@ impl Publisher {
     }
 }
 
-/// How a delivery without a commit to publish ends. A commit that this version cannot read is from
-/// a newer version; its delivery comes again until that version runs.
+/// Returns the outcome of a delivery without a commit to publish.
+///
+/// A commit that this version cannot read is from a newer version; its delivery comes again until
+/// that version runs.
 fn unpublished(change: &CommitChange) -> Outcome {
     match change {
         CommitChange::Newer { stream, version } => {

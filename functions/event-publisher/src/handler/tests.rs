@@ -53,7 +53,7 @@ impl Bus {
         (bus, event_bus(&address))
     }
 
-    /// The ids that were sent, request by request.
+    /// Returns the ids that were sent, request by request.
     fn ids(&self) -> Vec<Vec<String>> {
         let requests = self.requests.lock().unwrap();
         let ids = |request: &Vec<Envelope>| request.iter().map(|envelope| envelope.id.clone()).collect();
@@ -73,13 +73,13 @@ fn event_bus(address: &std::net::SocketAddr) -> EventBus {
     EventBus::new(Client::from_conf(config), "shop".to_owned())
 }
 
-/// A bus without a server: connections are refused at once.
+/// Returns a bus without a server: connections are refused at once.
 async fn nobody() -> EventBus {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     event_bus(&listener.local_addr().unwrap())
 }
 
-/// A response with status 200, and with an error code for each entry that is not accepted.
+/// Creates a response with status 200, and with an error code for each entry that is not accepted.
 fn results<'a>(codes: impl IntoIterator<Item = Option<&'a str>>) -> Response {
     let entries: Vec<Value> = codes
         .into_iter()
@@ -100,7 +100,7 @@ fn refused(code: &str) -> Response {
     (StatusCode::BAD_REQUEST, Json(json!({"__type": code, "message": "no"}))).into_response()
 }
 
-/// Commits, each of its own stream, with these events: id and data.
+/// Creates commits, each of its own stream, with these events: id and data.
 fn commit(events: &[(&str, &str)]) -> RecordedCommit {
     let mut commit = one_event("{}");
     let first = commit.events.remove(0);
@@ -155,7 +155,7 @@ fn publisher(
     Publisher { retry, ..Publisher::new(bus, LIMIT, Arc::new(Store(store))) }
 }
 
-/// A publisher that never reads from the store.
+/// Creates a publisher that never reads from the store.
 fn without_store(bus: EventBus) -> Publisher {
     publisher(bus, || std::future::ready(Err(Failure::permanent("read", ""))).boxed())
 }
