@@ -225,7 +225,7 @@ impl Source {
         let left =
             answer.get("UnprocessedItems").and_then(Value::as_object).is_some_and(|left| !left.is_empty());
         if refused || left || failed.into_iter().flatten().any(|count| count != json!(0)) {
-            return Err(Problem::new(format!("{target} did not take everything: {answer}")));
+            return Err(Problem::new(format!("{target} did not accept everything: {answer}")));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::{Currency, CustomerId, Money, OrderId, Rejection, StockCode};
 pub struct OrderLine {
     /// The product.
     pub stock_code: StockCode,
-    /// What the shop calls it.
+    /// Name of the product in the shop.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Units.
@@ -33,17 +33,17 @@ impl OrderLine {
 pub struct PlaceOrder {
     /// The order.
     pub order_id: OrderId,
-    /// Who orders; a guest has none.
+    /// Customer; absent for a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
     /// Country, by its English name.
     pub country: String,
     /// Currency of all prices.
     pub currency: Currency,
-    /// When it was ordered, UTC.
+    /// Time of the order, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub ordered_at: Timestamp,
-    /// What is ordered.
+    /// Ordered products.
     pub lines: Vec<OrderLine>,
 }
 
@@ -52,19 +52,19 @@ pub struct PlaceOrder {
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
-    /// Who ordered; a guest has none.
+    /// Customer; absent for a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
     /// Country, by its English name.
     pub country: String,
-    /// When it was ordered, UTC.
+    /// Time of the order, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub ordered_at: Timestamp,
     /// Units of all lines.
     pub units: i64,
     /// Value of all lines; its currency is that of all prices.
     pub total: Money,
-    /// What was ordered.
+    /// Ordered products.
     pub lines: Vec<OrderLine>,
 }
 

@@ -10,7 +10,7 @@ use crate::StockCode;
 /// One reason why an order or a return was rejected.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rejection {
-    /// The offending line, counted from 1; none when the whole is meant.
+    /// Number of the offending line, from 1; absent if the reason concerns all lines.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<u32>,
     /// The offending line's product.

@@ -12,17 +12,17 @@ use crate::{Currency, CustomerId, Money, OrderLine, Rejection, ReturnId};
 pub struct RecordReturn {
     /// The return.
     pub return_id: ReturnId,
-    /// Who returns; a guest has none.
+    /// Customer; absent for a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
     /// Country, by its English name.
     pub country: String,
     /// Currency of all prices.
     pub currency: Currency,
-    /// When it was returned, UTC.
+    /// Time of the return, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub returned_at: Timestamp,
-    /// What came back; quantities are positive.
+    /// Returned products, with positive quantities.
     pub lines: Vec<OrderLine>,
 }
 
@@ -31,19 +31,19 @@ pub struct RecordReturn {
 pub struct ReturnRecorded {
     /// The return.
     pub return_id: ReturnId,
-    /// Who returned; a guest has none.
+    /// Customer; absent for a guest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<CustomerId>,
     /// Country, by its English name.
     pub country: String,
-    /// When it was returned, UTC.
+    /// Time of the return, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub returned_at: Timestamp,
     /// Units of all lines.
     pub units: i64,
     /// Value of all lines, to be refunded; its currency is that of all prices.
     pub refund: Money,
-    /// What came back.
+    /// Returned products.
     pub lines: Vec<OrderLine>,
 }
 

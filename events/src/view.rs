@@ -9,11 +9,11 @@ pub mod order_view {
     pub const STREAM: &str = "stream";
     /// `placed`, `recorded` or `rejected`.
     pub const STATUS: &str = "status";
-    /// Customer id; guests have none.
+    /// Customer id; absent for guests.
     pub const CUSTOMER: &str = "customer";
     /// Country.
     pub const COUNTRY: &str = "country";
-    /// When it was ordered or returned, RFC 3339.
+    /// Time of the order or return, RFC 3339.
     pub const AT: &str = "at";
     /// Units of all lines.
     pub const UNITS: &str = "units";
@@ -25,7 +25,7 @@ pub mod order_view {
     pub const LINES: &str = "lines";
     /// Reasons of the last rejection, a list of texts.
     pub const REASONS: &str = "reasons";
-    /// How often it was rejected.
+    /// Number of rejections.
     pub const REJECTIONS: &str = "rejections";
     /// When the command that led to the newest version arrived in its transport, milliseconds since
     /// 1970.
@@ -65,12 +65,12 @@ pub enum Dimension {
     Country,
     /// Stock code, as written.
     Product,
-    /// Customer id; guests are left out.
+    /// Customer id, without guests.
     Customer,
 }
 
 impl Dimension {
-    /// All of them.
+    /// All dimensions.
     pub const ALL: [Self; 4] = [Self::Day, Self::Country, Self::Product, Self::Customer];
 
     /// Returns the name of the dimension, such as `day`.

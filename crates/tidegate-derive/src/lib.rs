@@ -74,7 +74,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// # use serde::{Deserialize, Serialize};
 /// # use tidegate::message::Message;
 /// #[derive(Serialize, Deserialize, Message)]
-/// enum Order { Placed, Rejected } // a set of messages is made by `tidegate::messages!`
+/// enum Order { Placed, Rejected } // use `tidegate::messages!` for a set of messages
 /// ```
 #[proc_macro_derive(Message, attributes(message))]
 pub fn derive_message(input: TokenStream) -> TokenStream {

@@ -23,7 +23,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         Data::Enum(_) | Data::Union(_) => {
             return Err(Error::new_spanned(
                 &input.ident,
-                "a message is a struct; a set of messages is made by `tidegate::messages!`",
+                "a message must be a struct; `tidegate::messages!` makes a set of messages",
             ));
         }
     };
@@ -31,7 +31,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     if let Some(parameter) = input.generics.params.first() {
         return Err(Error::new_spanned(
             parameter,
-            "a message has no parameters: its type and version stand for one content",
+            "a message must not have generic parameters: its type and version stand for one content",
         ));
     }
     let Declared { kind, version, upcast } = declared(&input.attrs)?;
@@ -71,14 +71,14 @@ impl Declared {
         if meta.path.is_ident("type") {
             let kind: LitStr = meta.value()?.parse()?;
             if kind.value().is_empty() {
-                return Err(Error::new_spanned(kind, "the type of a message is not empty"));
+                return Err(Error::new_spanned(kind, "the type of a message must not be empty"));
             }
             once(meta, &mut self.kind, kind)
         } else if meta.path.is_ident("version") {
             let digits: LitInt = meta.value()?.parse()?;
             let version: u32 = digits.base10_parse()?;
             if version == 0 {
-                return Err(Error::new_spanned(digits, "versions of a message are counted from 1"));
+                return Err(Error::new_spanned(digits, "the version of a message must be at least 1"));
             }
             once(meta, &mut self.version, version)
         } else if meta.path.is_ident("upcast") {
@@ -147,11 +147,11 @@ mod tests {
         for (code, said) in [
             ("enum Order { Placed }", "a message is a struct"),
             ("union Order { placed: u32 }", "a message is a struct"),
-            ("struct Placed<T> { order: T }", "a message has no parameters"),
-            ("#[message(version = 0)] struct Placed;", "counted from 1"),
+            ("struct Placed<T> { order: T }", "a message must not have generic parameters"),
+            ("#[message(version = 0)] struct Placed;", "must be at least 1"),
             ("#[message(version = 5000000000)] struct Placed;", "too large"),
             (r#"#[message(version = "2")] struct Placed;"#, "expected integer literal"),
-            (r#"#[message(type = "")] struct Placed;"#, "is not empty"),
+            (r#"#[message(type = "")] struct Placed;"#, "must not be empty"),
             ("#[message(kind = 1)] struct Placed;", "expected `type`, `version` or `upcast`"),
             ("#[message(version = 1, version = 2)] struct Placed;", "may be given only once"),
             ("struct Placed { #[message(version = 2)] order: String }", "not to a field"),

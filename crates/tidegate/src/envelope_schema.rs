@@ -20,15 +20,15 @@ impl JsonSchema for Envelope {
             "properties": {
                 "specversion": { "const": "1.0", "description": "Version of CloudEvents." },
                 "id": text("Unique within `source`; the same on every redelivery and replay."),
-                "source": text("Who produced it."),
+                "source": text("Producer of the command or event."),
                 "type": text("Type of the command or event."),
                 "subject": {
                     "type": "string",
                     "pattern": "^[^#]+#.+$",
                     "maxLength": 1024,
-                    "description": "The stream it is about: kind, `#` and key; at most 1,024 bytes.",
+                    "description": "Stream of the aggregate: kind, `#` and key; at most 1,024 bytes.",
                 },
-                "time": { "type": "string", "format": "date-time", "description": "When it happened, by the business." },
+                "time": { "type": "string", "format": "date-time", "description": "Time of the business fact." },
                 "dataschema": {
                     "type": "string",
                     "pattern": "^urn:tidegate:schema:.+:[1-9][0-9]*$",
@@ -37,22 +37,22 @@ impl JsonSchema for Envelope {
                 "sequence": {
                     "type": "string",
                     "pattern": "^[0-9]+$",
-                    "description": "Version in the stream, as digits; commands have none. A number is read too.",
+                    "description": "Version in the stream, as digits; absent in commands. A number is accepted too.",
                 },
                 "correlationid": {
                     "type": "string",
-                    "description": "The same for everything that follows from one request; by default `id`.",
+                    "description": "Id shared by everything that follows from one request; by default `id`.",
                 },
                 "causationid": {
                     "type": "string",
-                    "description": "The id of the command or event that led to this one.",
+                    "description": "Id of the command or event that caused this one.",
                 },
                 "traceparent": { "type": "string", "description": "W3C trace context." },
-                "data": { "description": "The content; its schema is the one that `dataschema` names." },
+                "data": { "description": "Content, with the schema that `dataschema` names." },
                 "dataref": {
                     "type": "string",
                     "pattern": "^tidegate:.+/[0-9]+$",
-                    "description": "Instead of `data`: its place in the event store.",
+                    "description": "Place of the content in the event store, instead of `data`.",
                 },
             },
             "required": ["specversion", "id", "source", "type", "subject", "time", "dataschema"],

@@ -100,7 +100,7 @@ impl Traces {
             read("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| read("OTEL_EXPORTER_OTLP_PROTOCOL"));
         if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
             let reason =
-                format!("OTEL_EXPORTER_OTLP_PROTOCOL is `{protocol}`; spans are sent by `http/protobuf`");
+                format!("OTEL_EXPORTER_OTLP_PROTOCOL is `{protocol}`; only `http/protobuf` is supported");
             return Err(Failure::permanent("otlp_protocol", reason));
         }
         let patience =

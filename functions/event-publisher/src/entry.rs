@@ -48,7 +48,8 @@ impl Entry {
         Err(Failure::permanent(
             "event_too_large",
             format!(
-                "{} {}: {} bytes, {} without its data; the limit of an event is {room}: {limit} of a message without {AROUND} for what is put around it",
+                "{} {}: {} bytes, {} without its data; the limit of an event is {room}: the {limit} of a \
+                 message less {AROUND} for the text that AWS adds",
                 event.kind,
                 event.id,
                 entry.size(),

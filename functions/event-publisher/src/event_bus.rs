@@ -45,7 +45,7 @@ impl EventBus {
                 failed(request, &Failure::aws(EVENT_BUS, &error), alone)
             }
             Err(_) => {
-                let late = "EventBridge did not answer in the invocation's time";
+                let late = "EventBridge did not answer before the invocation's deadline";
                 failed(request, &Failure::transient("deadline", late), false)
             }
         }
@@ -93,7 +93,7 @@ fn refusal(result: &PutEventsResultEntry, event: &str) -> Option<Failure> {
         }
         _ => Failure::aws(EVENT_BUS, &ErrorMetadata::builder().code(code).message(message).build()),
     };
-    Some(failure.context(format_args!("EventBridge did not take {event}")))
+    Some(failure.context(format_args!("EventBridge did not accept {event}")))
 }
 
 #[cfg(test)]
@@ -149,7 +149,7 @@ mod tests {
             .build();
         let left = not_taken(vec![placed(0)], &[result]);
         let reason = left[0].failure.as_ref().unwrap().reason();
-        assert!(reason.starts_with("EventBridge did not take OrderPlaced e1: "), "{reason}");
+        assert!(reason.starts_with("EventBridge did not accept OrderPlaced e1: "), "{reason}");
         assert!(reason.contains("ThrottlingException") && reason.contains("slow down"), "{reason}");
     }
 }

@@ -82,7 +82,7 @@ impl Effects {
                 error!(
                     key = claim.key.as_str(),
                     reason = failure.reason(),
-                    "an effect could not be recorded"
+                    "the completion of an effect could not be recorded"
                 );
                 self.unrecorded.insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
                 let reason =
@@ -126,7 +126,7 @@ fn kept(key: &EffectKey, result: &impl Serialize) -> Kept<String> {
         Ok(json) if json.len() <= Effects::RESULT_LIMIT => Kept::Result(json),
         Ok(json) => Kept::TooLarge { bytes: json.len() },
         Err(error) => {
-            error!(key = key.as_str(), %error, "the result of an effect cannot be encoded, and is not kept");
+            error!(key = key.as_str(), %error, "the result of an effect cannot be encoded, so it is not stored");
             Kept::Unknown
         }
     }

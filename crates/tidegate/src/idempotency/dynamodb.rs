@@ -90,7 +90,7 @@ impl DynamoDbIdempotency {
             },
         };
         let there = there.ok_or_else(|| {
-            Failure::transient("idempotency_store", "the record in the way was not returned")
+            Failure::transient("idempotency_store", "DynamoDB did not return the record that holds this key")
         })?;
         let there = Record::parse(there)?;
         let state = there.state()?;

@@ -50,7 +50,7 @@ impl EffectKey {
         if key.len() > Self::MAX_BYTES {
             let start: String = key.chars().take(80).collect();
             return Err(invalid(format!(
-                "the key {start}… has {} bytes; {} are allowed",
+                "the key {start}… has {} bytes; it may have at most {}",
                 key.len(),
                 Self::MAX_BYTES
             )));

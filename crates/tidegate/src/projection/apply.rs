@@ -135,7 +135,7 @@ impl<P> Projector<P> {
                     stop = Stop::Failed(Failure::transient(
                         "transaction_conflict",
                         format!(
-                            "other transactions were at work on the same rows {} times",
+                            "other transactions changed the same rows in all {} attempts",
                             self.retry.attempts
                         ),
                     ));

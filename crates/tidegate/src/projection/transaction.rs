@@ -68,7 +68,7 @@ impl Transaction {
         let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
         let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
         if streams.len() + keys.len() < items {
-            return Err(refused("two changes of one item".to_owned(), []));
+            return Err(refused("the transaction changes one item twice".to_owned(), []));
         }
         let reasons = self.reasons();
         if let Some((_, reason)) = reasons.first() {
@@ -150,7 +150,7 @@ mod tests {
             (transaction(&[], &[]), Some("0 items")),
             (keys(99), None),
             (keys(100), Some("101 items")),
-            (transaction(&[9], &["a", "a"]), Some("two changes of one item")),
+            (transaction(&[9], &["a", "a"]), Some("the transaction changes one item twice")),
             (transaction(&[9], &[""]), Some("a key of 0 bytes")),
             (transaction(&[9], &[&fits]), None),
             (transaction(&[9], &[&too_long]), Some("a key of 2049 bytes")),
@@ -167,7 +167,7 @@ mod tests {
         }
         let mut twice = transaction(&[9, 9], &["a"]);
         twice.guards[1].0 = twice.guards[0].0.clone();
-        assert_eq!(twice.storable(), Err(refused("two changes of one item".to_owned(), [])));
+        assert_eq!(twice.storable(), Err(refused("the transaction changes one item twice".to_owned(), [])));
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl<P: ?Sized> Faulty<P> {
             Some(Fault::LostResponse) => {
                 // The answer is lost, success or failure.
                 let _ = run(&self.port).await;
-                refused("lost_response", "no answer came, and it may have taken effect")
+                refused("lost_response", "no answer came; the call may have taken effect")
             }
             Some(Fault::SentTwice) => {
                 let _ = run(&self.port).await;

@@ -164,7 +164,7 @@ fn difference<E: Debug + PartialEq>(history: &[E], expected: &[E], came: &[E]) -
     }
     let same = expected.iter().zip(came).take_while(|(expected, came)| expected == came).count();
     let mut text = match (expected.get(same), came.get(same)) {
-        (Some(_), Some(_)) => format!("event {} of the decision is another one\n", same + 1),
+        (Some(_), Some(_)) => format!("event {} of the decision differs\n", same + 1),
         _ => format!("{} events were expected, {} came\n", expected.len(), came.len()),
     };
     list(&mut text, "given", history);

@@ -94,7 +94,7 @@ fn a_scenario_that_fails_shows_what_was_given_what_was_expected_and_what_came() 
     let text = failed(|| {
         let _ = given::<Door>([Closed { forgotten: 0 }.into()]).when(&()).then([opened("x").into()]);
     });
-    let wanted = r#"event 1 of the decision is another one
+    let wanted = r#"event 1 of the decision differs
 given:
   1. Closed(
          Closed {

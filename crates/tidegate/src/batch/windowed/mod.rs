@@ -122,7 +122,7 @@ pub trait WindowHandler: Decode {
         } else {
             Failure::transient(
                 "no_window",
-                "the event has no window: does its mapping have tumbling windows?",
+                "the event has no window; configure a tumbling window on its event source mapping",
             )
         }))
     }
