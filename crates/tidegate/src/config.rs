@@ -85,9 +85,7 @@ impl Settings {
             None => {
                 let mut problems = self.problems;
                 if problems.is_empty() {
-                    problems.push(
-                        "`build` returned `None`, although every setting is valid".to_owned(),
-                    );
+                    problems.push("`build` returned `None`, although every setting is valid".to_owned());
                 }
                 Err(ConfigError { problems })
             }

@@ -114,10 +114,7 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
             }
             crate::envelope::Data::Reference(reference) => Err(Failure::permanent(
                 "data_by_reference",
-                format!(
-                    "the data of {} {} is in the event store ({reference})",
-                    envelope.kind, envelope.id
-                ),
+                format!("the data of {} {} is in the event store ({reference})", envelope.kind, envelope.id),
             )),
         }
     }

@@ -19,9 +19,7 @@ pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) 
     match timeout_at(deadline, AssertUnwindSafe(run).catch_unwind()).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(panic)) => Err(panicked(panic.as_ref())),
-        Err(_) => {
-            Err(Failure::transient("deadline", "still running at the invocation's deadline"))
-        }
+        Err(_) => Err(Failure::transient("deadline", "still running at the invocation's deadline")),
     }
 }
 

@@ -75,7 +75,12 @@ impl Letters {
                 .collect();
             let put = |(place, letter): (usize, DeadLetter)| async move {
                 let put = timeout_at(end, self.sink.put(&letter)).await;
-                let put = put.unwrap_or_else(|_| Err(Failure::transient("deadline", "the invocation's time ran out before the request ended")));
+                let put = put.unwrap_or_else(|_| {
+                    Err(Failure::transient(
+                        "deadline",
+                        "the invocation's time ran out before the request ended",
+                    ))
+                });
                 (place, letter.id, put)
             };
             let written: Vec<_> = stream::iter(letters).map(put).buffered(LETTERS_AT_A_TIME).collect().await;

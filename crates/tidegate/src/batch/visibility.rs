@@ -78,13 +78,14 @@ pub(super) async fn hide(
     }
     for (queue, messages) in &queues {
         let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
-        if let Err(failure) =
-            hidden.unwrap_or_else(|_| Err(Failure::transient("deadline", "the invocation's time ran out before the request ended")))
-        {
+        if let Err(failure) = hidden.unwrap_or_else(|_| {
+            Err(Failure::transient("deadline", "the invocation's time ran out before the request ended"))
+        }) {
             let reason = failure.reason();
             warn!(
                 queue,
-                reason, "messages were not hidden for their delay; they come again after the queue's visibility timeout"
+                reason,
+                "messages were not hidden for their delay; they come again after the queue's visibility timeout"
             );
         }
     }
@@ -123,7 +124,8 @@ impl SqsVisibility {
 
     async fn change(&self, queue_arn: &str, messages: &[HiddenMessage]) -> Result<(), Failure> {
         let failed = |reason: String| Failure::transient("visibility", reason);
-        let url = queue_url(queue_arn).ok_or_else(|| failed(format!("`{queue_arn}` is not the ARN of an SQS queue")))?;
+        let url = queue_url(queue_arn)
+            .ok_or_else(|| failed(format!("`{queue_arn}` is not the ARN of an SQS queue")))?;
         let mut problems = Vec::new();
         for messages in messages.chunks(ENTRIES) {
             let answer = self

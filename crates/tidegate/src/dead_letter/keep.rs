@@ -51,7 +51,8 @@ pub(super) async fn keep(post: &impl Post, letter: &DeadLetter, limit: usize) ->
     let name = format!("{}/{id}", letter.function);
     let pointer = with_object(post, letter, format!("{name}.json")).await?;
     let Some(_) = offer(post, &text(&pointer)?, limit).await? else { return Ok(()) };
-    let bare = DeadLetter { reason: "omitted: the queue refused the letter with its reason".to_owned(), ..pointer };
+    let bare =
+        DeadLetter { reason: "omitted: the queue refused the letter with its reason".to_owned(), ..pointer };
     let Some(refused) = offer(post, &text(&bare)?, limit).await? else { return Ok(()) };
     let key = format!("{name}.letter.json");
     post.store(&key, whole).await?;

@@ -77,7 +77,8 @@ impl Effects {
             // again only after a look shows that a claim can succeed.
             there = loop {
                 if Instant::now() + pause >= give_up {
-                    let reason = format!("{}: another run of the same effect is still in progress", claim.key);
+                    let reason =
+                        format!("{}: another run of the same effect is still in progress", claim.key);
                     return Err(Failure::busy("twin_running", reason));
                 }
                 tokio::time::sleep(pause).await;

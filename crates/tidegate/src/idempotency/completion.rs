@@ -85,8 +85,11 @@ impl Effects {
                     "the completion of an effect could not be recorded"
                 );
                 self.unrecorded.insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
-                let reason =
-                    format!("{}: the effect took place, but its completion could not be recorded: {}", claim.key, failure.reason());
+                let reason = format!(
+                    "{}: the effect took place, but its completion could not be recorded: {}",
+                    claim.key,
+                    failure.reason()
+                );
                 return Err(Failure::transient("not_recorded", reason));
             }
             tokio::time::sleep(pause).await;

@@ -63,7 +63,10 @@ impl Effects {
             return self.replay(key, &payload_hash, known);
         }
         if Instant::now() >= lease.deadline {
-            return Err(Failure::transient("out_of_time", format!("{key}: not started: the deadline had passed")));
+            return Err(Failure::transient(
+                "out_of_time",
+                format!("{key}: not started: the deadline had passed"),
+            ));
         }
         let mut claim = Claim {
             key: key.clone(),
@@ -74,7 +77,8 @@ impl Effects {
         };
         match self.claim_or_give_back(store, &mut claim, run, lease.deadline).await? {
             Decision::Run { released } if !released && self.too_old(run.arrived_at) => {
-                let reason = "the delivery is older than the retention, so the record of its first run may be gone";
+                let reason =
+                    "the delivery is older than the retention, so the record of its first run may be gone";
                 return self.hold(store, &claim, reason, &run.again).await;
             }
             Decision::Run { .. } => {}

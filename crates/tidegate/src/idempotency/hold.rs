@@ -84,13 +84,18 @@ impl Effects {
     /// again.
     async fn kept(&self, claim: &Claim, again: &Again) -> (Option<Repeat>, Option<Failure>) {
         let missing = |reason: &str| {
-            let reason = format!("{}: the effect is held without an event, so its delivery must come again: {reason}", claim.key);
+            let reason = format!(
+                "{}: the effect is held without an event, so its delivery must come again: {reason}",
+                claim.key
+            );
             (None, Some(Failure::transient("no_event", reason)))
         };
         match again.repeat() {
             Ok(Some(repeat)) => match repeat.stored(&claim.key, self.large.as_deref()).await {
                 Ok(Some(repeat)) => (Some(repeat), None),
-                Ok(None) => missing("its event is too large for the record, and no bucket is configured (`Effects::large_events`)"),
+                Ok(None) => missing(
+                    "its event is too large for the record, and no bucket is configured (`Effects::large_events`)",
+                ),
                 Err(failure) => missing(failure.reason()),
             },
             Ok(None) if matches!(again, Again::Client) => (None, None),

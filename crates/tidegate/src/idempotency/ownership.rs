@@ -42,5 +42,8 @@ pub(super) fn from_now(time: Duration) -> Timestamp {
 
 /// Creates the failure for a claim that another run owns.
 pub(super) fn claim_lost(key: &EffectKey) -> Failure {
-    Failure::transient("claim_lost", format!("{key}: the run outlived its lease, and another run owns the claim"))
+    Failure::transient(
+        "claim_lost",
+        format!("{key}: the run outlived its lease, and another run owns the claim"),
+    )
 }

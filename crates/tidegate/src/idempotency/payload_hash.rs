@@ -122,7 +122,10 @@ pub(super) fn same_payload(
     if expected.matches(found) {
         return Ok(());
     }
-    Err(Failure::permanent("payload_mismatch", format!("{key}: this key was already used with other business fields")))
+    Err(Failure::permanent(
+        "payload_mismatch",
+        format!("{key}: this key was already used with other business fields"),
+    ))
 }
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ impl<P: Projection> BatchHandler for Projector<P> {
         for stream in released {
             let Err(failure) = self.catch_up(&stream, context.replay, deadline).await else { continue };
             let (stream_id, reason) = (stream.as_str(), failure.reason());
-            error!(stream = stream_id, reason, "some events of a released aggregate are not applied yet; a later invocation applies them");
+            error!(
+                stream = stream_id,
+                reason,
+                "some events of a released aggregate are not applied yet; a later invocation applies them"
+            );
             if context.replay {
                 // The letter stays, so that it can be replayed again.
                 let places = (0..).zip(items).filter(|(_, item)| item.record.stream() == Some(&stream));

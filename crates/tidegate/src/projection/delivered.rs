@@ -89,14 +89,21 @@ pub(super) async fn events_above(
     if !guard.agrees_with(ids_of(&stored)) {
         let (at, known) = (guard.position.version, guard.event_id.as_deref().unwrap_or_default());
         let there = ids_of(&stored).find(|(version, _)| *version == at).map_or("", |(_, id)| id);
-        return Err(rewritten(stream, at, there, &format!("event {known} was applied at that version before")));
+        return Err(rewritten(
+            stream,
+            at,
+            there,
+            &format!("event {known} was applied at that version before"),
+        ));
     }
     let last = stored.last().map_or(guard.position.version, RecordedCommit::last_version);
     if last < newest {
         return Err(Failure::transient(
             "not_in_store",
-            format!("{stream}: version {newest} was delivered, but the event store ends at version {last}; \
-                 check that the function reads the store of this stream"),
+            format!(
+                "{stream}: version {newest} was delivered, but the event store ends at version {last}; \
+                 check that the function reads the store of this stream"
+            ),
         ));
     }
     Ok(stored)

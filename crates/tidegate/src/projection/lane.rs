@@ -189,7 +189,12 @@ fn compare_with_store(
     for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
         match (stored.get(&version), id) {
             (Some(there), Some(id)) if *there != id => {
-                let failure = rewritten(stream, version, id, &format!("the event store has event {there} at that version"));
+                let failure = rewritten(
+                    stream,
+                    version,
+                    id,
+                    &format!("the event store has event {there} at that version"),
+                );
                 plan.outcomes.push((place, Outcome::Failed(failure)));
             }
             (None, None) => nothing_there.push(place),

@@ -111,7 +111,10 @@ impl<P: Projection> Projector<P> {
                 return Ok(());
             }
         }
-        Err(Failure::transient("guard_moved", "other environments changed the guard of this aggregate in every attempt"))
+        Err(Failure::transient(
+            "guard_moved",
+            "other environments changed the guard of this aggregate in every attempt",
+        ))
     }
 
     async fn catch_up_from(

@@ -52,7 +52,8 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
         Some("REMOVE") => ChangeKind::Remove,
         other => {
             let other = other.unwrap_or_default();
-            return delivery.unreadable(format!("`eventName` is `{other}`; expected INSERT, MODIFY or REMOVE"));
+            return delivery
+                .unreadable(format!("`eventName` is `{other}`; expected INSERT, MODIFY or REMOVE"));
         }
     };
     let change = read_keys.and_then(|keys| {

@@ -122,7 +122,8 @@ impl Publisher {
         let commit = match timeout_at(deadline, self.events.read_at(stream, version)).await {
             Ok(commit) => commit.map_err(Outcome::Failed)?,
             Err(_) => {
-                let late = format!("{stream}: the event store did not answer before the invocation's deadline");
+                let late =
+                    format!("{stream}: the event store did not answer before the invocation's deadline");
                 return Err(Outcome::Failed(Failure::transient("deadline", late)));
             }
         };

@@ -270,7 +270,10 @@ impl CommitItem {
                 ));
             }
             if chunks.len() > there || there > expected as usize {
-                return Err(corrupt(format!("the head declares {expected} chunks, the table has {}", chunks.len())));
+                return Err(corrupt(format!(
+                    "the head declares {expected} chunks, the table has {}",
+                    chunks.len()
+                )));
             }
             let text: String = chunks.into_iter().map(|chunk| chunk.part).collect();
             split_data =
