@@ -227,7 +227,7 @@ async fn more_attributes_than_a_commit_takes_are_refused_by_size() {
     let store = MemoryEventStore::default();
     let failure = send(&store, Command::Open(3), &from(&envelope)).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "attributes_too_large"));
-    assert!(failure.reason().contains("16384 are kept"), "{failure}");
+    assert!(failure.reason().contains("a commit holds 16384"), "{failure}");
     for name in ["id", "data", "sequence", ""] {
         assert!(envelope.extensions.insert(name, &large).is_err(), "{name}");
     }
