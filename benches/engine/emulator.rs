@@ -33,7 +33,7 @@ impl Emulator {
         command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.kill_on_drop(true).spawn().map_err(|error| {
             Problem::new(format!(
-                "{} does not start: {error}; scripts/setup installs MiniStack",
+                "{} cannot be started: {error}; scripts/setup installs MiniStack",
                 program.display()
             ))
         })?;

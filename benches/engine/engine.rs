@@ -45,7 +45,7 @@ impl Engine {
         command.stdout(written.try_clone()?).stderr(written).kill_on_drop(true);
         let child = command
             .spawn()
-            .map_err(|error| Problem::new(format!("{} does not start: {error}", tidegate.display())))?;
+            .map_err(|error| Problem::new(format!("{} cannot be started: {error}", tidegate.display())))?;
         let process = Proc(child.id().unwrap_or_default());
         let mut engine = Self { child, process, log };
         let (started, ready) = (Instant::now(), state.join("engine.json"));
