@@ -72,9 +72,11 @@ pub async fn send_in_group(
     request.set_message_deduplication_id(content).send().await.map(|sent| sent.message_id)
 }
 
-/// What SQS would answer with `InvalidParameterValue`. Emulators accept such a message.
+/// Creates the error that SQS returns as `InvalidParameterValue`.
+///
+/// Emulators accept such a message.
 #[derive(Debug, thiserror::Error)]
-#[error("the message has {bytes} bytes with its attributes, of which SQS takes {LARGEST}")]
+#[error("the message has {bytes} bytes with its attributes; SQS takes at most {LARGEST}")]
 struct TooLarge {
     bytes: usize,
 }

@@ -18,8 +18,8 @@ pub struct Checked {
 }
 
 impl Checked {
-    /// Where the key at a path stands, such as `["functions", "mailer", "command"]`. If there is
-    /// none: where the nearest key above it stands.
+    /// Returns the position of the key at a path, such as `["functions", "mailer", "command"]`, or
+    /// of its nearest existing parent.
     pub fn position(&self, path: &[&str]) -> Position {
         self.document.position(path)
     }
@@ -44,10 +44,7 @@ pub fn check(path: &Path) -> Result<Checked, TopologyError> {
         Err(error) => {
             let readable = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
             let position = Position::from_offset(&readable, readable.len());
-            Err(vec![Mistake::error(
-                position,
-                "this is no text in UTF-8; a topology is an HCL file in UTF-8",
-            )])
+            Err(vec![Mistake::error(position, "the text is not UTF-8; a topology is an HCL file in UTF-8")])
         }
     };
     checked.map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })

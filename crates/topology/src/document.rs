@@ -31,7 +31,7 @@ impl Document {
             let position = Position { line: error.location().line(), column: error.location().column() };
             let message = match error.message() {
                 twice if twice.contains("found redefined") => {
-                    "the same name is declared twice; once is allowed".to_owned()
+                    "the same name is declared twice; declare it once".to_owned()
                 }
                 other => format!("not HCL: {other}; values are declared as: name = value"),
             };
@@ -144,14 +144,13 @@ impl Reader<'_> {
                             // The parser refuses the same key twice, but considers `a` and `"a"` to
                             // be different keys.
                             if map.insert(name.clone(), value).is_some() {
-                                self.mistake(at, format!("{name} is declared twice; once is allowed"));
+                                self.mistake(at, format!("{name} is declared twice; declare it once"));
                             }
                             place.below.insert(name, below);
                         }
-                        None => self.mistake(
-                            at,
-                            "this key is an expression; a name or a string is allowed".to_owned(),
-                        ),
+                        None => {
+                            self.mistake(at, "this key is an expression; use a name or a string".to_owned())
+                        }
                     }
                 }
                 Value::Object(map)
@@ -235,7 +234,7 @@ mod tests {
         let (line, column, message) = only_mistake("a = {\n  b = 1\n  c = 2\n  b = 3\n}\n");
         assert_eq!((line, column), (4, 3), "{message}");
         let (line, column, message) = only_mistake("a = {\n  b = 1\n  c = 2\n  \"b\" = 3\n}\n");
-        assert_eq!((line, column, message.as_str()), (4, 3, "b is declared twice; once is allowed"));
+        assert_eq!((line, column, message.as_str()), (4, 3, "b is declared twice; declare it once"));
         let (line, column, message) = only_mistake("a = 1\nb = 2\na = 3\n");
         assert_eq!((line, column), (3, 1), "{message}");
     }

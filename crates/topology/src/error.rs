@@ -41,7 +41,7 @@ pub struct Mistake {
     pub position: Position,
     /// Severity.
     pub severity: Severity,
-    /// What is wrong, and what is allowed.
+    /// What is wrong, and how to mend it.
     pub message: String,
 }
 

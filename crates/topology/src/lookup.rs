@@ -233,7 +233,7 @@ impl Function {
         self.asynchronous.as_ref()?.on_failure.as_ref()
     }
 
-    /// The destination of its asynchronous invocations that succeeded.
+    /// Returns the on-success destination of its asynchronous invocations.
     pub fn on_success(&self) -> Option<&Destination> {
         self.asynchronous.as_ref()?.on_success.as_ref()
     }

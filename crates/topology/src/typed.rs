@@ -29,7 +29,7 @@ const FIELDS: [&str; 11] = [
 pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     let mut reader = Reader { document, mistakes: Vec::new() };
     for field in document.value().keys().filter(|field| !FIELDS.contains(&field.as_str())) {
-        reader.mistake(&[field], format!("{field} is unknown; allowed are {}", FIELDS.join(", ")));
+        reader.mistake(&[field], format!("{field} is unknown; expected one of {}", FIELDS.join(", ")));
     }
     let mut topology = Topology {
         profile: reader.field("profile"),
@@ -83,7 +83,7 @@ impl Reader<'_> {
             }
             Some(other) => {
                 let found = kind(other);
-                self.mistake(&[name], format!("{name} is {found}; an object of named entries is allowed"));
+                self.mistake(&[name], format!("{name} is {found}; use an object of named entries"));
             }
         }
         entries
@@ -229,9 +229,9 @@ mod tests {
         assert_eq!(found.len(), 2, "{found:?}");
         assert_eq!(found[1].0, 8);
         assert!(
-            found[1]
-                .1
-                .starts_with("straems is unknown; allowed are event_bytes_limit, metrics_namespace, streams"),
+            found[1].1.starts_with(
+                "straems is unknown; expected one of event_bytes_limit, metrics_namespace, streams"
+            ),
             "{found:?}"
         );
         assert_eq!(found[0].0, 5);

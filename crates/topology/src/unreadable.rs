@@ -22,7 +22,7 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
                 let Some(end) = ended else {
                     return Some(Mistake::error(
                         at(offset),
-                        "the comment that begins here has no end; */ ends it",
+                        "the comment that begins here is not closed; add */",
                     ));
                 };
                 while characters.next_if(|(place, _)| *place < offset + end + 2).is_some() {}
@@ -32,7 +32,7 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
                     Some((_, '\\')) => drop(characters.next()),
                     Some((_, '"')) => break,
                     Some((_, '\n')) | None => {
-                        let what = "the text that begins here has no end in its line; \" ends it";
+                        let what = "the string that begins here is not closed on its line; add \"";
                         return Some(Mistake::error(at(offset), what));
                     }
                     Some(_) => {}
@@ -41,15 +41,13 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
             ('{' | '[' | '(', _) => open.push((offset, character)),
             ('}' | ']' | ')', _) => match open.pop() {
                 None => {
-                    let what = format!(
-                        "{character} closes nothing; it is one too many, or what it closes is missing"
-                    );
+                    let what = format!("{character} has no matching opening bracket");
                     return Some(Mistake::error(at(offset), what));
                 }
                 Some((begun, opening)) if closing(opening) != character => {
                     let Position { line, .. } = at(offset);
                     let what = format!(
-                        "{opening} is not closed: before the {character} of line {line} comes its {}",
+                        "{opening} is not closed: expected {} before the {character} in line {line}",
                         closing(opening)
                     );
                     return Some(Mistake::error(at(begun), what));
@@ -64,7 +62,7 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
     let (offset, opening) = open.pop()?;
     Some(Mistake::error(
         at(offset),
-        format!("{opening} is not closed; the file ends before its {}", closing(opening)),
+        format!("{opening} is not closed; expected {} before the end of the file", closing(opening)),
     ))
 }
 
@@ -83,12 +81,12 @@ mod tests {
     #[test]
     fn what_is_not_closed_is_named_where_it_begins() {
         for (text, says) in [
-            ("queues = {\n  jobs = {\n}\n", "1:10: { is not closed; the file ends before its }"),
-            ("a = [\n  1,\n}\n", "1:5: [ is not closed: before the } of line 3 comes its ]"),
-            ("a = 1\n}\n", "2:1: } closes nothing; it is one too many, or what it closes is missing"),
-            ("a = {\n  b = \"c\n}\n", "2:7: the text that begins here has no end in its line; \" ends it"),
-            ("a = \"\\\"", "1:5: the text that begins here"),
-            ("a = 1 /* {\n", "1:7: the comment that begins here has no end; */ ends it"),
+            ("queues = {\n  jobs = {\n}\n", "1:10: { is not closed; expected } before the end of the file"),
+            ("a = [\n  1,\n}\n", "1:5: [ is not closed: expected ] before the } in line 3"),
+            ("a = 1\n}\n", "2:1: } has no matching opening bracket"),
+            ("a = {\n  b = \"c\n}\n", "2:7: the string that begins here is not closed on its line; add \""),
+            ("a = \"\\\"", "1:5: the string that begins here"),
+            ("a = 1 /* {\n", "1:7: the comment that begins here is not closed; add */"),
             ("\u{feff}a = 1", "1:1: the file begins with a byte order mark; save it as UTF-8 without one"),
         ] {
             let mistake = why(text).unwrap_or_else(|| panic!("nothing is found in {text}")).to_string();

@@ -26,24 +26,28 @@ impl<'a> Check<'a> {
             let path = ["tables", name, "cause_retention_days"];
             let least = LEAST_RECORD_RETENTION_DAYS;
             let what = if !(least..=3_650).contains(&days) {
-                format!("is {days}; allowed are {least} to 3650: a dead letter may be replayed for 14 days")
+                format!("is {days}; must be {least} to 3650: a dead letter may be replayed for 14 days")
             } else if let Some(function) =
                 self.behind_a_queue(name).filter(|_| days < LEAST_BEHIND_A_QUEUE_DAYS)
             {
                 format!(
-                    "is {days}; allowed are {LEAST_BEHIND_A_QUEUE_DAYS} and more, since {function} reads a queue, where every message may \
-                     have been moved back after 28 days"
+                    "is {days}; must be at least {LEAST_BEHIND_A_QUEUE_DAYS}: {function} reads a \
+                     queue, and any of its messages may have been moved back after 28 days"
                 )
             } else if let Some((bus, archive)) =
                 self.archive_before(name).filter(|(_, archive)| days <= *archive)
             {
                 format!(
-                    "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days"
+                    "is {days}; must be above {archive}: the archive of bus {bus} can be replayed \
+                     for {archive} days"
                 )
             } else {
                 continue;
             };
-            self.house_rule(&path, format!("{what}; what is older is compared with the whole stream"));
+            self.house_rule(
+                &path,
+                format!("{what}; older deliveries are compared with the whole stream, which is slow"),
+            );
         }
         self.days_of_snapshots();
     }

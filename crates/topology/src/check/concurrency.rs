@@ -31,7 +31,8 @@ impl Check<'_> {
             if allowed > 0 && of_queues > u64::from(allowed) {
                 let what = format!(
                     "is {allowed}; its queues together may run {of_queues} batches at a time by their maximum_concurrency, and a \
-                     batch that is throttled uses up receives of its messages; {of_queues} and more are better"
+                     batch that is throttled uses up receives of its messages; at least \
+                     {of_queues} is recommended"
                 );
                 self.warning(&path, what);
             } else if sum > u64::from(most) {
@@ -39,7 +40,8 @@ impl Check<'_> {
                     &["functions", name, "maximum_concurrency"],
                     format!(
                         "is {most}; its sources together may run {sum} at a time (maximum_concurrency of a queue, shards × \
-                         parallelization_factor of a stream, {TABLE_PARTITIONS} of a table), so {sum} and more are allowed"
+                         parallelization_factor of a stream, {TABLE_PARTITIONS} of a table), so \
+                         at least {sum} is required"
                     ),
                 );
             } else if let Some(reserved) = function.reserved_concurrency
@@ -49,7 +51,8 @@ impl Check<'_> {
                 self.house_rule(
                     &path,
                     format!(
-                        "is {reserved}; allowed are 0, which switches the function off, and {} to {most}: what its sources together may run at a \
+                        "is {reserved}; must be 0, which switches the function off, or {} to \
+                         {most}: what its sources together may run at a \
                          time, up to its maximum_concurrency",
                         sum.max(1)
                     ),

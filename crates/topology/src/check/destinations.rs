@@ -19,7 +19,8 @@ impl Check<'_> {
         self.destination(path, destination);
         if destination.kind() == Some(DestinationKind::Function(of)) {
             let what = format!(
-                "is {of}, the function itself: the record of each record would follow, until Lambda stops the loop; another function is better"
+                "is {of}, the function itself: each record would cause the next one until Lambda \
+                 stops the loop; use another function"
             );
             self.warning(&[path, &["function"]].concat(), what);
         }
@@ -31,7 +32,7 @@ impl Check<'_> {
     pub(super) fn success_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
         match destination.kind() {
             Some(DestinationKind::Bucket(_)) => {
-                let what = "is for failures; a success is told to a queue, a topic, a function or a bus";
+                let what = "is for failures; use a queue, a topic, a function or a bus for successes";
                 self.mistake(&[path, &["bucket"]].concat(), what);
             }
             _ => self.asynchronous_destination(path, destination, of),
@@ -39,8 +40,7 @@ impl Check<'_> {
     }
 
     fn not_for_streams(&mut self, path: &[&str], field: &str) {
-        let what =
-            "is for asynchronous invocations; a stream mapping gives up to a queue, a topic or a bucket";
+        let what = "is for asynchronous invocations; use a queue, a topic or a bucket for a stream mapping";
         self.mistake(&[path, &[field]].concat(), what);
     }
 

@@ -47,7 +47,7 @@ impl Check<'_> {
                 let path = ["functions", name, "environment", variable];
                 self.variable(&path, variable);
                 if function.uses.contains_key(variable) {
-                    self.mistake(&path, "is declared in uses as well; once is allowed");
+                    self.mistake(&path, "is also declared in uses; declare it once");
                 }
             }
             if let Some(asynchronous) = &function.asynchronous {
@@ -63,13 +63,17 @@ impl Check<'_> {
         if !possible {
             self.mistake(
                 path,
-                "is not an environment variable's name; allowed are two or more letters, digits and underscores, beginning with a letter",
+                "is not a valid name of an environment variable; use two or more letters, digits \
+                 and underscores, beginning with a letter",
             );
         } else if name.contains(|c: char| c.is_ascii_lowercase()) {
-            self.house_rule(path, "has small letters; capitals, digits and underscores are usual");
+            self.house_rule(
+                path,
+                "has lower-case letters; upper-case letters, digits and underscores are usual",
+            );
         }
         if SET_HERE.contains(&name) {
-            self.mistake(path, "is set by Lambda or by the engine; another name is allowed");
+            self.mistake(path, "is set by Lambda or by the engine; choose another name");
         } else if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
             self.house_rule(path, format!("is reserved; names that begin with {prefix} are not allowed"));
         }
@@ -80,15 +84,16 @@ impl Check<'_> {
         let path = ["functions", name, "command"];
         match &function.command {
             Some(command) if command.first().is_none_or(String::is_empty) => {
-                let what = "names no program; allowed are a program and its arguments, such as [\"python3\", \"-m\", \"awslambdaric\", \"app.handler\"]";
+                let what = "names no program; use a program and its arguments, such as \
+                    [\"python3\", \"-m\", \"awslambdaric\", \"app.handler\"]";
                 self.mistake(&path, what);
             }
             Some(command) if command.iter().any(|part| part.contains('\0')) => {
-                self.mistake(&path, "has a part with a zero byte; text without one is allowed");
+                self.mistake(&path, "has a part with a zero byte; remove it");
             }
             None if function.directory.is_some() => {
                 let path = ["functions", name, "directory"];
-                self.mistake(&path, "is where a command runs, and there is none; declare command beside it");
+                self.mistake(&path, "is set without a command; declare command too");
             }
             _ => {}
         }
@@ -115,18 +120,15 @@ impl Check<'_> {
                 if !well_formed {
                     self.mistake(
                         &at("email"),
-                        format!("is {address}; an address such as orders@example.com is allowed"),
+                        format!("is {address}; use an address such as orders@example.com"),
                     );
                 }
             }
         }
         if matches!(resource, Resource::Bus(_) | Resource::Email(_)) && used.access != Access::Write {
-            self.mistake(&at("access"), "is not possible: to a bus and a sender address one can only write");
+            self.mistake(&at("access"), "must be write for a bus or a sender address");
         } else if used.access == Access::Append && !matches!(resource, Resource::Table(_)) {
-            self.mistake(
-                &at("access"),
-                "is append, which is for tables; allowed are read, write and read-write",
-            );
+            self.mistake(&at("access"), "is append, which is for tables; use read, write or read-write");
         }
     }
 
@@ -138,7 +140,7 @@ impl Check<'_> {
             && self.is_fifo(queue)
         {
             let what =
-                format!("is {queue}, a FIFO queue; the toolkit writes its letters to a standard queue");
+                format!("is {queue}, a FIFO queue; the toolkit writes its dead letters to a standard queue");
             self.house_rule(&path(LETTERS, "queue"), what);
         }
         for (variable, needs) in [(LETTERS, "write"), (LARGE_LETTERS, "write"), (EFFECTS, "read-write")] {
@@ -165,7 +167,8 @@ impl Check<'_> {
         match &declared.on_failure {
             None => self.warning(
                 &path[..3],
-                "has no on_failure; an event that is given up would be lost: a queue, a topic, a bucket, a function or a bus is needed",
+                "has no on_failure; discarded events would be lost: add a queue, a topic, a \
+                 bucket, a function or a bus",
             ),
             Some(destination) => self.asynchronous_destination(&path, destination, function),
         }

@@ -59,7 +59,7 @@ impl Check<'_> {
         if self.document.value().is_empty() {
             self.mistake(&[], format!("nothing is declared; a function is needed: {example}"));
         } else if self.topology.functions.is_empty() {
-            self.warning(&["functions"], format!("are none, so nothing is delivered to anybody: {example}"));
+            self.warning(&["functions"], format!("is empty, so nothing is delivered: {example}"));
         }
     }
 
@@ -95,7 +95,7 @@ impl Check<'_> {
         let value = value.into();
         if !allowed.contains(&value) {
             let (low, high) = (allowed.start(), allowed.end());
-            self.mistake(path, format!("is {value}; allowed are {low} to {high}"));
+            self.mistake(path, format!("is {value}; must be {low} to {high}"));
         }
     }
 
@@ -129,7 +129,7 @@ impl Check<'_> {
     /// AWS writes its failures without a message group, and a FIFO queue needs one.
     fn not_fifo(&mut self, path: &[&str], name: &str) {
         if self.is_fifo(name) {
-            self.mistake(path, format!("is {name}, a FIFO queue; a standard queue is allowed"));
+            self.mistake(path, format!("is {name}, a FIFO queue; use a standard queue"));
         }
     }
 

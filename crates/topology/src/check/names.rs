@@ -51,7 +51,7 @@ impl Check<'_> {
             let also: Vec<String> = also.chars().map(|c| format!("`{c}`")).collect();
             let also = also.join(", ");
             let what = format!(
-                "is not a name of {what}; allowed are {shortest} to {longest} letters, digits and {also}"
+                "is not a valid name of {what}; use {shortest} to {longest} letters, digits and {also}"
             );
             return self.mistake(path, what);
         }
@@ -67,7 +67,8 @@ impl Check<'_> {
             && name.chars().all(|c| plain(c) || matches!(c, '-' | '.'))
             && !name.contains("..");
         if !possible {
-            let what = "is not a bucket's name; allowed are 3 to 63 lower-case letters, digits, hyphens and single dots, \
+            let what = "is not a valid bucket name; use 3 to 63 lower-case letters, digits, \
+                hyphens and single dots, \
                         with a letter or digit at both ends";
             return self.mistake(path, what);
         }
@@ -86,7 +87,8 @@ impl Check<'_> {
             self.house_rule(
                 path,
                 format!(
-                    "is not a well-formed name; allowed are 3 to {longest} lower-case letters, digits and hyphens, \
+                    "is not a well-formed name; use 3 to {longest} lower-case letters, digits and \
+                     hyphens, \
                      beginning with a letter and not ending with a hyphen"
                 ),
             );

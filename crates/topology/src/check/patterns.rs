@@ -53,7 +53,7 @@ impl Check<'_> {
         let path = [path, &["filter_criteria"]].concat();
         let count = source.filter_criteria.len();
         if count > MOST {
-            self.mistake(&path, format!("has {count} filters; allowed are {MOST}"));
+            self.mistake(&path, format!("has {count} filters; at most {MOST} are allowed"));
         }
         for (n, filter) in source.filter_criteria.iter().enumerate() {
             let n = n.to_string();
@@ -68,7 +68,7 @@ impl Check<'_> {
     fn length(&mut self, path: &[&str], pattern: &str, longest: usize) {
         let length = pattern.chars().count();
         if length > longest {
-            self.mistake(path, format!("has {length} characters; allowed are {longest}"));
+            self.mistake(path, format!("has {length} characters; at most {longest} are allowed"));
         }
     }
 
@@ -93,22 +93,22 @@ impl Check<'_> {
                 }
                 ("detail", Value::Object(_)) if top => self.level(&path, value, &ATTRIBUTES),
                 ("detail", _) if top => {
-                    self.warning(&path, "is not an object; an object of envelope attributes is allowed");
+                    self.warning(&path, "is not an object; use an object of envelope attributes");
                 }
                 ("data" | "dataref", _) if !top => self.warning(
                     &path,
                     format!(
-                        "is content, and content too large for a bus stays in the event store; a rule may match {}",
+                        "is content, which large events replace by a reference; a rule may match {}",
                         allowed.join(", ")
                     ),
                 ),
                 (field, Value::Object(_)) if allowed.contains(&field) => {
-                    self.warning(&path, "is not a list; a list of values is allowed, such as [\"OrderPlaced\"]");
+                    self.warning(&path, "is not a list; use a list of values, such as [\"OrderPlaced\"]");
                 }
                 (field, _) if allowed.contains(&field) => {}
                 _ => self.warning(
                     &path,
-                    format!("is no attribute of an envelope; allowed are {}", allowed.join(", ")),
+                    format!("is not an attribute of an envelope; expected one of {}", allowed.join(", ")),
                 ),
             }
         }

@@ -13,7 +13,7 @@ impl Check<'_> {
             if name.starts_with("tidegate-") {
                 self.mistake(
                     &["queues", name],
-                    "begins with tidegate-, which is kept for the engine's own queues",
+                    "begins with tidegate-, which is reserved for the engine's own queues",
                 );
             }
             self.range(&["queues", name, "retention_seconds"], queue.retention_seconds, 60..=1_209_600);
@@ -37,7 +37,8 @@ impl Check<'_> {
         };
         let mut moved = topology.queues.values().filter_map(|queue| queue.redrive.as_ref());
         if moved.all(|redrive| redrive.queue != name) && topology.dead_letter_queues().contains(name) {
-            let what = "is set, and this is a dead-letter queue: whoever lists its messages receives them, which would move them on";
+            let what = "is set on a dead-letter queue: listing its messages receives them, which would \
+                 move them on";
             self.house_rule(&["queues", name, "redrive"], what);
         }
         let path = ["queues", name, "redrive", "queue"];
@@ -50,12 +51,13 @@ impl Check<'_> {
         if is_read && (1..5).contains(&redrive.maximum_receives) {
             let most = redrive.maximum_receives;
             let what = format!(
-                "is {most}; AWS recommends 5 and more, since a batch that is throttled uses up receives of its messages"
+                "is {most}; AWS recommends at least 5, since a batch that is throttled uses up \
+                 receives of its messages"
             );
             self.warning(&receives, what);
         }
         if letters == name {
-            self.mistake(&path, format!("is {letters}, the queue itself; another queue is allowed"));
+            self.mistake(&path, format!("is {letters}, the queue itself; choose another queue"));
             return;
         }
         let Some(target) = topology.queues.get(letters) else { return };
@@ -71,17 +73,20 @@ impl Check<'_> {
         let least = age.saturating_add(LEAST_FAILURE_RETENTION);
         if age > 0 && kept <= age {
             let what = format!(
-                "is {kept}; more than the {age} of {name} is needed: a message that is moved keeps its age, and may be \
+                "is {kept}; must be more than the {age} of {name}: a message that is moved keeps \
+                 its age, and may be \
                  deleted at once; with {least} it waits for four days at least"
             );
             self.warning(&path, what);
         } else if kept < least {
             let what = match age {
                 0 => format!(
-                    "is {kept}; allowed are {least} and more: a message from {name} waits for four days at least"
+                    "is {kept}; must be at least {least}: a message from {name} waits for four \
+                     days at least"
                 ),
                 _ => format!(
-                    "is {kept}; allowed are {least} and more: a message from {name} keeps its age, up to that queue's {age} seconds, and \
+                    "is {kept}; must be at least {least}: a message from {name} keeps its age, up \
+                     to that queue's {age} seconds, and \
                      waits for four days at least"
                 ),
             };
@@ -101,19 +106,19 @@ impl Check<'_> {
         let least = timeout.saturating_mul(6).saturating_add(window);
         let path = ["queues", name, "visibility_timeout_seconds"];
         if hidden < timeout {
-            let what = format!(
-                "is {hidden}; Lambda takes no less than the timeout of {function}, which is {timeout}"
-            );
+            let what = format!("is {hidden}; must be at least the timeout of {function}, which is {timeout}");
             self.mistake(&path, what);
         } else if hidden <= window {
             let what = format!(
-                "is {hidden}; more than the batching window of {function}, which is {window}, is needed, and AWS recommends {least}: \
-                 what is gathered for longer than it is hidden may come again before it is delivered"
+                "is {hidden}; must be more than the batching window of {function}, which is \
+                 {window}, and AWS recommends {least}: a message that is gathered for longer than \
+                 it is hidden may come again before it is delivered"
             );
             self.mistake(&path, what);
         } else if hidden < least {
             let what = format!(
-                "is {hidden}; AWS recommends {least} and more: six times the timeout of {function} and its batching window, since a \
+                "is {hidden}; AWS recommends at least {least}: six times the timeout of \
+                 {function} and its batching window, since a \
                  batch that is throttled is tried again while it is hidden"
             );
             self.warning(&path, what);
@@ -122,8 +127,8 @@ impl Check<'_> {
             self.warning(
                 &["queues", name],
                 format!(
-                    "is read by {function} and has no redrive: a message that always fails comes again until its retention ends, and \
-                     is lost then; a dead-letter queue would have it"
+                    "is read by {function} and has no redrive: a message that always fails comes \
+                     again until its retention ends, and is then lost; add a dead-letter queue"
                 ),
             );
         }

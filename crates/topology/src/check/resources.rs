@@ -24,7 +24,8 @@ impl Check<'_> {
         self.range(&["event_bytes_limit"], limit, EVENT_BYTES);
         if EVENT_BYTES.contains(&limit) && limit > PROVIDER_BYTES {
             let what = format!(
-                "is {limit}; the queues that Terraform's AWS provider 5 makes take {PROVIDER_BYTES} bytes, and a failed event goes to one"
+                "is {limit}; the queues that Terraform's AWS provider 5 creates take \
+                 {PROVIDER_BYTES} bytes, and a failed event goes to one"
             );
             self.house_rule(&["event_bytes_limit"], what);
         }
@@ -46,13 +47,13 @@ impl Check<'_> {
             let path = ["buckets", name, "expiration_days"];
             self.range(&path, bucket.expiration_days, 0..=3_650);
             if bucket.expiration_days == 0 {
-                self.house_rule(&path, "is not set, so objects are kept for ever; allowed are 1 to 3650");
+                self.house_rule(&path, "is not set, so objects are kept for ever; must be 1 to 3650");
             }
         }
         for (name, bus) in &topology.buses {
             self.name(&["buses", name], name, &BUS);
             if name == DEFAULT_BUS {
-                let what = "is AWS's own bus, which Terraform cannot make; a name of its own is allowed";
+                let what = "is AWS's own bus, which Terraform cannot create; choose another name";
                 self.house_rule(&["buses", name], what);
             }
             self.range(&["buses", name, "archive_days"], bus.archive_days, 0..=3_650);
@@ -67,7 +68,8 @@ impl Check<'_> {
         let length = if namespace.trim().is_empty() { 0 } else { namespace.len() };
         if of_aws || !(1..=255).contains(&length) || !namespace.chars().all(allowed) {
             let what = format!(
-                "is {namespace:?}; allowed are 1 to 255 letters, digits, spaces and `.-_/#:`, not beginning with `AWS/` or `:`"
+                "is {namespace:?}; use 1 to 255 letters, digits, spaces and `.-_/#:`, not \
+                 beginning with `AWS/` or `:`"
             );
             self.mistake(&["metrics_namespace"], what);
         }
@@ -80,22 +82,22 @@ impl Check<'_> {
         for (key, attribute) in [("partition_key", Some(partition)), ("sort_key", sort)] {
             let path = ["tables", name, key, "name"];
             if attribute.is_some_and(|attribute| attribute.is_empty() || attribute.len() > 255) {
-                self.mistake(&path, "is not a key attribute's name; allowed are 1 to 255 bytes");
+                self.mistake(&path, "is not a valid name of a key attribute; use 1 to 255 bytes");
             }
         }
         if sort == Some(partition) {
-            let what = format!("is {partition}, as the partition key; another attribute is allowed");
+            let what = format!("is {partition}, the partition key; choose another attribute");
             self.mistake(&["tables", name, "sort_key", "name"], what);
         }
         let ttl = table.ttl_attribute.as_deref();
         if ttl.is_some_and(|ttl| ttl.is_empty() || ttl.len() > 255) {
             let path = ["tables", name, "ttl_attribute"];
-            self.mistake(&path, "is not an attribute's name; allowed are 1 to 255 bytes");
+            self.mistake(&path, "is not a valid name of an attribute; use 1 to 255 bytes");
         }
         if let Some(ttl) = ttl
             && (ttl == partition || Some(ttl) == sort)
         {
-            let what = format!("is {ttl}, a key; an attribute that is no key is allowed");
+            let what = format!("is {ttl}, a key; choose an attribute that is not a key");
             self.mistake(&["tables", name, "ttl_attribute"], what);
         }
     }

@@ -47,8 +47,8 @@ impl<'a> Check<'a> {
                 self.house_rule(
                     &["queues", queue, "retention_seconds"],
                     format!(
-                        "is {kept}; allowed are {least} and more: it holds what {who} gives up, for four days at least and for as long \
-                         as that is retried"
+                        "is {kept}; must be at least {least}: it holds the failures of {who}, for \
+                         at least four days and for as long as they are retried"
                     ),
                 );
             }
@@ -110,7 +110,8 @@ impl<'a> Check<'a> {
                 self.house_rule(
                     &["buckets", name, "expiration_days"],
                     format!(
-                        "is {days}; allowed are {least} and more, since letters in {queue} are kept for {kept} seconds and name \
+                        "is {days}; must be at least {least}: dead letters in {queue} are kept \
+                         for {kept} seconds and name \
                          objects in it"
                     ),
                 );
@@ -127,7 +128,8 @@ impl<'a> Check<'a> {
                 self.house_rule(
                     &path,
                     format!(
-                        "is {days}; allowed are {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter may be replayed for 14 days, and \
+                        "is {days}; must be {LEAST_RECORD_RETENTION_DAYS} to 3650: a dead letter \
+                         may be replayed for 14 days, and \
                          without its record the effect would run again"
                     ),
                 );
@@ -135,16 +137,13 @@ impl<'a> Check<'a> {
                 self.archive_before(name).filter(|(_, archive)| days <= *archive)
             {
                 let what = format!(
-                    "is {days}; above {archive} is allowed, since the archive of bus {bus} can be replayed for {archive} days and \
-                     without its record an effect would not be known"
+                    "is {days}; must be above {archive}: the archive of bus {bus} can be replayed \
+                     for {archive} days, and without its record an effect would run again"
                 );
                 self.house_rule(&path, what);
             }
             if table.ttl_attribute.is_none() {
-                self.house_rule(
-                    &path,
-                    "needs ttl_attribute beside it: records that are not removed pile up for ever",
-                );
+                self.house_rule(&path, "needs ttl_attribute too: without it the records are kept for ever");
             }
         }
         self.one_table_of_records();
@@ -183,7 +182,8 @@ impl<'a> Check<'a> {
                     kept += 1;
                     if kept > 1 {
                         let what = format!(
-                            "is {table}, a second table with record_retention_days; one per function is allowed"
+                            "is {table}, a second table with record_retention_days; a function \
+                             may use one"
                         );
                         self.house_rule(&path, what);
                     }

@@ -12,7 +12,7 @@ impl Check<'_> {
             if name.starts_with("tidegate-") {
                 self.mistake(
                     &["rules", name],
-                    "begins with tidegate-, which is kept for the engine's own rules",
+                    "begins with tidegate-, which is reserved for the engine's own rules",
                 );
             }
             self.bus(&["rules", name, "bus"], &rule.bus);
@@ -28,7 +28,8 @@ impl Check<'_> {
                     self.warning(
                         &path,
                         format!(
-                            "is {function}, which declares no asynchronous with an on_failure: an event that it fails for three times is lost"
+                            "is {function}, which declares no asynchronous with an on_failure: an \
+                             event that fails three times is lost"
                         ),
                     );
                 }
@@ -40,11 +41,14 @@ impl Check<'_> {
             self.message_group(name, target);
             let path = ["rules", name, "target", "dead_letter_queue"];
             match target.dead_letter_queue.as_deref() {
-                None => self.warning(&path, "is not set; what EventBridge cannot hand over would be lost"),
+                None => {
+                    self.warning(&path, "is not set; events that EventBridge cannot deliver would be lost")
+                }
                 Some(letters) => self.failure_queue(&path, letters),
             }
             if target.queue.is_some() && target.queue == target.dead_letter_queue {
-                let what = "is the target itself, which does not take as a dead letter what it did not take; another queue is better";
+                let what = "is the target itself, which would refuse the dead letter as it \
+                    refused the event; use another queue";
                 self.warning(&path, what);
             }
             let path = ["rules", name, "target", "maximum_retry_attempts"];
@@ -62,13 +66,17 @@ impl Check<'_> {
         match (&target.queue, &target.message_group_id) {
             (Some(queue), None) if self.is_fifo(queue) => self.mistake(
                 &["rules", rule, "target", "queue"],
-                format!("is {queue}, a FIFO queue, which takes no message without a group; message_group_id is needed beside it"),
+                format!(
+                    "is {queue}, a FIFO queue, which rejects messages without a group; add \
+                     message_group_id"
+                ),
             ),
-            (None, Some(_)) => self.mistake(&path, "is for a queue, and the target is none"),
+            (None, Some(_)) => self.mistake(&path, "is for a queue, and the target is not a queue"),
             (_, Some(group)) => {
                 let allowed = |c: char| c.is_ascii_graphic();
                 if !(1..=100).contains(&group.len()) || !group.chars().all(allowed) {
-                    let what = "is not a message group; allowed are 1 to 100 letters, digits and punctuation characters of ASCII";
+                    let what = "is not a valid message group; use 1 to 100 letters, digits and \
+                        punctuation characters of ASCII";
                     self.mistake(&path, what);
                 }
             }

@@ -26,8 +26,8 @@ impl Check<'_> {
                         self.house_rule(
                             &["functions", name, "uses", variable, "access"],
                             format!(
-                                "lets {name} change items of {table}, which {other} uses too; on a shared table read and append \
-                                 are allowed"
+                                "lets {name} change items of {table}, which {other} uses too; on \
+                                 a shared table only read and append are allowed"
                             ),
                         );
                     }

@@ -29,7 +29,7 @@ impl Check<'_> {
                     let twin = twin.map_or("", String::as_str);
                     self.mistake(
                         &path,
-                        format!("reads the same as {twin}; one mapping per function and source is allowed"),
+                        format!("reads the same as {twin}; a function may have one mapping per source"),
                     );
                 }
                 Some(SourceKind::Stream(stream)) => {
@@ -76,7 +76,7 @@ impl Check<'_> {
         self.stream_mapping(path, source, TABLE_STREAM_RETENTION_SECONDS.into());
         if let Some(factor) = source.parallelization_factor.filter(|factor| *factor != 1) {
             let what = format!(
-                "is {factor}; on a table's stream 1 is allowed, since more keeps order per item only"
+                "is {factor}; must be 1 on a table's stream: above 1, only the order per item is kept"
             );
             self.house_rule(&at(path, "parallelization_factor"), what);
         }
@@ -89,8 +89,8 @@ impl Check<'_> {
             None => "passes over the records that it reports",
         };
         let what = format!(
-            "is not set; true is needed if the function answers with batchItemFailures: Lambda ignores \
-             them without it, and {reported}. An error makes the whole batch come again"
+            "is not set; set it to true if the function answers with batchItemFailures: otherwise \
+             Lambda ignores them, and {reported}. An error makes the whole batch come again"
         );
         self.warning(&at(path, "report_batch_item_failures"), what);
     }
@@ -104,23 +104,23 @@ impl Check<'_> {
         if let Some(factor) =
             source.parallelization_factor.filter(|factor| *factor != 1 && source.tumbling_window_seconds > 0)
         {
-            let what = format!(
-                "is {factor}; with tumbling_window_seconds 1 is allowed, since a shard has one state"
-            );
+            let what =
+                format!("is {factor}; must be 1 with tumbling_window_seconds, since a shard has one state");
             self.mistake(&at(path, "parallelization_factor"), what);
         }
         let (age, is_bounded) = self.stream_bounds(path, source, retention);
         if !source.bisect_on_error {
             self.house_rule(
                 &at(path, "bisect_on_error"),
-                "is not set; true is allowed, since without it a batch that kills its environment is given up as a whole",
+                "is not set; set it to true: otherwise a batch that crashes its environment is \
+                 discarded as a whole",
             );
         }
         if source.dead_letter_after_seconds.is_none() {
             self.house_rule(
                 path,
-                "has no dead_letter_after_seconds; a stream gives up all records of a batch with the failed one, so the \
-                 function must dead-letter it before",
+                "has no dead_letter_after_seconds; a stream mapping discards all records of a \
+                 batch with the failed one, so the function must dead-letter that one earlier",
             );
         }
         self.dead_letter_after(path, source, age, "maximum_record_age_seconds");
@@ -128,11 +128,13 @@ impl Check<'_> {
             // Without a bound, the mapping never discards a record.
             None if is_bounded => self.warning(
                 path,
-                "has no on_failure: what it gives up is lost without a word; a queue, a topic or a bucket would have it",
+                "has no on_failure: discarded records are lost silently; add a queue, a topic or \
+                 a bucket",
             ),
             None => self.house_rule(
                 path,
-                "has no on_failure; a stream mapping needs a queue, a topic or a bucket for what it gives up",
+                "has no on_failure; a stream mapping needs a queue, a topic or a bucket for \
+                 discarded records",
             ),
             Some(destination) => {
                 self.stream_destination(&at(path, "on_failure"), destination);
@@ -146,8 +148,10 @@ impl Check<'_> {
         }
     }
 
-    /// When a batch is given up. Returns the age of a record at which it is, if that is allowed, and
-    /// whether anything is given up at all.
+    /// Checks when a batch is discarded.
+    ///
+    /// Returns the age of a record at which it is, if that age is allowed, and whether the mapping
+    /// ever discards a record.
     fn stream_bounds(&mut self, path: &[&str], source: &Source, retention: i64) -> (Option<i64>, bool) {
         self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
         self.bounded(
@@ -158,7 +162,8 @@ impl Check<'_> {
         let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
         if let Some(age) = age.filter(|age| *age >= retention) {
             let what = format!(
-                "is {age}; it should be below the stream's retention of {retention} seconds, or the records are gone first"
+                "is {age}; it should be below the stream's retention of {retention} seconds, or \
+                 the records expire first"
             );
             self.warning(&at(path, "maximum_record_age_seconds"), what);
         }
@@ -179,22 +184,23 @@ impl Check<'_> {
         let moment = at(path, "starting_position_timestamp");
         match (source.starting_position, source.starting_position_timestamp) {
             (None, _) => {
-                let what =
-                    "has no starting_position; TRIM_HORIZON, LATEST or, for Kinesis, AT_TIMESTAMP is needed";
+                let what = "has no starting_position; use TRIM_HORIZON, LATEST or, for Kinesis, AT_TIMESTAMP";
                 self.mistake(path, what);
             }
             (Some(StartingPosition::AtTimestamp), _) if source.table.is_some() => {
-                let what = "is AT_TIMESTAMP, which Kinesis alone has; on a table's stream TRIM_HORIZON or LATEST is allowed";
+                let what = "is AT_TIMESTAMP, which is for Kinesis; use TRIM_HORIZON or LATEST for a \
+                     table's stream";
                 self.mistake(&at(path, "starting_position"), what);
             }
             (Some(StartingPosition::AtTimestamp), None) => {
-                let what = "is AT_TIMESTAMP, which needs starting_position_timestamp beside it, such as \"2026-01-31T12:00:00Z\"";
+                let what = "is AT_TIMESTAMP, which needs starting_position_timestamp too, such as \
+                    \"2026-01-31T12:00:00Z\"";
                 self.mistake(&at(path, "starting_position"), what);
             }
             (Some(StartingPosition::AtTimestamp), Some(declared)) if declared > Timestamp::now() => {
                 self.mistake(
                     &moment,
-                    format!("is {declared}, which is in the future; Lambda takes a moment in the past"),
+                    format!("is {declared}, which is in the future; use a time in the past"),
                 );
             }
             (Some(StartingPosition::AtTimestamp), Some(_)) | (Some(_), None) => {}
@@ -229,7 +235,7 @@ impl Check<'_> {
         if let (Some(after), Some(limit)) = (source.dead_letter_after_seconds.map(i64::from), limit)
             && (after < 1 || after > limit / 2)
         {
-            let what = format!("is {after}; allowed are 1 to {}, half of {of}", limit / 2);
+            let what = format!("is {after}; must be 1 to {}, half of {of}", limit / 2);
             self.house_rule(&at(path, "dead_letter_after_seconds"), what);
         }
     }
@@ -247,8 +253,8 @@ impl Check<'_> {
         let most = receives.saturating_sub(1).saturating_mul(hidden);
         if after > most {
             let what = format!(
-                "is {after}; allowed are 1 to {most}: {queue} hides a message for {hidden} seconds and moves it to {} after {receives} \
-                 receives, which leaves no reason with it",
+                "is {after}; must be 1 to {most}: {queue} hides a message for {hidden} seconds \
+                 and moves it to {} after {receives} receives, without a reason",
                 redrive.queue
             );
             self.house_rule(&at(path, "dead_letter_after_seconds"), what);
@@ -260,13 +266,10 @@ impl Check<'_> {
         let (size, window) = (source.batch_size, source.batching_window_seconds);
         if declared.is_some_and(|queue| queue.fifo) {
             if size > 10 {
-                self.mistake(
-                    &at(path, "batch_size"),
-                    format!("is {size}; allowed on a FIFO queue are 1 to 10"),
-                );
+                self.mistake(&at(path, "batch_size"), format!("is {size}; must be 1 to 10 on a FIFO queue"));
             }
             if window > 0 {
-                let what = format!("is {window}; a FIFO queue has no batching window, 0 is allowed");
+                let what = format!("is {window}; must be 0 on a FIFO queue, which has no batching window");
                 self.mistake(&at(path, "batching_window_seconds"), what);
             }
         } else if size > 10 && window == 0 {

@@ -1,9 +1,11 @@
-//! Where the record of an invocation that ended goes.
+//! Destinations for the records of ended invocations.
 
 use serde::Deserialize;
 
-/// A destination: exactly one. A stream mapping has a queue, a topic or a bucket. The destination
-/// of successes cannot be a bucket.
+/// A destination: exactly one of its fields is set.
+///
+/// A stream mapping may have a queue, a topic or a bucket. The destination of successes cannot be a
+/// bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Destination {

@@ -24,12 +24,12 @@ pub struct Target {
     pub queue: Option<String>,
     /// Message group of events sent to the queue. A FIFO queue needs one.
     pub message_group_id: Option<String>,
-    /// Queue for events that could not be handed over.
+    /// Queue for events that could not be delivered.
     pub dead_letter_queue: Option<String>,
-    /// Retries of the hand-over, 0 to 185; 185 by default.
+    /// Retries of the delivery, 0 to 185; 185 by default.
     #[serde(default = "default_rule_attempts")]
     pub maximum_retry_attempts: u32,
-    /// Seconds for which the hand-over is retried, 60 to 86,400; 86,400 by default.
+    /// Seconds for which the delivery is retried, 60 to 86,400; 86,400 by default.
     #[serde(default = "default_rule_age")]
     pub maximum_event_age_seconds: u32,
 }

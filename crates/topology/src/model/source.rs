@@ -63,7 +63,7 @@ pub struct Source {
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
     let moment = text.parse().map_err(|_| {
-        D::Error::custom(format!("{text} is no moment; one such as 2026-01-31T12:00:00Z is needed"))
+        D::Error::custom(format!("{text} is not a time; use one such as 2026-01-31T12:00:00Z"))
     })?;
     Ok(Some(moment))
 }

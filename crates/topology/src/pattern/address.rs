@@ -16,15 +16,15 @@ impl Block {
     /// What is wrong with the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let Some((address, bits)) = text.split_once('/') else {
-            return Err("is no CIDR block; an address, a slash and a number of bits are allowed".to_owned());
+            return Err("is not a CIDR block; use an address, a slash and a number of bits".to_owned());
         };
         let network: IpAddr = address
             .parse()
-            .map_err(|_| format!("has {address} for an address; an IPv4 or IPv6 address is allowed"))?;
+            .map_err(|_| format!("has {address} for an address; use an IPv4 or IPv6 address"))?;
         let most = if network.is_ipv4() { 31 } else { 127 };
         match bits.parse::<u32>() {
             Ok(bits) if bits <= most => Ok(Self { network, bits }),
-            _ => Err(format!("has {bits} for the number of bits; allowed are 0 to {most}")),
+            _ => Err(format!("has {bits} for the number of bits; must be 0 to {most}")),
         }
     }
 

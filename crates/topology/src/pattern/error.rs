@@ -24,7 +24,8 @@ impl PatternError {
     pub(super) fn too_complex(pattern: &Json<'_>, field: &str) -> Self {
         let path = place(pattern, field, "").unwrap_or_default();
         let reason = format!(
-            "has wildcards that are too complex for EventBridge: more than {MOST} beginnings of them can match one \
+            "has wildcards that are too complex for EventBridge: more than {MOST} prefixes of \
+             them can match one \
              text (AWS: \"Rule is too complex\"); write prefix or suffix for one asterisk at an end, use fewer \
              asterisks and other texts in front of them, or divide the list among several rules"
         );
@@ -47,7 +48,7 @@ impl fmt::Display for PatternError {
 pub struct Fault {
     /// Names of fields and indices of lists that lead to the fault. Empty for the pattern itself.
     pub path: Vec<String>,
-    /// What is wrong and what is allowed, as the rest of a sentence that begins with the path.
+    /// What is wrong and how to mend it, as the rest of a sentence that begins with the path.
     pub reason: String,
 }
 

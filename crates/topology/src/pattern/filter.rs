@@ -128,14 +128,14 @@ fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
     for (path, field, value) in &top {
         if !of.fields().contains(field) {
             let allowed = of.fields().join(", ");
-            fault(path, format!("cannot be filtered by; allowed are {allowed}"));
+            fault(path, format!("cannot be filtered by; expected {allowed}"));
         } else if matches!(*field, "data" | "dynamodb") && !matches!(value, Json::Object(_)) {
-            fault(path, "is not an object; a filter expects JSON here, an object is allowed".to_owned());
+            fault(path, "is not an object; a filter expects JSON here: use an object".to_owned());
         }
     }
     let plain = of == Filtered::Sqs && top.iter().any(|(_, _, value)| matches!(value, Json::List(_)));
     if plain && top.iter().any(|(_, _, value)| matches!(value, Json::Object(_))) {
-        fault(&[], "expects both a plain text and JSON; one of them is allowed".to_owned());
+        fault(&[], "expects both plain text and JSON; use one of them".to_owned());
     }
     if faults.is_empty() { Ok(Criterion { pattern, plain }) } else { Err(PatternError { faults }) }
 }

@@ -51,7 +51,7 @@ pub(super) fn rules(pattern: &Json<'_>) -> Result<Vec<Rule>, PatternError> {
     let mut rules = vec![Rule::new()];
     match pattern {
         Json::Object(fields) => parser.object("", fields, &mut rules, false),
-        _ => parser.fault("is not a pattern; an object with at least one field is allowed"),
+        _ => parser.fault("is not a pattern; use an object with at least one field"),
     }
     if parser.faults.is_empty() { Ok(rules) } else { Err(PatternError { faults: parser.faults }) }
 }
@@ -83,7 +83,7 @@ impl Parser {
         in_or: bool,
     ) {
         if fields.is_empty() {
-            self.fault("is empty; an object with at least one field is allowed");
+            self.fault("is empty; use an object with at least one field");
         }
         for (field, value) in fields {
             self.inside(&**field, |parser| {
@@ -102,15 +102,15 @@ impl Parser {
         parent: &str,
     ) {
         if in_or && (OPERATORS.contains(&field) || RESERVED.contains(&field)) {
-            return self.fault("has a name that is reserved inside $or; any other name is allowed");
+            return self.fault("has a name that is reserved inside $or; choose another name");
         }
         match value {
             Json::List(patterns) if field == OR => self.alternatives(parent, patterns, rules),
-            _ if field == OR => self.fault("is not a list; a list of at least two patterns is allowed"),
+            _ if field == OR => self.fault("is not a list; use a list of at least two patterns"),
             Json::Object(fields) => self.object(name, fields, rules, in_or),
             Json::List(values) => {
                 if values.is_empty() {
-                    self.fault("is an empty list, which matches nothing; at least one value is allowed");
+                    self.fault("is an empty list, which matches nothing; add a value");
                 }
                 let mut matchers = Vec::with_capacity(values.len());
                 for (index, value) in values.iter().enumerate() {
@@ -123,13 +123,14 @@ impl Parser {
                 }
                 if twice {
                     self.fault(
-                        "is matched twice, in one object or both inside and outside of $or, of which AWS keeps \
-                         one; one is allowed",
+                        "is matched twice (in one object, or inside and outside of $or); AWS \
+                         keeps only one of them, so match it once",
                     );
                 }
             }
             _ => self.fault(
-                "is not a list; a list of values is allowed, such as [\"OrderPlaced\"], or an object of fields",
+                "is not a list; use a list of values, such as [\"OrderPlaced\"], or an object \
+                 of fields",
             ),
         }
     }
@@ -139,21 +140,19 @@ impl Parser {
     /// For example, `rules` with 2 combinations and an `$or` of 3 patterns make 6 combinations.
     fn alternatives(&mut self, name: &str, patterns: &[Json<'_>], rules: &mut Vec<Rule>) {
         if patterns.len() < 2 {
-            self.fault("has fewer than two patterns; a list of at least two is allowed");
+            self.fault("has fewer than two patterns; use a list of at least two");
         }
         let before = std::mem::take(rules);
         for (index, pattern) in patterns.iter().enumerate() {
             let mut with = before.clone();
             self.inside(index.to_string(), |parser| match pattern {
                 Json::Object(fields) => parser.object(name, fields, &mut with, true),
-                _ => parser.fault("is not a pattern; an object is allowed"),
+                _ => parser.fault("is not a pattern; use an object"),
             });
             if self.too_many || rules.len() + with.len() > COMBINATIONS {
                 if !self.too_many {
                     self.too_many = true;
-                    self.fault(format!(
-                        "makes more than {COMBINATIONS} combinations; allowed are {COMBINATIONS}"
-                    ));
+                    self.fault(format!("makes more than {COMBINATIONS} combinations, the maximum"));
                 }
                 break;
             }
@@ -168,14 +167,14 @@ impl Parser {
     fn value(&mut self, value: &Json<'_>, matchers: &mut Vec<Matcher>) {
         match value {
             Json::List(_) => {
-                self.fault("is a list in a list; a text, a number, true, false or null is allowed");
+                self.fault("is a list in a list; use a string, a number, true, false or null");
             }
             Json::Object(operators) => {
                 if let [(operator, operand)] = operators.as_slice() {
                     matchers.extend(self.operator(operator, operand));
                 } else {
                     let allowed = OPERATORS.join(", ");
-                    self.fault(format!("needs exactly one operator; allowed are {allowed}"));
+                    self.fault(format!("needs exactly one operator; expected one of {allowed}"));
                 }
             }
             Json::Text(text) => {
@@ -190,14 +189,17 @@ impl Parser {
 
     fn operator(&mut self, operator: &str, operand: &Json<'_>) -> Option<Matcher> {
         if !OPERATORS.contains(&operator) {
-            self.fault(format!("has no operator {operator}; allowed are {}", OPERATORS.join(", ")));
+            self.fault(format!(
+                "has an unknown operator {operator}; expected one of {}",
+                OPERATORS.join(", ")
+            ));
             return None;
         }
         self.inside(operator, |parser| match (operator, operand) {
             ("exists", Json::Bool(exists)) => Some(if *exists { Matcher::Exists } else { Matcher::Absent }),
-            ("exists", _) => parser.none("is neither true nor false; one of them is allowed"),
+            ("exists", _) => parser.none("is neither true nor false; use one of them"),
             ("numeric", Json::List(terms)) => parser.numeric(terms).map(Matcher::Numeric),
-            ("numeric", _) => parser.none("is not a list; a list such as [\">\", 0, \"<=\", 5] is allowed"),
+            ("numeric", _) => parser.none("is not a list; use a list such as [\">\", 0, \"<=\", 5]"),
             ("cidr", Json::Text(text)) => match Block::parse(text) {
                 Ok(block) => Some(Matcher::Cidr(block)),
                 Err(reason) => parser.none(reason),
@@ -212,10 +214,10 @@ impl Parser {
                     })
                 }
                 _ => parser
-                    .none("is no text; a text, or an object with a text for equals-ignore-case is allowed"),
+                    .none("is not a string; use a string, or an object with a string for equals-ignore-case"),
             },
             (_, Json::Text(text)) => parser.text(operator, text),
-            _ => parser.none("is no text; a text is allowed"),
+            _ => parser.none("is not a string; use a string"),
         })
     }
 
@@ -248,15 +250,13 @@ impl Parser {
                         self.inside(&**operator, |parser| parser.excepted_texts(operator, operand))
                     }
                     _ => {
-                        self.fault(format!("needs exactly one operator; allowed are {allowed}"));
+                        self.fault(format!("needs exactly one operator; expected one of {allowed}"));
                         None
                     }
                 }
             }
             _ => {
-                self.fault(
-                    "is true, false or null; a text, a number, a list of either or an operator is allowed",
-                );
+                self.fault("is true, false or null; use a string, a number, a list of either or an operator");
                 None
             }
         };
@@ -278,7 +278,7 @@ impl Parser {
             }
             _ => {}
         }
-        self.fault("is not a list of texts or a list of numbers; one of them is allowed");
+        self.fault("is not a list of strings or a list of numbers; use one of them");
         None
     }
 
@@ -302,11 +302,11 @@ impl Parser {
             _ => None,
         };
         let Some(texts) = texts else {
-            self.fault("is neither a text nor a list of texts; one of them is allowed");
+            self.fault("is neither a string nor a list of strings; use one of them");
             return None;
         };
         if matches!(operator, "prefix" | "suffix") && texts.contains(&"") {
-            self.fault("is empty, which every text begins and ends with; a longer text is allowed");
+            self.fault("is empty, which every string begins and ends with; use a longer string");
             return None;
         }
         texts.into_iter().map(|text| self.text(operator, text)).collect()
@@ -325,7 +325,7 @@ impl Parser {
                 let range = self.bounded(range, below, high)?;
                 if range.low.at >= range.high.at {
                     self.fault(format!(
-                        "begins at {low} and ends at {high}; a beginning below the end is allowed"
+                        "begins at {low} and ends at {high}; the beginning must be below the end"
                     ));
                     return None;
                 }
@@ -333,7 +333,8 @@ impl Parser {
             }
             _ => {
                 self.fault(
-                    "is no comparison; allowed are one of =, <, <=, > and >= with a number, and a range such as [\">\", 0, \
+                    "is not a comparison; use one of =, <, <=, > and >= with a number, or a range \
+                     such as [\">\", 0, \
                      \"<=\", 5]",
                 );
                 return None;
@@ -352,7 +353,7 @@ impl Parser {
             ">" => Some(Range { low: outside, ..range }),
             ">=" => Some(Range { low: inside, ..range }),
             _ => {
-                self.fault(format!("has no comparison {sign}; allowed are =, <, <=, > and >="));
+                self.fault(format!("has an unknown comparison {sign}; expected one of =, <, <=, > and >="));
                 None
             }
         }

@@ -30,9 +30,7 @@ impl Wildcard {
             let next = characters.peek().map(|(_, next)| *next);
             match (character, next) {
                 ('*', Some('*')) => {
-                    return Err(format!(
-                        "has consecutive asterisks at position {at}; one asterisk is allowed"
-                    ));
+                    return Err(format!("has consecutive asterisks at position {at}; use one asterisk"));
                 }
                 ('*', _) => parts.push(std::mem::take(&mut part)),
                 ('\\', Some(escaped @ ('*' | '\\'))) => {
@@ -41,7 +39,8 @@ impl Wildcard {
                 }
                 ('\\', _) => {
                     return Err(format!(
-                        "has an invalid escape at position {at}; allowed behind a backslash are an asterisk and a backslash"
+                        "has an invalid escape at position {at}; a backslash must be followed by \
+                         an asterisk or a backslash"
                     ));
                 }
                 (other, _) => part.push(other),

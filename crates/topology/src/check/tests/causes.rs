@@ -25,10 +25,10 @@ fn is_found(text: &str, says: &str) {
 #[test]
 fn snapshots_remember_causes_for_longer_than_anything_is_replayed() {
     for (function, days, says) in [
-        ("mailer", 14, "is 14; allowed are 15 to 3650"),
-        ("mailer", 30, "is 30; above 30 is allowed, since the archive of bus shop"),
-        ("processor", 28, "is 28; allowed are 29 and more, since processor reads a queue"),
-        ("processor", 29, "is 29; above 30 is allowed, since the archive of bus shop"),
+        ("mailer", 14, "is 14; must be 15 to 3650"),
+        ("mailer", 30, "is 30; must be above 30: the archive of bus shop"),
+        ("processor", 28, "is 28; must be at least 29: processor reads a queue"),
+        ("processor", 29, "is 29; must be above 30: the archive of bus shop"),
     ] {
         is_found(&with_snapshots(function, days), says);
     }

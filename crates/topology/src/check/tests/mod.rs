@@ -230,10 +230,10 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
     let error = load(file.path()).expect_err("several mistakes");
     let name = file.path().display();
     let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
-    assert_eq!(lines[0], format!("{name}:3:14: streams.orders.shards is 0; allowed are 1 to 10000"));
+    assert_eq!(lines[0], format!("{name}:3:14: streams.orders.shards is 0; must be 1 to 10000"));
     assert_eq!(
         lines.last(),
-        Some(&format!("{name}:63:5: functions.processor.timeout_seconds is 1000; allowed are 1 to 900"))
+        Some(&format!("{name}:63:5: functions.processor.timeout_seconds is 1000; must be 1 to 900"))
     );
     // A longer timeout also makes the visibility timeout of both queues too short, by Lambda's own
     // rule.
@@ -285,9 +285,9 @@ fn names_that_refer_to_nothing_are_mistakes() {
 
 #[test]
 fn values_outside_their_ranges_are_mistakes() {
-    slip("event_bytes_limit = 262144", "event_bytes_limit = 1048577", "allowed are 8192 to 1048576");
+    slip("event_bytes_limit = 262144", "event_bytes_limit = 1048577", "must be 8192 to 1048576");
     slip("shards = 1, ", "shards = 0, ", "streams.orders.shards is 0");
-    slip("retention_hours = 24", "retention_hours = 8761", "allowed are 24 to 8760");
+    slip("retention_hours = 24", "retention_hours = 8761", "must be 24 to 8760");
     slip(
         "  work-dead = {\n    retention_seconds = 1209600",
         "  work-dead = {\n    retention_seconds = 1209601",
@@ -296,38 +296,34 @@ fn values_outside_their_ranges_are_mistakes() {
     slip(
         "retention_seconds          = 345600\n    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"",
         "retention_seconds          = 59\n    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"",
-        "is 59; allowed are 60 to",
+        "is 59; must be 60 to",
     );
     slip(
         "\"work-dead\", maximum_receives = 5",
         "\"work-dead\", maximum_receives = 4",
-        "is 4; AWS recommends 5 and more",
+        "is 4; AWS recommends at least 5",
     );
-    slip("expiration_days = 14", "expiration_days = 0", "allowed are 1 to 3650");
-    slip("archive_days = 30", "archive_days = 3651", "allowed are 0 to 3650");
+    slip("expiration_days = 14", "expiration_days = 0", "must be 1 to 3650");
+    slip("archive_days = 30", "archive_days = 3651", "must be 0 to 3650");
     slip(
         "      maximum_retry_attempts    = 185",
         "      maximum_retry_attempts    = 186",
-        "allowed are 0 to 185",
+        "must be 0 to 185",
     );
     slip(
         "      maximum_event_age_seconds = 86400",
         "      maximum_event_age_seconds = 59",
-        "allowed are 60 to 86400",
+        "must be 60 to 86400",
     );
-    slip("memory_mb           = 256", "memory_mb           = 127", "allowed are 128 to 10240");
-    slip("timeout_seconds     = 10", "timeout_seconds     = 0", "allowed are 1 to 900");
-    slip("maximum_concurrency = 3", "maximum_concurrency = 0", "allowed are 1 to 1000");
-    slip("batch_size                 = 100", "batch_size                 = 10001", "allowed are 1 to 10000");
-    slip("batching_window_seconds    = 1", "batching_window_seconds    = 301", "allowed are 0 to 300");
-    slip("parallelization_factor     = 2", "parallelization_factor     = 11", "allowed are 1 to 10");
-    slip("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = 10001", "allowed are 0 to 10000");
-    slip("maximum_record_age_seconds = 43200", "maximum_record_age_seconds = 59", "allowed are 60 to 604800");
-    slip(
-        "      maximum_retry_attempts    = 2\n",
-        "      maximum_retry_attempts    = 3\n",
-        "allowed are 0 to 2",
-    );
+    slip("memory_mb           = 256", "memory_mb           = 127", "must be 128 to 10240");
+    slip("timeout_seconds     = 10", "timeout_seconds     = 0", "must be 1 to 900");
+    slip("maximum_concurrency = 3", "maximum_concurrency = 0", "must be 1 to 1000");
+    slip("batch_size                 = 100", "batch_size                 = 10001", "must be 1 to 10000");
+    slip("batching_window_seconds    = 1", "batching_window_seconds    = 301", "must be 0 to 300");
+    slip("parallelization_factor     = 2", "parallelization_factor     = 11", "must be 1 to 10");
+    slip("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = 10001", "must be 0 to 10000");
+    slip("maximum_record_age_seconds = 43200", "maximum_record_age_seconds = 59", "must be 60 to 604800");
+    slip("      maximum_retry_attempts    = 2\n", "      maximum_retry_attempts    = 3\n", "must be 0 to 2");
     slip("      maximum_event_age_seconds = 21600", "      maximum_event_age_seconds = 21601", "60 to 21600");
     slip(
         "batch_size          = 9\n        maximum_concurrency = 2",

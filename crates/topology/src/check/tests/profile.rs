@@ -27,7 +27,7 @@ fn partial_responses_that_are_not_enabled_are_said_to_delete_what_they_report() 
     let said = warnings(queue);
     let [said] = said.as_slice() else { panic!("{said:#?}") };
     assert!(
-        said.contains("Lambda ignores them without it, and deletes the messages that it reports"),
+        said.contains("otherwise Lambda ignores them, and deletes the messages that it reports"),
         "{said}"
     );
 
@@ -85,9 +85,9 @@ functions = {
     let said = warnings(&house);
     for rule in [
         "streams.Orders.v2 is not a well-formed name",
-        "functions.Worker_1.reserved_concurrency is 4; allowed are",
-        "functions.Worker_1.environment.lower has small letters",
-        "rules.orders.placed.pattern.account is no attribute of an envelope",
+        "functions.Worker_1.reserved_concurrency is 4; must be",
+        "functions.Worker_1.environment.lower has lower-case letters",
+        "rules.orders.placed.pattern.account is not an attribute of an envelope",
         "functions.other.uses.TABLE.table is Orders.Table, which Worker_1 uses",
         "buckets.my.letters.expiration_days is not set",
     ] {
@@ -119,11 +119,12 @@ functions = {
 "#;
     let said = warnings(text);
     let expected = [
-        "queues.jobs.visibility_timeout_seconds is 3; AWS recommends 18 and more",
-        "queues.jobs.redrive.maximum_receives is 2; AWS recommends 5 and more",
-        "queues.dead.retention_seconds is 345600; more than the 1209600 of jobs is needed",
+        "queues.jobs.visibility_timeout_seconds is 3; AWS recommends at least 18",
+        "queues.jobs.redrive.maximum_receives is 2; AWS recommends at least 5",
+        "queues.dead.retention_seconds is 345600; must be more than the 1209600 of jobs",
         "rules.all.target.function is worker, which declares no asynchronous",
-        "rules.all.target.dead_letter_queue is not set; what EventBridge cannot hand over would be lost",
+        "rules.all.target.dead_letter_queue is not set; events that EventBridge cannot deliver \
+         would be lost",
         "functions.worker.sources.orders has neither maximum_retry_attempts nor maximum_record_age_seconds",
         "functions.worker.sources.jobs has no maximum_concurrency; without it Lambda receives for more batches than the 3 that are reserved",
     ];
@@ -140,7 +141,7 @@ functions = {
     let says = "functions.worker.reserved_concurrency is 3; its queues together may run 4 batches at a time";
     assert!(warnings(&two).iter().any(|said| said.starts_with(says)), "{:#?}", warnings(&two));
     let bounded = text.replacen("\"LATEST\"", "\"LATEST\", maximum_retry_attempts = 2", 1);
-    let says = "functions.worker.sources.orders has no on_failure: what it gives up is lost";
+    let says = "functions.worker.sources.orders has no on_failure: discarded records are lost silently";
     assert!(warnings(&bounded).iter().any(|said| said.starts_with(says)), "{:#?}", warnings(&bounded));
 }
 
@@ -152,10 +153,10 @@ fn a_fifo_queue_is_a_target_with_a_message_group() {
     assert_eq!(group.rules["to-queue"].target.message_group_id.as_deref(), Some("orders"));
     let fifo = |more: &str| with(queue, &format!("queue = \"steps\"\n      {more}\n"));
     declared(&fifo("message_group_id = \"orders\"")).expect("AWS takes it");
-    assert!(error(&fifo("")).contains("message_group_id is needed beside it"));
+    assert!(error(&fifo("")).contains("add message_group_id"));
     for bad in ["", "a b", &"g".repeat(101)] {
         let said = error(&fifo(&format!("message_group_id = \"{bad}\"")));
-        assert!(said.contains("message_group_id is not a message group; allowed are 1 to 100"), "{said}");
+        assert!(said.contains("message_group_id is not a valid message group; use 1 to 100"), "{said}");
     }
     let function = "function                  = \"mailer\"\n";
     let text = with(function, &format!("{function}      message_group_id = \"g\"\n"));

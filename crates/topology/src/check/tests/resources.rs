@@ -9,13 +9,13 @@ fn a_visibility_timeout_is_six_times_the_timeout_of_the_reader() {
     slip(
         from,
         &from.replace("180", "179"),
-        "AWS recommends 180 and more: six times the timeout of processor",
+        "AWS recommends at least 180: six times the timeout of processor",
     );
     slip_at(
         "    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"",
         "    redrive                    = { queue = \"work-dead\"",
         "  work = {",
-        "is 30; AWS recommends 180",
+        "is 30; AWS recommends at least 180",
     );
 }
 
@@ -28,8 +28,7 @@ fn a_batching_window_is_shorter_than_messages_are_hidden() {
         let mistakes = check_text(&text(window)).expect_err("an error");
         let [mistake] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
         assert_eq!(mistake.severity, Severity::Error);
-        let says =
-            format!("is 180; more than the batching window of processor, which is {window}, is needed");
+        let says = format!("is 180; must be more than the batching window of processor, which is {window}");
         assert!(mistake.message.contains(&says), "{}", mistake.message);
     }
     let warnings = check_text(&text(179)).expect("AWS takes it").warnings;
@@ -51,7 +50,7 @@ fn failures_go_to_standard_queues() {
     slip(
         "queue                     = \"work\"",
         "queue                     = \"steps\"",
-        "a FIFO queue, which takes no message without a group",
+        "a FIFO queue, which rejects messages without a group",
     );
 }
 
@@ -60,7 +59,7 @@ fn a_dead_letter_queue_keeps_its_messages_longer_than_its_source() {
     slip(
         "  work-dead = {\n    retention_seconds = 1209600",
         "  work-dead = {\n    retention_seconds = 691199",
-        "allowed are 691200 and more: a message from work keeps its age",
+        "must be at least 691200: a message from work keeps its age",
     );
 }
 
@@ -78,7 +77,7 @@ fn a_redrive_leads_to_another_queue_of_the_same_kind() {
 fn a_dead_letter_queue_does_not_move_its_letters() {
     let kept = "failures   = { retention_seconds = 1209600";
     let moving = "failures   = { retention_seconds = 345600, redrive = { queue = \"work-dead\", maximum_receives = 5 }";
-    slip(kept, moving, "queues.failures.redrive is set, and this is a dead-letter queue");
+    slip(kept, moving, "queues.failures.redrive is set on a dead-letter queue");
 }
 
 #[test]
@@ -93,22 +92,26 @@ fn a_queue_that_a_function_reads_has_a_redrive() {
 
 #[test]
 fn names_are_well_formed() {
-    slip("  letters = {", "  Letters_ = { expiration_days = 1 }\n  letters = {", "is not a bucket's name");
+    slip(
+        "  letters = {",
+        "  Letters_ = { expiration_days = 1 }\n  letters = {",
+        "is not a valid bucket name",
+    );
     slip(
         "  failures   = {",
         "  tidegate-x = { retention_seconds = 60 }\n  failures   = {",
-        "kept for the engine's own queues",
+        "reserved for the engine's own queues",
     );
     slip("  shop = {", "  default = {}\n  shop = {", "is AWS's own bus");
 }
 
 #[test]
 fn keys_of_a_table_differ_from_each_other_and_from_its_time_to_live() {
-    slip("name = \"version\"", "name = \"stream\"", "as the partition key");
+    slip("name = \"version\"", "name = \"stream\"", "is stream, the partition key");
     slip(
         "ttl_attribute = \"expires_at\"",
         "ttl_attribute = \"version\"",
-        "a key; an attribute that is no key",
+        "a key; choose an attribute that is not a key",
     );
     slip("name = \"key\"", "name = \"\"", "1 to 255 bytes");
 }

@@ -88,7 +88,7 @@ fn a_warning_stands_beside_an_error_in_the_order_of_the_file() {
         "{found:#?}"
     );
     let shown: Vec<String> = check_text(&text).unwrap_err().iter().map(ToString::to_string).collect();
-    assert_eq!(shown[0], "3:14: streams.orders.shards is 0; allowed are 1 to 10000");
+    assert_eq!(shown[0], "3:14: streams.orders.shards is 0; must be 1 to 10000");
     assert!(shown[1].contains(": warning: functions.processor.environment.slices"), "{shown:?}");
 }
 
@@ -163,9 +163,7 @@ functions = {
     // refused.
     let zero = text.replacen("queue = \"jobs\"", "queue = \"jobs\", batch_size = 0", 1);
     let refused = check_text(&zero).unwrap_err();
-    assert!(
-        refused.iter().any(|mistake| mistake.message.contains("batch_size is 0; allowed are 1 to 10000"))
-    );
+    assert!(refused.iter().any(|mistake| mistake.message.contains("batch_size is 0; must be 1 to 10000")));
     assert!(checked.warnings.iter().all(|warning| warning.severity == Severity::Warning));
 }
 
@@ -174,12 +172,9 @@ fn a_command_has_a_program_and_a_directory_a_command() {
     let command =
         |command: &str| with("memory_mb           = 512", &format!("memory_mb = 512\n    {command}"));
     for (text, says) in [
-        (
-            "command = []",
-            "functions.mailer.command names no program; allowed are a program and its arguments",
-        ),
+        ("command = []", "functions.mailer.command names no program; use a program and its arguments"),
         ("command = [\"\"]", "functions.mailer.command names no program"),
-        ("directory = \"code\"", "functions.mailer.directory is where a command runs, and there is none"),
+        ("directory = \"code\"", "functions.mailer.directory is set without a command"),
     ] {
         let found = mistakes(&command(text));
         let [(severity, message)] = found.as_slice() else { panic!("one mistake expected: {found:#?}") };
@@ -199,5 +194,5 @@ fn an_empty_file_is_an_error_and_one_without_a_function_a_warning() {
     }
     let found = mistakes("queues = {\n  jobs = {}\n}\n");
     let [(Severity::Warning, message)] = found.as_slice() else { panic!("{found:#?}") };
-    assert!(message.starts_with("functions are none"), "{message}");
+    assert!(message.starts_with("functions is empty, so nothing is delivered"), "{message}");
 }

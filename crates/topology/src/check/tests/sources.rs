@@ -39,7 +39,7 @@ fn a_stream_mapping_is_bounded_by_retries_and_by_age() {
     slip(
         "maximum_record_age_seconds = 43200",
         "maximum_record_age_seconds = 86400",
-        "the records are gone first",
+        "or the records expire first",
     );
 }
 
@@ -84,7 +84,7 @@ fn a_tables_stream_is_read_with_parallelization_factor_one() {
     slip(
         "parallelization_factor     = 1",
         "parallelization_factor     = 3",
-        "is 3; on a table's stream 1 is allowed",
+        "is 3; must be 1 on a table's stream",
     );
 }
 
@@ -93,7 +93,7 @@ fn a_function_dead_letters_before_the_mapping_gives_up() {
     slip(
         "dead_letter_after_seconds  = 10800",
         "dead_letter_after_seconds  = 10801",
-        "allowed are 1 to 10800, half of maximum_record_age_seconds",
+        "must be 1 to 10800, half of maximum_record_age_seconds",
     );
 }
 
@@ -104,7 +104,7 @@ fn batches_of_a_queue_keep_its_limits() {
         "batch_size          = 11",
         "needs batching_window_seconds of at least 1",
     );
-    slip("batch_size          = 8", "batch_size          = 11", "allowed on a FIFO queue are 1 to 10");
+    slip("batch_size          = 8", "batch_size          = 11", "must be 1 to 10 on a FIFO queue");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn settings_of_the_other_kind_of_source_are_mistakes() {
 
 #[test]
 fn sources_together_fit_into_the_functions_concurrency() {
-    slip("maximum_concurrency = 10", "maximum_concurrency = 9", "so 10 and more are allowed");
+    slip("maximum_concurrency = 10", "maximum_concurrency = 9", "so at least 10 is required");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_function_dead_letters_before_its_queue_moves_the_message() {
     let size = "batch_size          = 9";
     let after = |seconds: u32| format!("{size}\n        dead_letter_after_seconds = {seconds}");
     super::parse(&super::with(size, &after(720))).unwrap();
-    slip_at(size, &after(721), "dead_letter_after_seconds = 721", "is 721; allowed are 1 to 720: work hides");
+    slip_at(size, &after(721), "dead_letter_after_seconds = 721", "is 721; must be 1 to 720: work hides");
 }
 
 #[test]
@@ -147,15 +147,15 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
         "filter_criteria.0.pattern is not JSON: the text ends: expected the name of a field at line 1",
     );
     queue(&text(r#"{"body": []}"#), "filter_criteria.0.pattern.body is an empty list");
-    queue(&text(r#"{"data": {"a": [1]}}"#), "pattern.data cannot be filtered by; allowed are body");
+    queue(&text(r#"{"data": {"a": [1]}}"#), "pattern.data cannot be filtered by; expected body");
     let body = text(r#"{"body": ["x"]}"#);
     queue(&format!("{body}, {}", text("[]")), "filter_criteria.1.pattern is not a pattern");
     let long = |length: usize| text(&format!(r#"{{"body": ["{}"]}}"#, "x".repeat(length - 14)));
-    queue(&long(4_097), "pattern has 4097 characters; allowed are 4096");
-    queue(&[body.as_str(); 6].join(", "), "filter_criteria has 6 filters; allowed are 5");
+    queue(&long(4_097), "pattern has 4097 characters; at most 4096 are allowed");
+    queue(&[body.as_str(); 6].join(", "), "filter_criteria has 6 filters; at most 5 are allowed");
     let filter = format!("filter_criteria = [{body}]");
     let position = "starting_position          = \"LATEST\"";
-    slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "allowed are dynamodb, eventName");
+    slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "expected dynamodb, eventName");
     let position = "starting_position          = \"TRIM_HORIZON\"";
     slip_at(
         position,
@@ -181,10 +181,10 @@ fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
     let topology = parse(&with(horizon, &at("2026-01-31T12:00:00Z"))).expect("no mistake");
     let source = &topology.functions["processor"].sources["orders-in"];
     assert_eq!(source.starting_position_timestamp, "2026-01-31T12:00:00Z".parse().ok());
-    slip(latest, &at("2026-01-31T12:00:00Z"), "is AT_TIMESTAMP, which Kinesis alone has");
-    slip(horizon, "starting_position = \"AT_TIMESTAMP\"", "needs starting_position_timestamp beside it");
+    slip(latest, &at("2026-01-31T12:00:00Z"), "is AT_TIMESTAMP, which is for Kinesis");
+    slip(horizon, "starting_position = \"AT_TIMESTAMP\"", "needs starting_position_timestamp too");
     slip_at(horizon, &at("2999-01-31T12:00:00Z"), "starting_position_timestamp", "is in the future");
-    slip_at(horizon, &at("yesterday"), "starting_position_timestamp", "yesterday is no moment");
+    slip_at(horizon, &at("yesterday"), "starting_position_timestamp", "yesterday is not a time");
     let both = format!("{horizon}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
     slip_at(horizon, &both, "starting_position_timestamp", "is for a starting_position of AT_TIMESTAMP");
     let size = "batch_size          = 9";
@@ -198,12 +198,12 @@ fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
     let (latest, queue) = ("starting_position          = \"LATEST\"", "batch_size          = 9");
     let window =
         |beside: &str, seconds: u32| format!("{beside}\n        tumbling_window_seconds = {seconds}");
-    slip_at(latest, &window(latest, 901), "tumbling_window_seconds", "is 901; allowed are 0 to 900");
+    slip_at(latest, &window(latest, 901), "tumbling_window_seconds", "is 901; must be 0 to 900");
     slip_at(
         horizon,
         &window(horizon, 900),
         "parallelization_factor     = 2",
-        "is 2; with tumbling_window_seconds 1 is allowed",
+        "is 2; must be 1 with tumbling_window_seconds",
     );
     slip_at(queue, &window(queue, 1), "tumbling_window_seconds", "is for streams");
     for seconds in [0, 900] {
@@ -226,7 +226,7 @@ fn a_stream_gives_up_to_one_of_queue_topic_and_bucket() {
     slip(queue, &to("bucket = \"nothing\""), "on_failure.bucket is nothing, which is not declared");
     slip(queue, &to("function = \"mailer\""), "on_failure.function is for asynchronous invocations");
     slip(queue, &to("bus = \"shop\""), "on_failure.bus is for asynchronous invocations");
-    slip(queue, &to("queue = \"steps-dead\""), "a FIFO queue; a standard queue is allowed");
+    slip(queue, &to("queue = \"steps-dead\""), "a FIFO queue; use a standard queue");
     parse(&with(queue, &to("bucket = \"letters\""))).expect("no mistake");
     let topics = with(queue, &to("topic = \"alerts\"")) + "topics = { alerts = {} }\n";
     parse(&topics).expect("no mistake");

@@ -53,7 +53,7 @@ fn a_body_of_the_other_form_than_the_pattern_expects_never_matches() {
     assert!(!passes(Filtered::Sqs, &absent, &body("Result: 1")), "a plain text for a pattern of JSON");
     let expects_text = [json!({"body": [{"anything-but": {"prefix": "Result: "}}, {"prefix": "Result: "}]})];
     assert!(passes(Filtered::Sqs, &expects_text, &body("Result: 1")));
-    assert!(passes(Filtered::Sqs, &expects_text, &body("12")), "JSON that is no object is a plain text");
+    assert!(passes(Filtered::Sqs, &expects_text, &body("12")), "JSON that is not an object is plain text");
     assert!(!passes(Filtered::Sqs, &expects_text, &json_body), "JSON for a pattern of plain text");
     assert!(!passes(Filtered::Sqs, &expects_text, &body(r#"["Result: 1"]"#)));
 }
@@ -105,24 +105,24 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
         (
             Filtered::Kinesis,
             json!({"partitionKey": ["1"]}),
-            "partitionKey cannot be filtered by; allowed are data",
+            "partitionKey cannot be filtered by; expected data",
         ),
         (Filtered::Kinesis, json!({"data": ["x"]}), "data is not an object; a filter expects JSON here"),
         (Filtered::DynamoDb, json!({"dynamodb": ["x"]}), "dynamodb is not an object"),
         (
             Filtered::DynamoDb,
             json!({"data": {"a": [1]}}),
-            "data cannot be filtered by; allowed are dynamodb, eventName",
+            "data cannot be filtered by; expected dynamodb, eventName",
         ),
         (
             Filtered::Sqs,
             json!({"messageAttributes": ["x"]}),
-            "messageAttributes cannot be filtered by; allowed are body",
+            "messageAttributes cannot be filtered by; expected body",
         ),
         (
             Filtered::Sqs,
             json!({"$or": [{"body": ["x"]}, {"body": {"a": [1]}}]}),
-            "the pattern expects both a plain text and JSON",
+            "the pattern expects both plain text and JSON",
         ),
         (Filtered::Sqs, json!({"$or": [{"body": ["x"]}, {"id": ["x"]}]}), "$or.1.id cannot be filtered by"),
         (Filtered::Sqs, json!({"body": []}), "body is an empty list"),
