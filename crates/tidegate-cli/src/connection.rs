@@ -100,7 +100,8 @@ impl System {
         }
         let queue = queue.ok_or_else(|| {
             Problem::new(
-                "the topology has no dead-letter queue, which says in which account and region the system is",
+                "the topology has no dead-letter queue, which is needed to find the system's \
+                 account and region",
             )
         })?;
         Home::from_arn(&arn_of(&self.sqs(), queue).await?)

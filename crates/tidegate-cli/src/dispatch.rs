@@ -12,12 +12,12 @@ use crate::{cost, dlq, effects, event_store, local, new, parked, topology};
 /// Runs the command.
 ///
 /// # Errors
-/// What keeps it from its work.
+/// The command cannot do its work.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Problem::new(format!("the asynchronous runtime does not start: {error}")))?;
+        .map_err(|error| Problem::new(format!("the asynchronous runtime cannot start: {error}")))?;
     runtime.block_on(async {
         match arguments.command {
             Command::Local(command) => local::run(command).await,

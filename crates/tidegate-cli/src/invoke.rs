@@ -157,7 +157,9 @@ fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape
                 many => format!("{} records", many.len()),
             }
         )),
-        (Reported::Invalid(why), Shape::Batch) => Err(format!("the function's answer says nothing: {why}")),
+        (Reported::Invalid(why), Shape::Batch) => {
+            Err(format!("the function's answer is not a valid partial batch response: {why}"))
+        }
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String,
         Some(GetQueueUrlError::QueueDoesNotExist(_)) => queue.missing("queue"),
         _ => failed(DisplayErrorContext(error).to_string()),
     })?;
-    answer.queue_url.ok_or_else(|| failed("SQS gave no URL for it".to_owned()))
+    answer.queue_url.ok_or_else(|| failed("SQS returned no URL for it".to_owned()))
 }
 
 /// Returns the ARN of a queue, which contains the region and account of a system.
@@ -38,5 +38,5 @@ pub(crate) async fn arn_of(sqs: &Client, queue: &PhysicalName) -> Result<String,
     let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
     let answer = asked.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
     let arn = answer.attributes.and_then(|mut names| names.remove(&QueueAttributeName::QueueArn));
-    arn.ok_or_else(|| failed("SQS gave no ARN for it".to_owned()))
+    arn.ok_or_else(|| failed("SQS returned no ARN for it".to_owned()))
 }

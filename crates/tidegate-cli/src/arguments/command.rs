@@ -15,8 +15,8 @@ use super::topology::TopologyCommand;
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  a problem, which one line on standard error says; or a check that found something
-  2  misuse: what was given makes no sense
+  1  a problem, reported in one line on standard error, or mistakes found by a check
+  2  misuse: invalid arguments
   3  `tidegate local wait`: still busy after --timeout";
 
 /// Runs the local system, shows streams and failures, and replays dead letters.

@@ -8,10 +8,13 @@ use super::number::above_zero;
 use super::place::StateDir;
 
 pub(super) const LONG: &str = "\
-Computes what the system costs on AWS, per environment, from the topology, an environment's variables, a price table and a measurement: how often each \
-function was invoked and for how long, and what its AWS calls would have been billed. The local system that runs is measured; --save keeps the \
-measurement, and --measurement uses a saved one. The unit of work is a record of a Kinesis stream that no function \
-writes, unless --unit and --count name another.";
+Estimates what the system costs on AWS, for each environment.
+
+The estimate needs the topology, the environment's variables, a price table and a measurement: \
+how often each function was invoked and for how long, and what its AWS calls would have been \
+billed. The running local system is measured. --save keeps the measurement, and --measurement \
+uses a saved one. The unit of work is a record of a Kinesis stream that no function writes, \
+unless --unit and --count name another.";
 
 /// Options of `cost`.
 #[derive(Debug, Args)]
@@ -47,7 +50,8 @@ pub(crate) struct Cost {
     /// Price table; by default prices.json beside the topology.
     #[arg(long, value_name = "FILE")]
     pub(crate) prices: Option<PathBuf>,
-    /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here or in a directory above.
+    /// The topology file; by default that of the local system, else infra/topology.auto.tfvars here
+    /// or in a directory above.
     #[arg(long, value_name = "FILE")]
     pub(crate) topology: Option<PathBuf>,
     /// Prints the estimate as JSON.

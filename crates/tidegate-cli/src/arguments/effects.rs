@@ -40,7 +40,10 @@ pub(crate) struct EffectsList {
 }
 
 fn limit(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|limit| *limit > 0).ok_or_else(|| "expected a whole number from 1 on".to_owned())
+    text.parse()
+        .ok()
+        .filter(|limit| *limit > 0)
+        .ok_or_else(|| "expected a whole number, 1 or more".to_owned())
 }
 
 /// Options of `effects complete`.
@@ -67,7 +70,7 @@ fn result_of_an_effect(text: &str) -> Result<String, String> {
     let json = value.to_string();
     let limit = tidegate::idempotency::Effects::RESULT_LIMIT;
     if json.len() > limit {
-        return Err(format!("it has {} bytes; {limit} are kept", json.len()));
+        return Err(format!("it has {} bytes; at most {limit} are stored", json.len()));
     }
     Ok(json)
 }

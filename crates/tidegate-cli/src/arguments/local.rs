@@ -81,7 +81,7 @@ pub(crate) struct Up {
     /// Port on 127.0.0.1 for Invoke, status and the console; by default a free one each time.
     #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true)]
     pub(crate) port: u16,
-    /// Keeps functions' processes running between invocations, for debuggers and profilers. By
+    /// Keeps the functions' processes running between invocations, for debuggers and profilers. By
     /// default they are stopped, as on Lambda.
     #[arg(long)]
     pub(crate) no_freeze: bool,

@@ -12,11 +12,16 @@ pub(crate) enum NewCommand {
 }
 
 const NEW_FUNCTION: &str = "\
-Makes a function: a package with main.rs, which wires, and handler.rs, which says what becomes of one record, with a test that passes. In a workspace with a \
-topology it goes to functions/NAME, and is declared in infra/topology.auto.tfvars with its source, its way of failing and whatever of that is not declared \
-yet; the file keeps its comments and its layout, and nothing is written unless every rule of the topology holds afterwards.
+Creates a function: a package with main.rs, the setup, and handler.rs, which handles one record, \
+with a test that passes.
 
-With --path, or where there is no topology, it becomes a crate of its own, and what is to be declared is printed. Nothing is ever overwritten.";
+In a workspace with a topology it goes to functions/NAME. It is declared in \
+infra/topology.auto.tfvars with its source, its failure handling and every resource that is not \
+declared yet. The file keeps its comments and its layout, and nothing is written unless every \
+rule of the topology holds afterwards.
+
+With --path, or where there is no topology, it becomes a crate of its own, and the declarations \
+that it needs are printed. Nothing is ever overwritten.";
 
 /// Options of `new function`.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TopologyCommand {
-    /// Checks the topology file, and reports every mistake with its line and with what is allowed.
+    /// Checks the topology file, and reports every mistake with its line and how to mend it.
     /// The exit code is 1 if there is an error.
     Check(TopologyCheck),
 }

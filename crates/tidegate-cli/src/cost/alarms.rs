@@ -89,8 +89,8 @@ mod tests {
         parts.map(|part| fs::read_to_string(infra(&format!("alarms{part}.tf"))).unwrap()).concat()
     }
 
-    /// The groups of alarms in Terraform, and how many metrics each entry of a group watches. A table's
-    /// entry stands for reads and writes.
+    /// Returns the groups of alarms in Terraform, and how many metrics each entry of a group
+    /// watches. A table's entry stands for reads and writes.
     fn groups(text: &str) -> Vec<(String, usize)> {
         let merged = text.split_once("  alarms = merge(").unwrap().1.split_once(')').unwrap().0;
         let names = merged.split(',').map(str::trim).filter_map(|name| name.strip_prefix("local."));

@@ -110,7 +110,7 @@ impl Variables<'_> {
             None => Ok(()),
             Some(name) => {
                 let declared = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                Err(self.problem(name, &format!("it is no declared variable; declared: {declared}")))
+                Err(self.problem(name, &format!("it is not a declared variable; declared are {declared}")))
             }
         }
     }
@@ -121,7 +121,7 @@ impl Variables<'_> {
         if ARCHITECTURES.contains(&value.as_str()) {
             return Ok(value);
         }
-        Err(self.problem(name, &format!("it is {value}; allowed are {}", ARCHITECTURES.join(" and "))))
+        Err(self.problem(name, &format!("it is {value}; must be {}", ARCHITECTURES.join(" or "))))
     }
 
     fn get<T: DeserializeOwned>(&self, name: &str) -> Result<T, Problem> {

@@ -61,12 +61,14 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
     })?;
     if !status.idle {
         return Err(Problem::new(
-            "the local system is still at work, so that what was counted belongs to no number of records; wait with `tidegate local wait`",
+            "the local system is still busy, so its counts are incomplete; wait with `tidegate \
+             local wait`",
         ));
     }
     if status.sizes_forgotten > 0 {
         output::note(&format!(
-            "the sizes of {} items were forgotten, because too many were written: write units may be too few",
+            "too many items were written to remember the sizes of {}; write units may be \
+             underestimated",
             status.sizes_forgotten
         ));
     }

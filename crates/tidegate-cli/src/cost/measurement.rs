@@ -73,7 +73,8 @@ impl Measurement {
         })?;
         serde_json::from_str(&text).map_err(|error| {
             Problem::new(format!(
-                "{shown}: this is no measurement: {error}; make one of a running system with `tidegate cost --save FILE`"
+                "{shown}: this is not a measurement: {error}; make one of a running system with \
+                 `tidegate cost --save FILE`"
             ))
         })
     }

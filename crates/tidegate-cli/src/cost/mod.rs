@@ -39,7 +39,7 @@ const LOCAL: &str = "local";
 pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
     if options.measurement.is_some() && options.unit.is_some() && options.count.is_none() {
         return Err(Problem::misuse(
-            "--unit gives what a saved measurement counted another name, but not another number; say with --count N how many were measured, or \
+            "--unit renames the unit of a saved measurement; give its number with --count N, or \
              leave --unit out",
         ));
     }

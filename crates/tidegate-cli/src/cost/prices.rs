@@ -46,12 +46,13 @@ impl Prices {
             ))
         })?;
         let mut prices: Self = serde_json::from_str(&text)
-            .map_err(|error| Problem::new(format!("{shown}: this is no price table: {error}")))?;
+            .map_err(|error| Problem::new(format!("{shown}: this is not a price table: {error}")))?;
         for (key, price) in &prices.prices {
             let valid = price.usd.is_finite() && price.usd >= 0.0 && price.per.is_finite() && price.per > 0.0;
             if !valid {
                 return Err(Problem::new(format!(
-                    "{shown}: {key} costs {} per {}; a price of at least 0 per an amount above 0 is allowed",
+                    "{shown}: {key} costs {} per {}; the price must be at least 0, and the amount \
+                     above 0",
                     price.usd, price.per
                 )));
             }
@@ -109,7 +110,7 @@ mod tests {
     #[test]
     fn a_broken_table_is_said_with_its_file() {
         for (text, wrong) in [
-            ("{".to_owned(), "no price table: EOF"),
+            ("{".to_owned(), "not a price table: EOF"),
             (r#"{"date": "d"}"#.to_owned(), "missing field `region`"),
             (table(r#""w": {"usd": "1", "per": 1, "unit": "u"}"#), "invalid type: string"),
             (table(r#""w": {"usd": -1, "per": 1, "unit": "u"}"#), "w costs -1 per 1"),

@@ -1,4 +1,4 @@
-//! What the command says, for programs and for `screen`.
+//! The command's output, for programs and for `screen`.
 
 use serde::Serialize;
 

@@ -5,26 +5,26 @@ use topology::{Destination, DestinationKind, Topology};
 /// Returns one line for each on-failure destination that is not a queue.
 pub(crate) fn elsewhere(topology: &Topology) -> Vec<String> {
     let streams = topology.sources().filter_map(|(function, source, declared)| {
-        Some((format!("source {source} of {function} gives up"), declared.on_failure.as_ref()?))
+        Some((format!("records that source {source} of {function} discards"), declared.on_failure.as_ref()?))
     });
     let events = topology.functions.iter().filter_map(|(function, declared)| {
-        Some((format!("asynchronous invocations of {function} give up"), declared.on_failure()?))
+        Some((format!("failed asynchronous invocations of {function}"), declared.on_failure()?))
     });
     streams
         .chain(events)
-        .filter_map(|(who, to)| Some(format!("not listed: what {who} {}", place(to)?)))
+        .filter_map(|(what, to)| Some(format!("not listed: {what} {}", place(to)?)))
         .collect()
 }
 
 fn place(to: &Destination) -> Option<String> {
     Some(match to.kind()? {
         DestinationKind::Queue(_) => return None,
-        DestinationKind::Topic(name) => format!("goes to topic {name}, and its subscribers have it"),
+        DestinationKind::Topic(name) => format!("go to topic {name}, whose subscribers have them"),
         DestinationKind::Bucket(name) => {
-            format!("is in bucket {name}, an object each, with keys that begin with aws/lambda/")
+            format!("are in bucket {name}, one object each, with keys that begin with aws/lambda/")
         }
-        DestinationKind::Function(name) => format!("is handed to function {name}"),
-        DestinationKind::Bus(name) => format!("is an event from source lambda on bus {name}"),
+        DestinationKind::Function(name) => format!("go to function {name}"),
+        DestinationKind::Bus(name) => format!("are events from source lambda on bus {name}"),
     })
 }
 
@@ -60,10 +60,13 @@ functions = {
         assert_eq!(
             elsewhere(&topology),
             [
-                "not listed: what source one of a gives up goes to topic alarms, and its subscribers have it",
-                "not listed: what asynchronous invocations of a give up is in bucket letters, an object each, with keys that begin with aws/lambda/",
-                "not listed: what asynchronous invocations of b give up is handed to function a",
-                "not listed: what asynchronous invocations of c give up is an event from source lambda on bus shop",
+                "not listed: records that source one of a discards go to topic alarms, whose \
+                 subscribers have them",
+                "not listed: failed asynchronous invocations of a are in bucket letters, one \
+                 object each, with keys that begin with aws/lambda/",
+                "not listed: failed asynchronous invocations of b go to function a",
+                "not listed: failed asynchronous invocations of c are events from source lambda \
+                 on bus shop",
             ]
         );
     }

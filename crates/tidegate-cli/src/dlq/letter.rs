@@ -72,7 +72,7 @@ impl Letter {
     /// Returns the reason of the failure.
     pub(crate) fn reason(&self) -> String {
         match &self.content {
-            Content::Pointer(pointer) => format!("a batch of {} was given up", pointer.batch_size),
+            Content::Pointer(pointer) => format!("a batch of {} was discarded", pointer.batch_size),
             Content::Asynchronous(failed) if failed.succeeded() => "the invocation succeeded".to_owned(),
             Content::Asynchronous(failed) => {
                 failed.error.clone().unwrap_or_else(|| "the function did not run".to_owned())
@@ -83,7 +83,7 @@ impl Letter {
                 let kind = if rule.rule_arn.contains(":scheduler:") { "schedule" } else { "rule" };
                 format!(
                     "{kind} {name}: {}",
-                    rule.error_message.as_deref().unwrap_or("the target did not get it")
+                    rule.error_message.as_deref().unwrap_or("it could not be delivered to the target")
                 )
             }
             Content::Unknown { reason } => reason.clone(),

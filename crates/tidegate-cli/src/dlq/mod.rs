@@ -41,7 +41,7 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     {
         let names: Vec<&str> = topology.functions.keys().map(String::as_str).collect();
         return Err(Problem::misuse(format!(
-            "`{function}` is no function of the topology; there are {}",
+            "`{function}` is not a function of the topology; the functions are {}",
             names.join(", ")
         )));
     }

@@ -58,10 +58,14 @@ impl<'a> Origin<'a> {
         let uses =
             |function: &topology::Function| function.uses.values().any(|used| holds(used.queue.as_ref()));
         let (is_here, what) = match self {
-            Self::Source(source) => (leads(source.on_failure.as_ref()), "what this source gives up"),
+            Self::Source(source) => {
+                (leads(source.on_failure.as_ref()), "the records that this source discards")
+            }
             Self::Asynchronous => (leads(function.declared.on_failure()), "its failed invocations"),
-            Self::Own => (uses(function.declared), "its own letters"),
-            Self::Rule(rule) => (holds(rule.target.dead_letter_queue.as_ref()), "what this rule gives up"),
+            Self::Own => (uses(function.declared), "its own dead letters"),
+            Self::Rule(rule) => {
+                (holds(rule.target.dead_letter_queue.as_ref()), "the events that this rule cannot deliver")
+            }
             Self::Schedule => {
                 let writes = |function: &topology::Function| {
                     let sources = function.sources.values().map(|source| source.on_failure.as_ref());
@@ -72,7 +76,7 @@ impl<'a> Origin<'a> {
                 };
                 let rules = topology.rules.values().any(|rule| holds(rule.target.dead_letter_queue.as_ref()));
                 let foreign = topology.functions.values().any(writes) && !writes(function.declared);
-                (rules || !foreign, "what schedules give up: other functions write there")
+                (rules || !foreign, "failed events of schedules: other functions write to that queue")
             }
         };
         if is_here {
@@ -179,6 +183,6 @@ functions = {
         let topology = topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let function = Function { declared: &topology.functions["b"], name: "b".to_owned() };
         let said = Origin::Own.check(&topology, &function, "a-own").unwrap_err();
-        assert_eq!(said, "queue a-own is not one that the topology declares for b and its own letters");
+        assert_eq!(said, "queue a-own is not one that the topology declares for b and its own dead letters");
     }
 }

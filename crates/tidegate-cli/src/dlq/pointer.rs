@@ -75,7 +75,7 @@ impl Pointer {
             && !text.is_empty()
         {
             true => Ok(SequenceNumber::new(text)),
-            false => Err(format!("{name} `{text}` is no sequence number")),
+            false => Err(format!("{name} `{text}` is not a sequence number")),
         };
         let start = digits("startSequenceNumber", &batch.start_sequence_number)?;
         let end = digits("endSequenceNumber", &batch.end_sequence_number)?;

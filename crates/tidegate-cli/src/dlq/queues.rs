@@ -28,7 +28,7 @@ pub(crate) fn chosen(
         if !all.contains(name.as_str()) {
             let known: Vec<&str> = all.into_iter().collect();
             return Err(Problem::misuse(format!(
-                "`{name}` is no dead-letter queue of the topology; there are {}",
+                "`{name}` is not a dead-letter queue of the topology; those are {}",
                 known.join(", ")
             )));
         }

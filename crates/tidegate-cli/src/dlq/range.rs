@@ -1,4 +1,4 @@
-//! Reads the records again to which a pointer points.
+//! Reads the records that a pointer names from their stream.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -143,7 +143,7 @@ impl RangeReader {
                 answer.shard_iterator
             }
         };
-        iterator.ok_or_else(|| format!("GetShardIterator of {arn} gave none"))
+        iterator.ok_or_else(|| format!("GetShardIterator of {arn} returned no iterator"))
     }
 
     async fn page(&self, pointer: &Pointer, iterator: &str) -> Result<Page, String> {
@@ -252,7 +252,7 @@ impl Range {
         }
         if self.records.is_empty() && record.sequence != self.start {
             return Err(format!(
-                "record {} is no longer in {}: what comes first is {}",
+                "record {} is no longer in {}: the first record there is {}",
                 self.start, self.stream, record.sequence
             ));
         }
@@ -265,7 +265,7 @@ impl Range {
 
     fn ended_early(&self) -> String {
         match self.records.len() {
-            0 => format!("record {} is no longer in {}: nothing is found there", self.start, self.stream),
+            0 => format!("record {} is no longer in {}: no record was found there", self.start, self.stream),
             count => {
                 let records = counted(count, "record", "records");
                 format!("{} ends {records} after {}, before {}", self.stream, self.start, self.end)
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn another_first_record_means_that_the_range_was_trimmed() {
         let said = range("5", "9").take(record("7")).unwrap_err();
-        assert_eq!(said, "record 5 is no longer in orders: what comes first is 7");
+        assert_eq!(said, "record 5 is no longer in orders: the first record there is 7");
         let mut begun = range("5", "9");
         begun.take(record("5")).unwrap();
         assert_eq!(begun.ended_early(), "orders ends 1 record after 5, before 9");

@@ -99,7 +99,7 @@ pub(crate) async fn replay(
                         Disposition::Replayed { filtered }
                     }
                     Err(why) => Disposition::Failed(format!(
-                        "the function took it, but it could not be deleted: {why}"
+                        "the function succeeded, but the dead letter could not be deleted: {why}"
                     )),
                 },
                 Err(why) => Disposition::Failed(why),
@@ -121,7 +121,7 @@ pub(crate) async fn replay(
 
 fn say(options: &Dlq, line: &str) {
     if !options.json {
-        // A closed output is no reason to stop halfway.
+        // A closed output must not stop the work halfway.
         let _ = output::line(line);
     }
 }

@@ -32,7 +32,7 @@ impl<'a> Verdict<'a> {
                 Self::LeftAlone("the invocation succeeded: there is nothing to replay".to_owned())
             }
             Content::Rule(rule) if content.function().is_none() => {
-                Self::LeftAlone(format!("its target {} is no function; it is left alone", rule.target_arn))
+                Self::LeftAlone(format!("its target {} is not a function; it is left alone", rule.target_arn))
             }
             _ => match replayed(queue, content, declared) {
                 Ok((function, source)) => Self::Replay { function, source },

@@ -95,8 +95,8 @@ pub(super) async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
         output::line("no effect is held")?;
     } else {
         output::line(
-            "\n`tidegate effects complete KEY` says that an effect took place, \
-             `tidegate effects release KEY` lets it run again.",
+            "\n`tidegate effects complete KEY` records that an effect took place, `tidegate \
+             effects release KEY` runs it again.",
         )?;
     }
     Ok(ExitCode::SUCCESS)

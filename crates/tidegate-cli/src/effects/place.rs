@@ -136,7 +136,8 @@ fn failures<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<
             "its event has {bytes} bytes, which are too many for queue {queue}, and {function} does not use {LETTERS} and {LARGE_LETTERS}"
         ))),
         _ => Err(Problem::new(format!(
-            "there is no queue for its event, should {function} fail: the topology declares for it neither a queue as on_failure of asynchronous nor {LETTERS} and {LARGE_LETTERS}"
+            "no queue would hold its event if {function} failed: the topology declares neither an \
+             on_failure queue under asynchronous nor {LETTERS} and {LARGE_LETTERS}"
         ))),
     }
 }
@@ -215,7 +216,7 @@ mod tests {
         let said = |function: &str, bytes| failures(&topology, function, bytes).unwrap_err().to_string();
         assert!(said("queue", large).starts_with("its event has 300000 bytes, which are too many"));
         for function in ["bucket", "nothing", "unknown"] {
-            assert!(said(function, small).starts_with("there is no queue for its event"), "{function}");
+            assert!(said(function, small).starts_with("no queue would hold its event"), "{function}");
         }
     }
 

@@ -67,7 +67,7 @@ impl Records {
         let declared = self.system.prefix().declared(self.table.as_str());
         topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(|| {
             Problem::new(format!(
-                "the topology does not say how long records of table {} are kept; say it with --days N",
+                "the topology declares no record_retention_days for table {}; use --days N",
                 self.table
             ))
         })

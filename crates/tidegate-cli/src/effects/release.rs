@@ -50,7 +50,7 @@ pub(super) async fn release(options: &EffectsRelease) -> Result<ExitCode, Proble
             }
         };
         if !options.at.json {
-            // A closed output is no reason to stop halfway.
+            // A closed output must not stop the work halfway.
             let _ = output::line(&released.lines());
         }
         results.push(released);
@@ -202,7 +202,10 @@ async fn failed(key: &str, run: &Run<'_>, occasion: Option<&str>, why: &str) -> 
             ..Decided::new(
                 key,
                 Resolution::Failed,
-                format!("released, but {why}; nothing has its event any more ({problem}), so keep it:"),
+                format!(
+                    "released, but {why}; its event is no longer stored anywhere ({problem}), so \
+                     keep it:"
+                ),
             )
         },
     }

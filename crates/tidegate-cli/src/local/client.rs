@@ -1,4 +1,4 @@
-//! The client of the local system that runs.
+//! Client of the running local system.
 
 use engine_client::client::{ClientError, EngineClient};
 use terminal::problem::Problem;
@@ -6,15 +6,15 @@ use terminal::problem::Problem;
 use crate::arguments::StateDir;
 use crate::connection::state_dir;
 
-/// A client of the local system with this state directory.
+/// Creates a client of the local system with this state directory.
 ///
 /// # Errors
-/// None runs, or its file cannot be read.
+/// No local system runs, or its file cannot be read.
 pub(super) fn client(state: &StateDir) -> Result<EngineClient, Problem> {
     EngineClient::from_state_dir(&state_dir(state)).map_err(said)
 }
 
-/// What keeps the client from its work, for people.
+/// Converts an error of the client into a problem.
 pub(super) fn said(error: ClientError) -> Problem {
     Problem::new(error.to_string())
 }

@@ -45,7 +45,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         .stdout(written)
         .stderr(errors)
         .spawn()
-        .map_err(|error| Problem::new(format!("the background process does not start: {error}")))?;
+        .map_err(|error| Problem::new(format!("the background process cannot start: {error}")))?;
     let interrupt = ctrl_c();
     tokio::pin!(interrupt);
     loop {
@@ -55,7 +55,7 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         show(&mut read).map_err(unusable)?;
         if ended.is_some() {
             return Err(Problem::new(format!(
-                "the local system did not start; {} has what it said",
+                "the local system did not start; its output is in {}",
                 log.display()
             )));
         }
@@ -87,7 +87,7 @@ fn is(child: &Child, pid: i32) -> bool {
 
 fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
     let own = std::env::current_exe()
-        .map_err(|error| Problem::new(format!("the command does not find itself: {error}")))?;
+        .map_err(|error| Problem::new(format!("this command cannot find its own program: {error}")))?;
     let mut command = Command::new(own);
     command.args(["local", "up", "--own-session", "--state-dir"]).arg(&place.state_dir);
     command.arg("--topology").arg(&place.topology);
@@ -132,7 +132,7 @@ fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
 fn show(log: &mut File) -> io::Result<()> {
     let mut text = Vec::new();
     log.read_to_end(&mut text)?;
-    // A closed standard error is no reason to end the start.
+    // A closed standard error must not end the start.
     let text = String::from_utf8_lossy(&text);
     let _ = io::stderr().lock().write_all(escaped_lines(&text).as_bytes());
     Ok(())

@@ -86,7 +86,7 @@ fn warn(topology: &Path) {
     if !checked.warnings.is_empty() {
         let count = warnings(checked.warnings.len());
         output::note(&format!(
-            "{}\nthe topology has {count}; the system starts all the same",
+            "{}\nthe topology has {count}; the system starts anyway",
             lines(topology, &checked.warnings)
         ));
     }
@@ -227,7 +227,7 @@ fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
         }
     }
     lines.push(
-        "`tidegate local status --watch` shows how it stands, `tidegate local down` or Ctrl-C ends it"
+        "`tidegate local status --watch` shows its status, `tidegate local down` or Ctrl-C ends it"
             .to_owned(),
     );
     output::line(&lines.join("\n"))

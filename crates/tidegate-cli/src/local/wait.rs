@@ -94,7 +94,7 @@ fn busy(status: &Value) -> String {
     let parts: Vec<String> = mappings.chain(asynchronous).chain(buses).flatten().collect();
     match (parts.is_empty(), number(status, "in_flight"), number(status, "lag")) {
         (false, _, _) => parts.join("; "),
-        (true, 0, 0) => "a source was not yet found empty since the last thing that was done".to_owned(),
+        (true, 0, 0) => "not every source was found empty after the last work".to_owned(),
         (true, 0, hidden) => {
             let hidden = counted(hidden, "message is", "messages are");
             format!("{hidden} hidden until the visibility timeout of the queue ends")

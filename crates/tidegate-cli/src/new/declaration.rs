@@ -145,7 +145,8 @@ impl Declaration {
                     .collect();
                 if let Some(key) = self.keys.iter().find(|key| key.kind == KeyType::B) {
                     return Err(Problem::misuse(format!(
-                        "the key {} of table {from} is binary, and such a handler is not made here; take a function of another table as the model",
+                        "the key {} of table {from} is binary, for which there is no template; \
+                         copy the function of another table",
                         key.name
                     )));
                 }
@@ -259,7 +260,7 @@ impl Declaration {
                 Ok("events".to_owned())
             }
             (Some(_), Some(_)) => Err(Problem::misuse(format!(
-                "there are several buses ({}); name a rule of the one that is meant with --from RULE",
+                "there are several buses ({}); name a rule of one of them with --from RULE",
                 listed(topology.buses.keys())
             ))),
         }
@@ -328,7 +329,8 @@ fn consumable(name: &str, queue: &Queue) -> Result<(u32, Option<u32>), Problem> 
         (TIMEOUT_SECONDS.min(queue.visibility_timeout_seconds / 6), queue.visibility_timeout_seconds);
     let Some(redrive) = queue.redrive.as_ref().filter(|_| timeout > 0) else {
         return Err(Problem::misuse(format!(
-            "queue {name} is not made to be read: that needs redrive = {{ queue = \"…\", maximum_receives = {RECEIVES} }} and \
+            "queue {name} cannot be a source: it needs redrive = {{ queue = \"…\", \
+             maximum_receives = {RECEIVES} }} and \
              visibility_timeout_seconds = {}; without --from the function gets a queue of its own",
             6 * TIMEOUT_SECONDS
         )));

@@ -1,4 +1,4 @@
-//! What a topology declares already, where a new function asks for it.
+//! Finds what a topology already declares, for a new function.
 
 use std::collections::BTreeMap;
 

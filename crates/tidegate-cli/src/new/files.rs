@@ -73,7 +73,7 @@ impl Files {
     fn taken(&self) -> Problem {
         let folder = shown(&self.folder);
         Problem::new(format!(
-            "{folder} is there already, and nothing is overwritten; choose another name or folder"
+            "{folder} already exists, and nothing is overwritten; choose another name or folder"
         ))
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn insert(text: &str, section: &str, entries: &str) -> Result<String,
                 let close = text.get(..span.end)?.strip_suffix('}')?.len();
                 Some((span.start.checked_add(1)?, close))
             });
-            let (open, close) = inside.ok_or_else(|| format!("{section} is no object of named entries"))?;
+            let (open, close) =
+                inside.ok_or_else(|| format!("{section} is not an object of named entries"))?;
             into(text, open, close, entries).ok_or_else(|| format!("{section} cannot be read as text"))?
         }
     };

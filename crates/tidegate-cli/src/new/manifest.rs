@@ -56,7 +56,7 @@ impl Manifest {
         let member = self.members().any(|member| Some(member) == siblings.to_str() || member == whole);
         (!member).then(|| {
             format!(
-                "add \"{whole}\" to `members` in {}, of whose workspace it is to be a part",
+                "add \"{whole}\" to `members` in {}, which makes the crate part of that workspace",
                 shown(&self.file)
             )
         })
@@ -177,7 +177,8 @@ pub(super) fn text(
         None if inherited(&["dependencies", "tidegate"]) => "workspace = true",
         None => {
             return Err(Problem::misuse(
-                "nothing says where the crate tidegate comes from; add --tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION",
+                "the source of the crate tidegate is unknown; add --tidegate-path DIR, \
+                 --tidegate-git URL or --tidegate-version VERSION",
             ));
         }
     };

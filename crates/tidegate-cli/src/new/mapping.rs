@@ -23,7 +23,7 @@ impl Mapping {
     }
 }
 
-/// The fields of a mapping of a stream, of this kind and name.
+/// Returns the fields of a mapping of a stream, of this kind and name.
 pub(super) fn stream_fields(
     kind: &'static str,
     from: &str,

@@ -126,7 +126,8 @@ fn summary(options: &NewFunction, place: &Place, declaration: &Declaration) -> S
             }
         }
         None => lines.push(format!(
-            "Declare it where your system is declared. In Tidegate's own terms:\n\n{}\nWherever that is: the function needs {} and {} in its \
+            "Declare it where your system is declared. In Tidegate's own terms:\n\n{}\nIn every \
+             case the function needs {} and {} in its \
              environment and the right to write to both, and its mapping must report batch item failures.",
             declaration.text(),
             topology::LETTERS,
@@ -145,7 +146,7 @@ fn summary(options: &NewFunction, place: &Place, declaration: &Declaration) -> S
             lines.push(format!("  {member}"));
         }
         lines.push(format!("  `{package}` runs its test, which passes"));
-        lines.push(format!("  {folder}/src/handler.rs says what becomes of one record"));
+        lines.push(format!("  {folder}/src/handler.rs handles one record"));
         if place.topology.is_some() {
             lines.push("  `tidegate local up` builds it and runs it with the others".to_owned());
         }

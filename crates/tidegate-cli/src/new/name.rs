@@ -33,12 +33,13 @@ const TAKEN: [&str; 14] = [
 /// Checks a name by the rules of the topology and of cargo.
 ///
 /// # Errors
-/// Misuse: says what is allowed.
+/// Misuse: the name is not allowed.
 pub(super) fn check(name: &str) -> Result<(), Problem> {
     well_formed("a function", name)?;
     if TAKEN.contains(&name) || KEYWORDS.contains(&name) {
         return Err(Problem::misuse(format!(
-            "`{name}` means something to cargo, to Rust or to the function's own code; choose another name, such as {name}-function"
+            "`{name}` is reserved by cargo, Rust or the function's own code; choose another name, \
+             such as {name}-function"
         )));
     }
     Ok(())
@@ -47,7 +48,7 @@ pub(super) fn check(name: &str) -> Result<(), Problem> {
 /// Checks a name by the rule of the topology only.
 ///
 /// # Errors
-/// Misuse: says what is allowed.
+/// Misuse: the name is not allowed.
 pub(super) fn well_formed(what: &str, name: &str) -> Result<(), Problem> {
     let well_formed = (3..=48).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -57,7 +58,8 @@ pub(super) fn well_formed(what: &str, name: &str) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::misuse(format!(
-        "`{name}` is no name of {what}; allowed are 3 to 48 lower-case letters, digits and hyphens, beginning with a letter and not ending with a \
+        "`{name}` is not a valid name of {what}; use 3 to 48 lower-case letters, digits and \
+         hyphens, beginning with a letter and not ending with a \
          hyphen"
     )))
 }

@@ -60,8 +60,9 @@ impl Place {
     }
 
     fn alone(folder: PathBuf) -> Result<Self, Problem> {
-        let absolute = std::path::absolute(&folder)
-            .map_err(|error| Problem::misuse(format!("--path {} is no folder: {error}", folder.display())))?;
+        let absolute = std::path::absolute(&folder).map_err(|error| {
+            Problem::misuse(format!("--path {} is not a folder: {error}", folder.display()))
+        })?;
         let mut around = None;
         for directory in absolute.ancestors().skip(1) {
             around = Manifest::read(&directory.join("Cargo.toml"))?.filter(Manifest::is_workspace);

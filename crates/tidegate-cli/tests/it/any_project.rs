@@ -144,7 +144,7 @@ async fn the_ten_lines_of_the_document_run_a_function_in_python() {
     let project = Project::in_python(&[("topology.hcl", block("hcl")), ("app.py", block("python"))]);
     let said = project.up(&[]).await;
     assert!(said.contains("topology.hcl:7:"), "warnings have their line: {said}");
-    assert!(said.contains("the topology has 1 warning; the system starts all the same"), "{said}");
+    assert!(said.contains("the topology has 1 warning; the system starts anyway"), "{said}");
     let clients = project.clients().await;
     send(&clients, "jobs", &["hello", "bad"]).await;
     let status = project.until("one delivered", |status| status["mappings"][0]["retries"] == 1).await;
@@ -457,7 +457,7 @@ async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started
         "{text}"
     );
     assert!(lines[2].starts_with("topology.hcl:4:5: functions.worker.memory_mb: invalid type"), "{text}");
-    assert!(lines[3].starts_with("topology.hcl:7:1: quees is unknown; allowed are"), "{text}");
+    assert!(lines[3].starts_with("topology.hcl:7:1: quees is unknown; expected one of"), "{text}");
     assert!(!project.file(".tidegate").exists(), "nothing is made for a topology that cannot be used");
 
     std::fs::write(project.file("topology.hcl"), block("hcl")).unwrap();

@@ -1,4 +1,4 @@
-//! A system of the test's own: an emulator, and functions that answer as they are told.
+//! A separate system for a test: an emulator, and functions with scripted answers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

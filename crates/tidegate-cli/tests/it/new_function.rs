@@ -125,7 +125,7 @@ async fn nothing_is_written_for_a_function_that_cannot_be() {
     fs::create_dir_all(root.join("functions/half-made")).unwrap();
     let before = declared(root);
     for (arguments, code, why) in [
-        (&["Bad", "--source", "sqs"][..], 2, "no name of a function"),
+        (&["Bad", "--source", "sqs"][..], 2, "is not a valid name of a function"),
         (&["match", "--source", "sqs"], 2, "choose another name"),
         (&["fine", "--source", "kafka"], 2, "kinesis, sqs, dynamodb, eventbridge"),
         (&["fine"], 2, "--source"),
@@ -196,7 +196,7 @@ async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_pr
     let said =
         refuses(&["alone", "--source", "sqs", "--from", "My Queue", "--tidegate-version", "0.1"], root, 2)
             .await;
-    assert!(said.contains("`My Queue` is no name"), "{said}");
+    assert!(said.contains("`My Queue` is not a valid name"), "{said}");
     let toolkit = repository().join("crates/tidegate");
     let said = makes(
         &["alone", "--source", "sqs", "--from", "jobs", "--tidegate-path", toolkit.to_str().unwrap()],

@@ -160,7 +160,7 @@ async fn behind_a_name_prefix_one_that_waits_for_a_newer_version_is_said_to() {
         assert_eq!(listed.as_array().unwrap().len(), 1, "{function}");
     }
     let other = system.tidegate(&["parked", "ls", "--function", "order-processor"]).await;
-    assert!(said(&other, 1).contains("order-processor is no projection"));
+    assert!(said(&other, 1).contains("order-processor is not a projection"));
     deploy(&system, prefix, None);
     let output = system.tidegate(&["parked", "release", "order#1"]).await;
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));

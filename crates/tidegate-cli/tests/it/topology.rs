@@ -45,7 +45,8 @@ async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_i
     assert_eq!(
         stdout(&output),
         format!(
-            "{named}:{line}:9: functions.order-processor.sources.orders.maximum_retry_attempts is 10001; allowed are 0 to 10000\n"
+            "{named}:{line}:9: functions.order-processor.sources.orders.maximum_retry_attempts is \
+             10001; must be 0 to 10000\n"
         )
     );
     let output = tidegate(&["topology", "check", "--json", "--topology", named], directory.path(), &[]).await;
@@ -91,8 +92,8 @@ async fn several_mistakes_stand_in_the_order_of_the_file() {
     let text = stdout(&output);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
-    assert!(lines[0].contains("streams.orders.shards is 0; allowed are 1 to 10000"), "{text}");
-    assert!(lines[1].contains("order-processor.timeout_seconds is 901; allowed are 1 to 900"), "{text}");
+    assert!(lines[0].contains("streams.orders.shards is 0; must be 1 to 10000"), "{text}");
+    assert!(lines[1].contains("order-processor.timeout_seconds is 901; must be 1 to 900"), "{text}");
     assert!(lines.iter().all(|line| line.starts_with(&format!("{named}:"))), "{text}");
 }
 
@@ -134,14 +135,10 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
     let command = "    command = [\"true\"]\n";
     let and = |line: &str| format!("{command}    {line}\n");
     let cases: [(&str, &str, &str); 18] = [
-        ("  jobs = {}\n", "  jobs = {\n", "1:10: { is not closed; the file ends before its }"),
-        ("[\"true\"]", "[\"true\"", "8:15: [ is not closed: before the } of line 12 comes its ]"),
-        ("[\"true\"]", "[\"true]", "8:16: the text that begins here has no end in its line; \" ends it"),
-        (
-            "  jobs = {}\n}\n",
-            "  jobs = {}\n}\n}\n",
-            "4:1: } closes nothing; it is one too many, or what it closes is missing",
-        ),
+        ("  jobs = {}\n", "  jobs = {\n", "1:10: { is not closed; expected } before the end of the file"),
+        ("[\"true\"]", "[\"true\"", "8:15: [ is not closed: expected ] before the } in line 12"),
+        ("[\"true\"]", "[\"true]", "8:16: the string that begins here is not closed on its line; add \""),
+        ("  jobs = {}\n}\n", "  jobs = {}\n}\n}\n", "4:1: } has no matching opening bracket"),
         (
             "queues = {",
             "\u{feff}queues = {",
@@ -149,7 +146,7 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
         ),
         ("queues = {", "queues: {", "1:7: not HCL: "),
         ("queues = {", "queues {", "1:1: queues is a block; only values are allowed: queues = { … }"),
-        ("streams = { orders = {} }", "queues = {}", "4:1: the same name is declared twice; once is allowed"),
+        ("streams = { orders = {} }", "queues = {}", "4:1: the same name is declared twice; declare it once"),
         (
             "queue = \"jobs\"",
             "queue = var.jobs",
@@ -198,7 +195,8 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
         (
             command,
             &and("asynchronous = { on_success = { bucket = \"letters\" } }"),
-            "9:37: functions.worker.asynchronous.on_success.bucket is for failures; a success is told to a queue, a topic, a function or a bus",
+            "9:37: functions.worker.asynchronous.on_success.bucket is for failures; use a queue, \
+             a topic, a function or a bus for successes",
         ),
     ];
     let directory = tempfile::tempdir().unwrap();
@@ -218,7 +216,7 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
     let text = stdout(&output);
     assert_eq!(
         text,
-        "t.hcl:4:13: this is no text in UTF-8; a topology is an HCL file in UTF-8\n",
+        "t.hcl:4:13: the text is not UTF-8; a topology is an HCL file in UTF-8\n",
         "{}",
         stderr(&output)
     );

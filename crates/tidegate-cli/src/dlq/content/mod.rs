@@ -150,7 +150,7 @@ impl Content {
         }
         let fields = match aws_json::value(body.as_bytes()) {
             Ok(Value::Object(fields)) => fields,
-            Ok(_) => return unknown("JSON, but no object"),
+            Ok(_) => return unknown("JSON, but not an object"),
             Err(error) => return unknown(format!("not JSON: {error}")),
         };
         let has = |name: &str| fields.contains_key(name);
@@ -181,7 +181,7 @@ impl Content {
         } else {
             match fields.get("kind").and_then(Value::as_str) {
                 Some(kind) => unknown(format!("of kind {kind}")),
-                None => unknown("of no known shape"),
+                None => unknown("of an unknown format"),
             }
         }
     }

@@ -208,7 +208,7 @@ fn everything_else_is_unknown_and_says_what_it_looks_like() {
     for (content, part) in [
         (plain("hello"), "not JSON"),
         (plain("[]"), "no object"),
-        (plain(r#"{"id":"e","detail-type":"OrderPlaced","detail":{}}"#), "no known shape"),
+        (plain(r#"{"id":"e","detail-type":"OrderPlaced","detail":{}}"#), "unknown format"),
         (plain(r#"{"busArn":"b","failedMessages":[]}"#), "custom event bus"),
         (
             plain(r#"{"Type":"Notification","Message":"hello"}"#),

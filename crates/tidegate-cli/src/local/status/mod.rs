@@ -115,7 +115,7 @@ fn asynchronous(status: &Value) -> Option<String> {
         ("retries", "retries"),
         ("failed", "failed"),
     ];
-    let rare = [("told", "told"), ("throt", "throttled")];
+    let rare = [("on success", "told"), ("throt", "throttled")];
     let any = |field: &str| list(&status["asynchronous"]).any(|queue| queue[field].as_u64() > Some(0));
     columns.extend(rare.into_iter().filter(|(_, field)| any(field)));
     let mut shown = table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
@@ -132,9 +132,9 @@ fn buses(status: &Value) -> Option<String> {
     let columns = [
         ("waiting", "waiting"),
         ("failing", "failing"),
-        ("handed over", "handed_over"),
+        ("delivered", "handed_over"),
         ("retries", "retries"),
-        ("given up", "failed"),
+        ("discarded", "failed"),
     ];
     let mut shown = table(std::iter::once("bus: rule").chain(columns.iter().map(|(title, _)| *title)));
     let (mut any, mut errors) = (false, Vec::new());
@@ -211,7 +211,7 @@ fn records(status: &Value) -> String {
     let why = match status["metrics_namespace"].as_str() {
         _ if !silent => return shown.to_string(),
         None => "the topology has no metrics_namespace, which makes the toolkit print these counts",
-        Some(_) => "the function has printed no such counts: it has not run, or is not of the toolkit",
+        Some(_) => "the function has printed no such counts: it has not run, or does not use the toolkit",
     };
     format!("{shown}\n– {why}")
 }
@@ -233,7 +233,7 @@ fn dead_letters(status: &Value) -> String {
         .map(|given_up| {
             let (to, number) = (&given_up["to"], count(&given_up["count"]));
             let (function, kind, name) = (text(&given_up["function"]), text(&to["kind"]), text(&to["name"]));
-            format!("\n{function} gave up {number} to {kind} {name}")
+            format!("\n{number} of {function} went to {kind} {name}")
         })
         .collect();
     format!("dead letters: {queues}{others}")

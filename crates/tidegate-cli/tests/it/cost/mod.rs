@@ -116,14 +116,14 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
         (infra(), &["--measurement", "nothing.json"], "tidegate cost --save FILE"),
         (infra(), &[saved[0], saved[1], "--environment", "staging"], "there are: dev, local, prod"),
         (infra(), &[saved[0], saved[1], "--prices", "none.json"], "--prices FILE"),
-        (spoil("measurement.json", "[]"), &saved, "this is no measurement"),
+        (spoil("measurement.json", "[]"), &saved, "this is not a measurement"),
         (
             spoil("measurement.json", &renamed.to_string()),
             &saved,
             "shipping was measured and is not declared",
         ),
         (spoil("measurement.json", &empty.to_string()), &saved, "nothing was measured"),
-        (spoil("prices.json", "{"), &saved, "this is no price table"),
+        (spoil("prices.json", "{"), &saved, "this is not a price table"),
         (
             spoil("prices.json", &unpriced.to_string()),
             &saved,
@@ -143,12 +143,13 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
         (
             spoil("env/dev.tfvars", "environment = \"dev\"\n\narchitecture = \"arm\"\n"),
             &saved,
-            "dev.tfvars:3:1: architecture: it is arm; allowed are x86_64 and arm64",
+            "dev.tfvars:3:1: architecture: it is arm; must be x86_64 or arm64",
         ),
         (
             spoil("env/dev.tfvars", "environment = \"dev\"\nxray_tracng = true\n"),
             &saved,
-            "dev.tfvars:2:1: xray_tracng: it is no declared variable; declared: account_id, alarm_email_addresses, architecture,",
+            "dev.tfvars:2:1: xray_tracng: it is not a declared variable; declared are account_id, \
+             alarm_email_addresses, architecture,",
         ),
         (spoil("env/dev.tfvars", "environment = var.x\n"), &saved, "dev.tfvars:1:15"),
         (spoil("topology.auto.tfvars", "streams = 1\n"), &saved, "topology.auto.tfvars:1:1"),
@@ -180,7 +181,7 @@ async fn an_option_that_makes_no_sense_is_misuse() {
     for (arguments, says) in [
         (&["--per", "0"][..], "above 0"),
         (&["--unit", "sales", "--count", "0"], "--count"),
-        (&["--unit", "sales"], "say with --count N how many were measured, or leave --unit out"),
+        (&["--unit", "sales"], "give its number with --count N, or leave --unit out"),
     ] {
         let arguments = [&saved, arguments].concat();
         let text = said(&tidegate(&arguments, directory.path(), &[]).await, 2);

@@ -1,7 +1,8 @@
-//! The figures in prose: docs/cost.md beside what the command says, README.md beside docs/cost.md.
+//! The figures in prose: compares docs/cost.md with the command's output, and README.md with
+//! docs/cost.md.
 //!
-//! The page is about the functions that were measured. One that is added is no reason to measure
-//! again at once, and none to compare nothing.
+//! The page covers the measured functions. A function that is added later needs no new measurement
+//! at once; the other functions are still compared.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -162,7 +163,7 @@ fn amounts(text: &str) -> Vec<(usize, &str)> {
             let next = words.get(at + 1);
             let before = at.checked_sub(1).and_then(|at| words.get(at));
             let amount = if *word == "USD" {
-                // Behind a number it is that one's.
+                // A currency after a number belongs to that number.
                 next.filter(|next| number(next) && !before.is_some_and(number)).copied()
             } else if next.is_some_and(|next| *next == "USD" || next.starts_with("dollar")) {
                 Some(*word).filter(number)
@@ -175,8 +176,9 @@ fn amounts(text: &str) -> Vec<(usize, &str)> {
     found
 }
 
-/// What in a text is no amount of the page, as FILE:LINE with both numbers. An amount with fewer
-/// decimals is the rounded one.
+/// Returns the amounts in a text that the page does not have, as FILE:LINE with both numbers.
+///
+/// An amount with fewer decimals is compared with the rounded one.
 fn not_of_the_page(file: &str, text: &str, page: &str) -> Vec<String> {
     let value = |amount: &str| amount.replace(',', "").parse::<f64>().unwrap();
     let sums: Vec<f64> = amounts(page).into_iter().map(|(_, sum)| value(sum)).collect();
