@@ -34,7 +34,7 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
     unknown["dataschema"] = "urn:tidegate:schema:Surprise:1".into();
     let mut elsewhere = place_order("3", &good);
     elsewhere["subject"] = "order#4".into();
-    put(&world, "order#1", "this is no JSON").await;
+    put(&world, "order#1", "this is not JSON").await;
     put(&world, "order#1", &unknown.to_string()).await;
     put(&world, "order#1", &elsewhere.to_string()).await;
     put(&world, "order#1", &place_order("1", &good).to_string()).await;
@@ -48,7 +48,7 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
         letters.as_array().unwrap().iter().map(|letter| letter["condition"].as_str().unwrap()).collect();
     conditions.sort_unstable();
     assert_eq!(conditions, ["permanent/not_json", "permanent/subject_mismatch", "permanent/unknown_type"]);
-    assert!(letters.to_string().contains("this is no JSON"), "the payload is kept: {letters:#}");
+    assert!(letters.to_string().contains("this is not JSON"), "the payload is kept: {letters:#}");
 
     let placed = world.shop_json(&["order", "show", "1", "--json"]).await;
     assert_eq!(placed["status"], "placed", "{placed:#}");

@@ -15,7 +15,7 @@ pub(crate) const SEED: u64 = 1;
 /// Orders of that sample, besides the large ones.
 pub(crate) const ORDERS: u32 = 300;
 
-/// Feeds orders into the shop, looks into its read models and checks them.
+/// Feeds orders into the shop, and shows and checks its read models.
 #[derive(Debug, Parser)]
 #[command(name = "shop", version, arg_required_else_help = false, subcommand_required = true)]
 pub(crate) struct Arguments {
@@ -29,20 +29,20 @@ pub(crate) enum Command {
     /// Puts the invoices of a file on the stream of orders.
     #[command(subcommand, arg_required_else_help = false)]
     Import(ImportFormat),
-    /// Looks at orders and returns.
+    /// Shows orders and returns.
     #[command(subcommand, arg_required_else_help = false)]
     Order(OrderCommand),
     /// Shows sales by day, country, product or customer.
     Sales(Sales),
-    /// Makes a sample file: deterministic, with every kind of good and bad line in it.
+    /// Generates a sample file: deterministic, with every kind of good and bad line.
     Generate(Generate),
     /// Compares every read model with sums computed from the file alone.
     Check(Check),
-    /// Tells what the local system did since it was started.
+    /// Reports what the local system has done since its start.
     Report(Report),
 }
 
-/// The format of an imported file.
+/// Format of an imported file.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ImportFormat {
     /// The UCI "Online Retail" CSV, plain or gzip.
@@ -60,13 +60,13 @@ pub(crate) struct Import {
     /// Only the first N invoices, of any kind.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Sends every Nth record a second time, as a producer does that lost a response.
+    /// Sends every Nth record a second time, as a producer does after a lost response.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) resend_every: Option<u64>,
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Stream that takes the orders; by default `orders` behind the name prefix.
+    /// Stream that takes the orders; by default `orders` after the name prefix.
     #[arg(long, env = "ORDERS_STREAM", value_name = "NAME", hide_env_values = true)]
     pub(crate) stream: Option<String>,
     #[command(flatten)]
@@ -74,7 +74,7 @@ pub(crate) struct Import {
 }
 
 impl Import {
-    /// The stream.
+    /// Returns the name of the stream.
     pub(crate) fn stream(&self) -> PhysicalName {
         PhysicalName::given_or(self.stream.as_deref(), &self.endpoint.name_prefix, "orders")
     }
@@ -104,7 +104,7 @@ pub(crate) struct OrderShow {
 /// Options of `sales`.
 #[derive(Debug, Args)]
 pub(crate) struct Sales {
-    /// By what sales are summed.
+    /// Dimension by which sales are summed.
     #[arg(long, value_name = "DIMENSION", value_parser = dimension_parser())]
     pub(crate) by: String,
     /// Only the N keys with the most revenue after refunds. The result stays sorted by key.
@@ -170,13 +170,13 @@ pub(crate) struct Report {
 /// The read model of orders and returns.
 #[derive(Debug, Args)]
 pub(crate) struct OrderView {
-    /// Table of orders and returns; by default `order-view` behind the name prefix.
+    /// Table of orders and returns; by default `order-view` after the name prefix.
     #[arg(long, env = "ORDER_VIEW_TABLE", value_name = "NAME", hide_env_values = true)]
     pub(crate) order_view_table: Option<String>,
 }
 
 impl OrderView {
-    /// The table.
+    /// Returns the name of the table.
     pub(crate) fn table(&self, place: &EndpointOption) -> PhysicalName {
         PhysicalName::given_or(self.order_view_table.as_deref(), &place.name_prefix, "order-view")
     }
@@ -185,13 +185,13 @@ impl OrderView {
 /// The read model of sales.
 #[derive(Debug, Args)]
 pub(crate) struct SalesTable {
-    /// Table of sales; by default `sales` behind the name prefix.
+    /// Table of sales; by default `sales` after the name prefix.
     #[arg(long, env = "SALES_TABLE", value_name = "NAME", hide_env_values = true)]
     pub(crate) sales_table: Option<String>,
 }
 
 impl SalesTable {
-    /// The table.
+    /// Returns the name of the table.
     pub(crate) fn table(&self, place: &EndpointOption) -> PhysicalName {
         PhysicalName::given_or(self.sales_table.as_deref(), &place.name_prefix, "sales")
     }

@@ -10,7 +10,7 @@ use crate::{check, generate, import, order, report, sales};
 /// Runs the command.
 ///
 /// # Errors
-/// When it cannot do its work.
+/// The command cannot do its work.
 pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
     let work = async {
         match arguments.command {
@@ -25,6 +25,6 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         }
     };
     tokio::runtime::Runtime::new()
-        .map_err(|error| Problem::new(format!("the process has no threads to work with: {error}")))?
+        .map_err(|error| Problem::new(format!("the process cannot start threads: {error}")))?
         .block_on(work)
 }

@@ -16,7 +16,7 @@ use crate::read_model::{OrderRow, read_order};
 /// Shows an order or a return.
 ///
 /// # Errors
-/// When the read model cannot be read, or has neither.
+/// The read model cannot be read, or has neither.
 pub(crate) async fn show(options: &arguments::OrderShow) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();

@@ -1,6 +1,8 @@
 //! Percentiles by nearest rank.
 
-/// The value at or below which `percent` of 100 of the sorted values lie (nearest rank); none when there are no values.
+/// Returns the value at or below which `percent` of 100 of the sorted values lie (nearest rank).
+///
+/// Returns `None` if there are no values.
 pub(crate) fn nearest_rank(sorted: &[i64], percent: usize) -> Option<i64> {
     let rank = (sorted.len() * percent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied()

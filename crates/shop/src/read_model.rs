@@ -220,8 +220,8 @@ fn number(item: &Item, name: &str) -> Result<Option<i128>, String> {
     match item.get(name) {
         None => Ok(None),
         Some(AttributeValue::N(digits)) => {
-            digits.parse().map(Some).map_err(|_| format!("`{name}` is {digits}, which is no integer"))
+            digits.parse().map(Some).map_err(|_| format!("`{name}` is {digits}, which is not an integer"))
         }
-        Some(_) => Err(format!("`{name}` is no number")),
+        Some(_) => Err(format!("`{name}` is not a number")),
     }
 }

@@ -1,4 +1,4 @@
-//! Chaos: runs the whole system under faults, and checks what must be true all the same.
+//! Chaos: runs the whole system under faults, and checks that its invariants hold.
 
 mod detection;
 mod journey;

@@ -240,7 +240,7 @@ fn needless_letter(letter: &Value, line: Option<&str>) -> Option<(String, String
     let [class, code, function, key] = ["class", "code", "function", "ordering_key"].map(text);
     let what = match (class.as_str(), line) {
         ("permanent", Some(_)) => return None,
-        ("permanent", None) => "letters of what is no malformed line",
+        ("permanent", None) => "dead letters of well-formed lines",
         _ => "letters that a retry would have saved",
     };
     Some((format!("{what}: {function} gave up for {code} ({class})"), key))

@@ -132,7 +132,7 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     let stream: StreamId = unique("order").parse().unwrap();
     let first = commit(&stream, 1, "c1", &one("a"));
     assert_eq!(store.commit(&first).await.unwrap(), CommitOutcome::Stored);
-    assert_eq!(store.commit(&first).await.unwrap(), CommitOutcome::Stored, "its own write is no conflict");
+    assert_eq!(store.commit(&first).await.unwrap(), CommitOutcome::Stored, "its own write is not a conflict");
     let twin = Commit { attempt: "another".to_owned(), ..first.clone() };
     assert_eq!(store.commit(&twin).await.unwrap(), CommitOutcome::Duplicate);
     let rival = commit(&stream, 1, "c2", &one("b"));

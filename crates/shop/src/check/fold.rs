@@ -49,7 +49,7 @@ impl Expected {
     /// Reads the first `limit` invoices of a file, or all.
     ///
     /// # Errors
-    /// When the file cannot be read on.
+    /// The file cannot be read to its end.
     pub(super) fn from_lines(lines: &mut Lines, limit: Option<usize>) -> Result<Self, Problem> {
         let mut expected = Self::default();
         let mut documents: HashMap<String, Document> = HashMap::new();

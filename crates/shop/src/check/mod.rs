@@ -23,7 +23,7 @@ use self::fold::Expected;
 /// Compares every read model with the input.
 ///
 /// # Errors
-/// When the file or a table cannot be read. A difference is no error: exit code 1.
+/// The file or a table cannot be read. A difference is not an error: the exit code is 1.
 pub(crate) async fn check(options: &arguments::Check) -> Result<ExitCode, Problem> {
     let expected = Expected::from_lines(&mut Lines::open(&options.file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;

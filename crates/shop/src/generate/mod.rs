@@ -21,7 +21,7 @@ use crate::arguments::Generate;
 /// Writes a sample file.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// The file cannot be written.
 pub(crate) fn write(options: &Generate) -> Result<ExitCode, Problem> {
     let lines = sample::sample(options.seed, options.orders);
     let compressed = options.file.extension().is_some_and(|extension| extension == "gz");

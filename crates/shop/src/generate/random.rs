@@ -1,6 +1,8 @@
 //! Random numbers that are the same on every machine.
 
-/// A sequence of numbers that only its seed decides (SplitMix64), the same in every release and on every machine.
+/// A sequence of numbers that depends only on its seed (SplitMix64).
+///
+/// It is the same in every release and on every machine.
 pub(super) struct Random(u64);
 
 impl Random {

@@ -68,7 +68,7 @@ impl Summary {
 
     fn text(&self) -> String {
         let mut text = format!(
-            "sent {} orders, {} returns, {} lines as they are, {} again; {:.1} s, {:.0} records/s",
+            "sent {} orders, {} returns, {} malformed lines, {} repeated; {:.1} s, {:.0} records/s",
             count(self.orders),
             count(self.returns),
             count(self.raw_lines),
@@ -86,7 +86,7 @@ impl Summary {
 /// Imports an online-retail file.
 ///
 /// # Errors
-/// When the file cannot be read, or the stream does not take the records.
+/// The file cannot be read, or the stream refuses the records.
 pub(crate) async fn online_retail(options: &arguments::Import, file: &Path) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Change).await?;

@@ -1,9 +1,11 @@
 //! Amounts of pounds in whole pence.
 
-/// A decimal amount of pounds as whole pence, half away from zero. None when the text is no decimal number or leaves the range.
+/// Converts a decimal amount of pounds to whole pence, rounding half away from zero.
 ///
-/// It returns `None` if the text is not a decimal number or is out of range. It computes on the
-/// text, because a binary fraction can represent neither 0.1 nor the half that decides.
+/// Returns `None` if the text is not a decimal number or is out of range.
+///
+/// It computes on the text, because a binary fraction can represent neither 0.1 nor the half that
+/// decides.
 pub(super) fn parse(text: &str) -> Option<i64> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(digits) => (true, digits),

@@ -1,4 +1,4 @@
-//! The records for the stream: commands in their envelopes, and lines as they are.
+//! The records for the stream: commands in their envelopes, and unchanged lines.
 
 use events::{Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode};
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ pub(super) enum Kind {
 }
 
 impl Slot {
-    /// The records of the invoice: its command, then its lines that could not be read.
+    /// Returns the records of the invoice: its command, then its lines that could not be read.
     pub(super) fn into_records(self) -> Vec<Record> {
         let mut records = Vec::with_capacity(1 + self.raw.len());
         if let (Some(invoice), Some(number)) = (self.invoice, self.number.as_deref()) {
@@ -51,7 +51,8 @@ impl Slot {
     }
 }
 
-/// None never occurs for numbers that [`InvoiceKind`] knows: they are short, and text can be written as JSON.
+/// `None` never occurs for numbers that [`InvoiceKind`] knows: they are short, and text can
+/// always be written as JSON.
 fn command(number: &str, invoice: Invoice) -> Option<Record> {
     let customer_id = invoice.customer.map(CustomerId);
     let (kind, at) = (invoice.kind, invoice.at);

@@ -1,4 +1,4 @@
-//! The records of a request that the stream did not take.
+//! The records of a request that the stream refused.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use aws_sdk_kinesis::operation::put_records::PutRecordsOutput;
 use terminal::counted::counted;
 use terminal::problem::Problem;
 
-/// The records of a request that were not taken, and why.
+/// The refused records of a request, and why they were refused.
 pub(super) struct Refused {
     /// Their places in the batch.
     pub(super) places: Vec<usize>,
@@ -29,7 +29,7 @@ impl Refused {
         codes.join(", ")
     }
 
-    /// Reads an answer. Its records stand in the order of the request's.
+    /// Reads a response. Its records are in the order of the request's.
     ///
     /// # Errors
     /// The answer is for another number of records.
@@ -52,7 +52,7 @@ impl Refused {
     }
 }
 
-/// Whether the stream took nothing because it was asked too often.
+/// Returns whether the stream refused everything because of too many requests.
 pub(super) fn is_throttled<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| {
         matches!(

@@ -7,7 +7,7 @@ use super::record::Record;
 /// Number of other records between a record and its repetition, unless the input ends earlier.
 const DISTANCE: u64 = 40;
 
-/// Repeats every Nth record later in the run, as a producer does that lost a response.
+/// Repeats every Nth record later in the run, as a producer does after a lost response.
 pub(super) struct Resending<I> {
     records: I,
     every: Option<u64>,

@@ -1,4 +1,4 @@
-//! Puts records on a Kinesis stream, and refused ones again.
+//! Puts records on a Kinesis stream, and retries refused ones.
 
 use std::collections::HashSet;
 use std::iter::Peekable;
@@ -78,8 +78,10 @@ impl Sender {
         }
     }
 
-    /// Sends all records, several requests at a time. Of one partition key there is only one record under way at a time, so that a
-    /// refused record cannot be overtaken by a later one of its key.
+    /// Sends all records, several requests at a time.
+    ///
+    /// Only one record of each partition key is under way at a time, so that a later record of the
+    /// same key cannot overtake a refused one.
     ///
     /// # Errors
     /// Fails if a request fails, or if its records are refused for a minute. Records that were sent
@@ -113,7 +115,7 @@ impl Sender {
     }
 }
 
-/// As many records as a request holds, up to the first whose key is under way.
+/// Returns as many records as a request holds, up to the first whose key is under way.
 fn next_batch(
     records: &mut Peekable<impl Iterator<Item = Record>>,
     busy: &HashSet<String>,
@@ -146,7 +148,7 @@ struct Put {
 }
 
 impl Put {
-    /// Sends a batch until every record was taken.
+    /// Sends a batch until the stream has accepted every record.
     async fn all(self, batch: Vec<Record>) -> Result<Vec<Record>, Problem> {
         let mut waiting: Vec<usize> = (0..batch.len()).collect();
         let mut pause = FIRST_PAUSE;

@@ -1,4 +1,4 @@
-//! A line, taken apart into its eight columns.
+//! A line, split into its eight columns.
 
 use std::borrow::Cow;
 

@@ -47,7 +47,8 @@ fn read_status(file: &std::path::Path) -> Result<Status, Problem> {
     let text = text.map_err(|error| Problem::new(format!("{} cannot be read: {error}", file.display())))?;
     serde_json::from_str(&text).map_err(|error| {
         Problem::new(format!(
-            "{} is no status of the local system ({error}); make one with `tidegate local status --json`",
+            "{} is not a status of the local system ({error}); make one with `tidegate local \
+             status --json`",
             file.display()
         ))
     })

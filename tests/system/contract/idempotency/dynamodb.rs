@@ -1,4 +1,6 @@
 //! The idempotency store in DynamoDB: the toolkit's suite of holes, and what only DynamoDB shows.
+//! The idempotency store in DynamoDB: the toolkit's suite of failures at every point, and what only
+//! DynamoDB can show.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -160,6 +162,9 @@ async fn a_bad_record_is_named_and_hides_no_other() {
 
 /// Loses every second answer: a request took effect, the client sees an error of the server, and
 /// sends the request again.
+/// Loses every second answer.
+///
+/// The request took effect, but the client gets a server error and sends it again.
 #[derive(Debug, Default)]
 struct LosesFirstAnswers {
     answers: AtomicU32,
