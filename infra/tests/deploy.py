@@ -275,8 +275,8 @@ def rollbacks(repository):
         (["--rollback", "order-processor=99"], "has no version 99; published: 1, 3, 6, 7, 8"),
         (["--rollback", "refunds=3"], "there is no function 'refunds'"),
         (["--rollback", "order-processor=$LATEST"], "not the number of a published version"),
-        (["--rollback", ""], "wants a function"),
-        (["--rollback", "=7"], "wants a function"),
+        (["--rollback", ""], "needs a function"),
+        (["--rollback", "=7"], "needs a function"),
         (["--rollforward", "notification"], "stays at no version"),
         (
             [
@@ -513,7 +513,7 @@ def destroys(repository):
     for state, why in (
         (tied(environment="dev"), "environment 'dev' instead of 'prod'"),
         (tied(account_id="999999999999"), "account_id '999999999999'"),
-        (None, "only a state that says so"),
+        (None, "only a state that names its environment"),
     ):
         repository.plan(state=state)
         done, calls = repository.deploy("--yes", action="destroy")

@@ -30,7 +30,7 @@ def said(plan):
     return done.stdout.splitlines()
 
 
-UNTIED = "untied state the state does not say which environment it is of"
+UNTIED = "untied state the state does not say which environment it belongs to"
 IDENTITY = {"address": "data.aws_caller_identity.current", "values": {"account_id": "123456789012"}}
 PLAN = {
     "variables": {"region": {"value": "eu-west-1"}},
