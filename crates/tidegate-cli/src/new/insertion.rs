@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_no_section_is_said() {
-        assert!(insert("queues = 1\n", "queues", "").unwrap_err().contains("no object"));
+        assert!(insert("queues = 1\n", "queues", "").unwrap_err().contains("is not an object"));
         assert!(insert("queues = {\n", "queues", "").unwrap_err().contains("not HCL"));
     }
 }

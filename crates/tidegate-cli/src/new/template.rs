@@ -93,6 +93,6 @@ mod tests {
     #[test]
     fn main_says_where_records_come_from() {
         let text = main(FunctionSource::Kinesis, "orders");
-        assert!(text.starts_with("//! Takes records from the stream `orders`.\n"), "{text}");
+        assert!(text.starts_with("//! Handles records from the stream `orders`.\n"), "{text}");
     }
 }

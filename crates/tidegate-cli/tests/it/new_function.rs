@@ -213,7 +213,7 @@ async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_pr
     let manifest: toml::Table = fs::read_to_string(root.join("alone/Cargo.toml")).unwrap().parse().unwrap();
     assert_eq!(manifest["dependencies"]["tidegate"]["path"].as_str(), toolkit.to_str());
     let main = fs::read_to_string(root.join("alone/src/main.rs")).unwrap();
-    assert!(main.contains("Takes messages from the queue `jobs`"), "{main}");
+    assert!(main.contains("Handles messages from the queue `jobs`"), "{main}");
     assert!(
         refuses(&["alone", "--source", "sqs", "--tidegate-version", "0.1"], root, 1)
             .await

@@ -207,7 +207,7 @@ fn a_functions_own_letter_has_its_record_by_value_or_in_the_bucket() {
 fn everything_else_is_unknown_and_says_what_it_looks_like() {
     for (content, part) in [
         (plain("hello"), "not JSON"),
-        (plain("[]"), "no object"),
+        (plain("[]"), "not an object"),
         (plain(r#"{"id":"e","detail-type":"OrderPlaced","detail":{}}"#), "unknown format"),
         (plain(r#"{"busArn":"b","failedMessages":[]}"#), "custom event bus"),
         (

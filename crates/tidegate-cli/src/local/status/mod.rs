@@ -233,7 +233,7 @@ fn dead_letters(status: &Value) -> String {
         .map(|given_up| {
             let (to, number) = (&given_up["to"], count(&given_up["count"]));
             let (function, kind, name) = (text(&given_up["function"]), text(&to["kind"]), text(&to["name"]));
-            format!("\n{number} of {function} went to {kind} {name}")
+            format!("\n{function}: {number} sent to {kind} {name}")
         })
         .collect();
     format!("dead letters: {queues}{others}")

@@ -50,7 +50,7 @@ fn everything_is_on_the_screen_within_eighty_columns() {
         "shop: order-placed",
         "! bus shop: no luck",
         "! rule order-placed: slow down",
-        "order-projection gave up 6 to topic alarms",
+        "order-projection: 6 sent to topic alarms",
     ] {
         assert!(screen.contains(part), "{part} is missing in\n{screen}");
     }
@@ -79,7 +79,7 @@ fn a_count_that_nobody_printed_is_no_zero_and_the_reason_is_said() {
     assert!(off.contains("–") && off.contains("no metrics_namespace"), "{off}");
     assert_eq!(off.matches(" 0").count(), 1, "the CPU time alone is known: {off}");
     let silent = status(json!("Shop"), json!({"Own": 7.0}));
-    assert!(silent.contains("–") && silent.contains("is not of the toolkit"), "{silent}");
+    assert!(silent.contains("–") && silent.contains("does not use the toolkit"), "{silent}");
     let counted =
         status(json!("Shop"), json!({"Applied": 0.0, "Failed": 2.0, "Duplicate": 0.0, "DeadLettered": 0.0}));
     assert!(!counted.contains('–'), "{counted}");
