@@ -37,7 +37,7 @@ pub(crate) enum Command {
     /// Shows events of the event store.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
-    /// Lists and decides held effects, which may or may not have taken place.
+    /// Lists, completes and releases held effects: those that may or may not have taken place.
     #[command(subcommand, arg_required_else_help = false)]
     Effects(EffectsCommand),
     /// Lists and releases parked aggregates, whose next event a projection cannot apply.

@@ -40,9 +40,12 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
         places.push(Place { function: prefix.physical(name), event_store, rows, counters, read_model });
     }
     if places.is_empty() {
-        let whose = function.map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is no"));
+        let whose =
+            function.map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is not a"));
         return Err(Problem::new(format!(
-            "{whose} projection: a function whose source is the event store, and that reads and writes a table with the key `{ROW_KEY}` and one with the keys `{COUNTER_PARTITION_KEY}` and `{COUNTER_SORT_KEY}`"
+            "{whose} projection: a function whose source is the event store, and that reads and writes a \
+             table with the key `{ROW_KEY}` and one with the keys `{COUNTER_PARTITION_KEY}` and \
+             `{COUNTER_SORT_KEY}`"
         )));
     }
     Ok(places)

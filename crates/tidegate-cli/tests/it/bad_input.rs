@@ -135,7 +135,7 @@ async fn dead_letters_that_lie_in_no_queue_are_said_where_dead_letters_are_liste
     let output = project.run(&["dlq"]).await;
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "no dead letters\n"));
     let said =
-        "not listed: what asynchronous invocations of worker give up is in bucket letters, an object each, ";
+        "not listed: failed asynchronous invocations of worker are in bucket letters, one object each, ";
     assert!(stderr(&output).starts_with(said), "{}", stderr(&output));
     project.down().await;
 }

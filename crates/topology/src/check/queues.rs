@@ -127,8 +127,8 @@ impl Check<'_> {
             self.warning(
                 &["queues", name],
                 format!(
-                    "is read by {function} and has no redrive: a message that always fails comes \
-                     again until its retention ends, and is then lost; add a dead-letter queue"
+                    "is read by {function} and has no redrive: a message that always fails is \
+                     delivered again until its retention ends, and is then lost; add a dead-letter queue"
                 ),
             );
         }

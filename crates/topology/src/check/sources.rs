@@ -86,11 +86,11 @@ impl Check<'_> {
     fn partial_responses(&mut self, path: &[&str], source: &Source) {
         let reported = match source.queue {
             Some(_) => "deletes the messages that it reports",
-            None => "passes over the records that it reports",
+            None => "skips the records that it reports",
         };
         let what = format!(
             "is not set; set it to true if the function answers with batchItemFailures: otherwise \
-             Lambda ignores them, and {reported}. An error makes the whole batch come again"
+             Lambda ignores them, and {reported}. After an error the whole batch is delivered again"
         );
         self.warning(&at(path, "report_batch_item_failures"), what);
     }
@@ -287,7 +287,8 @@ impl Check<'_> {
             ),
             None => self.house_rule(
                 path,
-                "has no maximum_concurrency; without it Lambda receives more than the function may run, which uses up receives",
+                "has no maximum_concurrency; without it Lambda receives more messages than the \
+                 function may handle, and each throttled batch uses up receives",
             ),
         }
         let retention = declared.map(|queue| i64::from(queue.retention_seconds));
