@@ -29,7 +29,8 @@ impl Process {
     pub fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
         let name = name.into();
         let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
-        let mut child = started.map_err(|error| Problem::new(format!("{name} cannot be started: {error}")))?;
+        let mut child =
+            started.map_err(|error| Problem::new(format!("{name} cannot be started: {error}")))?;
         let ends = child.stdin.take().zip(child.stdout.take());
         let (input, output) = ends.ok_or_else(|| Problem::new(format!("{name} has no ends")))?;
         Ok(Self { name, child, input, lines: BufReader::new(output).lines() })
