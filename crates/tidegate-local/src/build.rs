@@ -30,10 +30,10 @@ pub enum BuildError {
         message: String,
     },
     /// Declared functions without a package.
-    #[error("no package in the workspace for the declared {}: each function is a package of the same name", listed(.0))]
+    #[error("the workspace has no package for the declared {}: each function needs a package of its name", listed(.0))]
     NoPackage(Vec<String>),
     /// Packages without a binary of their name.
-    #[error("no binary of the same name in the package of {}", listed(.0))]
+    #[error("the package of {} has no binary of its name; add a src/main.rs", listed(.0))]
     NoBinary(Vec<String>),
     /// Functions that could not be built. Cargo's own messages went to standard error.
     #[error("{} could not be built; cargo's messages above say why", listed(.0))]
@@ -63,16 +63,16 @@ impl BuildError {
     /// Returns what is wrong with each of these functions, and what to do. `None` if the error does
     /// not concern functions.
     pub(crate) fn why(&self) -> Option<String> {
-        let command = "in another language a function declares its command";
+        let command = "for another language, declare the function's command";
         Some(match self {
             Self::NoCargo => {
                 format!(
-                    "is to be built with cargo, which was not found: install Rust (https://rustup.rs); {command}"
+                    "must be built with cargo, which was not found: install Rust (https://rustup.rs); {command}"
                 )
             }
             Self::Cargo(_) => return None,
             Self::Workspace { directory, message } => format!(
-                "is to be built, and cargo does not accept the workspace around {} ({}); {command}",
+                "must be built with cargo, which does not accept the workspace around {} ({}); {command}",
                 directory.display(),
                 message.split_whitespace().collect::<Vec<_>>().join(" "),
             ),
@@ -80,7 +80,7 @@ impl BuildError {
                 format!("has no package of its name in the workspace around the topology; {command}")
             }
             Self::NoBinary(_) => {
-                "has no binary of its name in its package; a src/main.rs makes one".to_owned()
+                "has no binary of its name in its package; add a src/main.rs".to_owned()
             }
             Self::Failed(_) => "could not be built; cargo's messages above say why".to_owned(),
             Self::NotInDirectory { directory, .. } => {

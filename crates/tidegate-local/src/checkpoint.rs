@@ -118,7 +118,7 @@ impl Stored {
         };
         let shards = serde_json::from_slice(&text).map_err(|error| {
             let reason = format!(
-                "{} is no checkpoint file ({error}); delete it to read the source anew",
+                "{} is not a checkpoint file ({error}); delete it to read the source from its starting position",
                 path.display()
             );
             io::Error::new(io::ErrorKind::InvalidData, reason)
@@ -259,6 +259,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("m.json"), "{").unwrap();
         let error = FileCheckpoints::open(directory.path()).unwrap().load("m", "s").unwrap_err();
-        assert!(error.to_string().contains("m.json is no checkpoint file"), "{error}");
+        assert!(error.to_string().contains("m.json is not a checkpoint file"), "{error}");
     }
 }

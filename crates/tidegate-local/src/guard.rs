@@ -50,7 +50,7 @@ pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) 
             headers.contains_key(header::ORIGIN) || headers.get(SITE).is_some_and(|site| site != "none")
         }
     };
-    from_page.then_some("the local system takes no requests from pages of others\n")
+    from_page.then_some("the local system refuses requests from other web pages\n")
 }
 
 /// Returns the host and port of an origin.

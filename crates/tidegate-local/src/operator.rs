@@ -75,7 +75,7 @@ impl Operator {
         let counted = timeout(LIMIT, source.count(clients, topology)).await;
         let waits = counted.unwrap_or_else(|_| {
             vec![Waits {
-                what: "what waits for you",
+                what: "items that wait for you",
                 of: "the emulator".to_owned(),
                 count: None,
                 more: false,

@@ -102,7 +102,7 @@ impl Outage {
             // One slow call is not an outage while others are answered.
             State::Up { last } if last >= since => {}
             State::Up { .. } | State::Failing { .. } => {
-                let why = format!("nothing came for {} s", since.elapsed().as_secs());
+                let why = format!("no answer for {} s", since.elapsed().as_secs());
                 self.away(&mut state, since, &why);
             }
         }
@@ -110,7 +110,7 @@ impl Outage {
 
     fn away(&self, state: &mut State, since: Instant, why: &str) {
         tracing::warn!(
-            "{} does not answer any more ({why}); deliveries wait until it does, and nothing is lost that it keeps",
+            "{} stopped answering ({why}); deliveries wait until it answers again, and records that it stores are not lost",
             self.endpoint
         );
         *state = State::Down { since };
@@ -151,7 +151,7 @@ impl HttpConnector for WatchedConnector {
                 Err(_) => {
                     outage.silent(began);
                     let answered = tokio::time::timeout(LONGEST_CALL - SILENCE, call).await;
-                    let why = || format!("nothing came for {} s", LONGEST_CALL.as_secs());
+                    let why = || format!("no answer for {} s", LONGEST_CALL.as_secs());
                     answered.unwrap_or_else(|_| Err(ConnectorError::timeout(why().into())))
                 }
             };

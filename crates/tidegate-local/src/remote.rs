@@ -35,7 +35,7 @@ const COMPILATION: Duration = Duration::from_secs(60);
 
 /// Why an address of functions cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("{url} is no address of functions ({why}); one looks like http://127.0.0.1:9000")]
+#[error("{url} is not a URL of functions ({why}); use one such as http://127.0.0.1:9000")]
 pub struct BadUrl {
     url: String,
     why: String,
@@ -130,7 +130,7 @@ impl RemoteFunctions {
                 InvocationResult::FunctionError(error_object("Runtime.ExitError", &why))
             }
             Err(_) if !answered => {
-                self.tell(format!("{function} at {} has not answered yet; it may be compiled", self.url));
+                self.tell(format!("{function} at {} has not answered yet; it may still be compiling", self.url));
                 InvocationResult::Throttled
             }
             Err(_) => {
@@ -157,19 +157,19 @@ impl RemoteFunctions {
         }
         let call = match call.body(Full::new(request.payload.clone())) {
             Ok(call) => call,
-            Err(error) => return Reply::NotRun(format!("{function} cannot be asked for: {error}")),
+            Err(error) => return Reply::NotRun(format!("cannot build a request for {function}: {error}")),
         };
         let answer = match self.http.request(call).await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => {
-                return Reply::NotRun(format!("nobody answers at {}: start `cargo lambda watch`", self.url));
+                return Reply::NotRun(format!("nothing answers at {}: start `cargo lambda watch`", self.url));
             }
-            Err(error) => return Reply::CutOff(format!("gave no answer: {error}")),
+            Err(error) => return Reply::CutOff(format!("sent no answer: {error}")),
         };
         let (head, body) = answer.into_parts();
         let body = match body.collect().await {
             Ok(body) => body.to_bytes(),
-            Err(error) => return Reply::CutOff(format!("broke its answer off: {error}")),
+            Err(error) => return Reply::CutOff(format!("ended its answer early: {error}")),
         };
         match head.status {
             StatusCode::OK if head.headers.contains_key("x-amz-function-error") => {
@@ -188,7 +188,7 @@ impl RemoteFunctions {
     fn tell(&self, why: String) {
         let mut trouble = self.trouble.lock();
         if trouble.as_deref() != Some(why.as_str()) {
-            tracing::warn!("{why}; deliveries wait and are tried again");
+            tracing::warn!("{why}; deliveries wait and are retried");
             *trouble = Some(why);
         }
     }

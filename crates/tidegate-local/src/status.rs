@@ -274,7 +274,7 @@ async fn messages(parts: &Parts, queue: &str, url: &str) -> Option<u64> {
             Some(asked.iter().filter_map(|name| attributes.get(name)?.parse::<u64>().ok()).sum())
         }
         Err(error) => {
-            tracing::warn!(queue, error = %aws_sdk_sqs::error::DisplayErrorContext(error), "a queue could not be asked");
+            tracing::warn!(queue, error = %aws_sdk_sqs::error::DisplayErrorContext(error), "cannot read the attributes of a queue");
             None
         }
     }

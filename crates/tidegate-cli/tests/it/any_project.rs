@@ -425,7 +425,7 @@ functions = {
     send(&direct, "jobs", &["meanwhile"]).await;
     put("meanwhile").await;
     let began = Instant::now();
-    let away = "does not answer any more";
+    let away = "stopped answering";
     while !project.log("engine").contains(away) {
         assert!(began.elapsed() < LIMIT, "{}", project.log("engine"));
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -465,5 +465,5 @@ async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     let last = text.lines().last().unwrap();
-    assert!(last.starts_with("tidegate: localhost:9000 is no address of functions"), "{text}");
+    assert!(last.starts_with("tidegate: localhost:9000 is not a URL of functions"), "{text}");
 }

@@ -77,7 +77,7 @@ async fn a_port_that_is_taken_is_named_before_anything_is_started() {
         "tidegate: port {port} of 127.0.0.1 cannot be used for Invoke and the console: Address already in use"
     );
     assert!(last.starts_with(&said), "{text}");
-    assert!(last.ends_with("name another one with --port, or none for a free one"), "{text}");
+    assert!(last.ends_with("choose another with --port, or omit --port to use a free one"), "{text}");
     assert!(!project.file(".tidegate/logs/emulator.log").exists());
     drop(taken);
     project.up(&["--port", &port]).await;
@@ -209,7 +209,7 @@ async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes
     let log = project.log("engine");
     let said = warnings(&log);
     assert_eq!(said.len(), 2, "{log}");
-    assert!(said[0].contains("does not answer any more (nothing came for 25 s)"), "{log}");
+    assert!(said[0].contains("stopped answering (no answer for 25 s)"), "{log}");
     assert!(said[1].contains("answers again after"), "{log}");
     project.down().await;
     emulator.stop().await;

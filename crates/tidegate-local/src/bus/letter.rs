@@ -36,7 +36,7 @@ pub(super) async fn send(
 ) -> Result<(), SendError> {
     let Some(queue) = &rule.dead_letters else {
         let message = format!(
-            "the target of rule {} has no dead-letter queue: {}",
+            "an event of rule {} is dropped, because its target has no dead-letter queue; the last try failed: {}",
             rule.name, given_up.refusal.message
         );
         return Err(SendError { reason: Reason::Missing, message });

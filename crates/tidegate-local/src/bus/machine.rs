@@ -113,7 +113,7 @@ impl Router {
             Some(State::Due(_)) => "waiting for its next try",
             Some(State::Trying) => "being handed over",
             Some(State::Parking) => "on its way to the dead-letter queue",
-            None => "which is not left to do",
+            None => "which has no such hand-over",
         };
         Err(illegal(format!("event {event} for rule {rule}, {state},"), input()))
     }
@@ -310,7 +310,7 @@ impl Machine for Router {
             Input::Accepted { event, id, accepted, rules } => {
                 if self.events.contains_key(&event) {
                     let input = Input::Accepted { event, id, accepted, rules };
-                    return Err(illegal(format!("event {event}, which is there,"), input.to_string()));
+                    return Err(illegal(format!("event {event}, which already exists,"), input.to_string()));
                 }
                 let extend = now.after(self.settings.hidden / EXTEND_AFTER);
                 match self.resting.wake(&id) {

@@ -49,7 +49,7 @@ struct System(Weak<Parts>);
 
 impl System {
     fn get(&self) -> Result<Arc<Parts>, Refused> {
-        let why = "the local system is being ended\n".to_owned();
+        let why = "the local system is shutting down\n".to_owned();
         self.0.upgrade().ok_or(Refused(StatusCode::SERVICE_UNAVAILABLE, why))
     }
 }
@@ -96,7 +96,7 @@ async fn deliveries(State(parts): State<System>) -> Result<Response, Refused> {
 }
 
 async fn delivery(State(parts): State<System>, Path(number): Path<u64>) -> Result<Response, Refused> {
-    let why = "this delivery is not kept any more: only the newest are\n";
+    let why = "this delivery is no longer kept; only the newest are\n";
     let found = state::delivery(&*parts.get()?, number);
     Ok(json(&found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?))
 }
@@ -107,7 +107,7 @@ async fn dead_letters(State(parts): State<System>) -> Result<Response, Refused> 
 
 async fn peek(State(parts): State<System>, Path(queue): Path<String>) -> Result<Response, Refused> {
     let parts = parts.get()?;
-    let why = "no queue of this name holds dead letters\n";
+    let why = "no dead-letter queue has this name\n";
     let peeked = state::peek(&parts, &queue).await;
     let peeked = peeked.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?;
     Ok(json(&peeked.map_err(|error| Refused(StatusCode::BAD_GATEWAY, error))?))

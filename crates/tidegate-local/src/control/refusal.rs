@@ -93,7 +93,7 @@ impl Refusal {
                 format!("Client context must be a valid Base64-encoded JSON object: {why}")
             }
             Self::ClientContextTooLong(size) => {
-                format!("Client context has {size} bytes of base64; allowed are {CLIENT_CONTEXT_LIMIT}")
+                format!("Client context has {size} bytes of base64; the limit is {CLIENT_CONTEXT_LIMIT}")
             }
             Self::Unread(why) => format!("The request body could not be read: {why}"),
             Self::TooLarge => {
@@ -105,7 +105,7 @@ impl Refusal {
                 )
             }
             Self::Throttled => "Rate Exceeded.".to_owned(),
-            Self::NotQueued(why) => format!("The event was not taken: {why}"),
+            Self::NotQueued(why) => format!("The event could not be queued: {why}"),
             Self::Unwritten(why) => format!("The answer cannot be written as an event stream: {why}"),
             Self::Method => "The method is not allowed on this path".to_owned(),
         }

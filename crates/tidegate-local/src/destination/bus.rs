@@ -64,7 +64,7 @@ impl Destination for BusDestination {
             let entry = answer.entries().first();
             let code = entry.and_then(|entry| entry.error_code.as_deref()).unwrap_or_default();
             let said = entry.and_then(|entry| entry.error_message.as_deref());
-            let said = said.unwrap_or("the event was refused");
+            let said = said.unwrap_or("EventBridge gave no reason");
             let message = format!("{RECORD} cannot be sent to {}: {code}: {said}", self.bus_arn);
             Err(SendError { reason: reason_of_entry(code), message })
         })

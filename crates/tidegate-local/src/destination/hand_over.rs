@@ -59,7 +59,7 @@ pub(crate) fn lost(of: &dyn Display, why: &str, content: &str) {
         None => content.to_owned(),
         Some((end, _)) => format!("{}… ({} bytes)", content.get(..end).unwrap_or(content), content.len()),
     };
-    tracing::error!("a record of {of} is lost (DestinationDeliveryFailures): {why}; it was {content}");
+    tracing::error!("lost a record of {of} (DestinationDeliveryFailures): {why}; content: {content}");
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ async fn a_record_that_is_too_large_for_a_topic_or_a_bus_is_refused_for_good() {
     assert!(error.is_final(), "{error}");
     assert_eq!(
         error.message,
-        "the record cannot be sent to arn:topic: it has 262145 bytes, of which 262144 are taken"
+        "the record cannot be sent to arn:topic: it has 262145 bytes; the limit is 262144"
     );
 
     let taken = answering(200, json!({"FailedEntryCount": 0, "Entries": []}).to_string()).await;

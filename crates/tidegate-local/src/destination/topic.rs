@@ -35,7 +35,7 @@ impl Destination for TopicDestination {
             {
                 let (arn, bytes) = (&self.arn, message.len());
                 tracing::warn!(
-                    "a record of {bytes} bytes is sent to {arn} without its payloads, as Lambda does it: SNS takes {TOPIC_LIMIT}"
+                    "a record of {bytes} bytes exceeds the SNS limit of {TOPIC_LIMIT} bytes; it is sent to {arn} without event and answer, as Lambda does"
                 );
                 message = rest.into();
             }

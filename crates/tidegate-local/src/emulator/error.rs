@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum EmulatorError {
     /// `BACKEND` has an unknown value.
-    #[error("BACKEND (or --backend) is {0}; allowed are ministack and localstack")]
+    #[error("unknown backend {0} (BACKEND or --backend); use ministack or localstack")]
     UnknownBackend(String),
     /// `AWS_ENDPOINT_URL` is AWS itself.
     #[error(
@@ -16,7 +16,7 @@ pub enum EmulatorError {
     Account(String),
     /// `AWS_ENDPOINT_URL` is set, but no usable service answers there.
     #[error(
-        "AWS_ENDPOINT_URL (or --endpoint-url) is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start what should listen there, or unset \
+        "AWS_ENDPOINT_URL (or --endpoint-url) is {endpoint}, and DynamoDB ListTables there fails: {reason}. Start the emulator there, or unset \
          AWS_ENDPOINT_URL to let Tidegate start an emulator of its own"
     )]
     NotAnswering {

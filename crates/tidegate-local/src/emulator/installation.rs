@@ -27,10 +27,10 @@ pub struct Installation {
 #[derive(Debug, thiserror::Error)]
 pub enum InstallError {
     /// No variable says where the cache is.
-    #[error("there is no place for it: neither XDG_CACHE_HOME nor HOME is set")]
+    #[error("no cache directory: set XDG_CACHE_HOME or HOME")]
     NoCache,
     /// A file or directory cannot be written.
-    #[error("{path} cannot be written: {source}")]
+    #[error("cannot write {path}: {source}")]
     Unwritable {
         /// The path.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum InstallError {
     #[error("{0}; install Python 3.10 or newer with its venv module (on Debian the package python3-venv)")]
     Python(String),
     /// A step failed. Its own output says why.
-    #[error("{step} failed ({why}); what it printed says more")]
+    #[error("{step} failed ({why}); see its output above")]
     Step {
         /// The step.
         step: String,

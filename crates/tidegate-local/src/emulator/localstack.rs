@@ -22,7 +22,7 @@ pub(super) async fn docker_answers() -> bool {
 pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Result<Command, EmulatorError> {
     let missing = |file: &Path| EmulatorError::NotInstalled {
         name: "LocalStack",
-        missing: format!("no Docker daemon answers, and {} is not there", file.display()),
+        missing: format!("no Docker daemon answers, and {} does not exist", file.display()),
         remedy: "start Docker, or run `scripts/setup localstack` in Tidegate's repository".to_owned(),
     };
     let tools = tools.ok_or_else(|| missing(Path::new(".tools/localstack")))?.join("localstack");

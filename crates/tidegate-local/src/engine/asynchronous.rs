@@ -110,7 +110,7 @@ impl EventQueue for InvokedEvents {
         payload: String,
     ) -> BoxFuture<'a, Result<String, SendError>> {
         Box::pin(async move {
-            let parts = self.parts.upgrade().ok_or_else(|| "the local system is being ended".to_owned())?;
+            let parts = self.parts.upgrade().ok_or_else(|| "the local system is shutting down".to_owned())?;
             let url = self.queue(&parts, function).await?;
             let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;

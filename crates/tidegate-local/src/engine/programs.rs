@@ -90,11 +90,11 @@ fn from_command(
         directory.canonicalize().ok().filter(|directory| directory.is_dir()).ok_or_else(|| {
             at(
                 "directory",
-                format!("is {}, which is no directory; make it, or name another", directory.display()),
+                format!("is {}, which is not a directory; create it or name another", directory.display()),
             )
         })?;
     let (program, arguments) = command.split_first().ok_or_else(|| {
-        at("command", "names no program; a program and its arguments are allowed".to_owned())
+        at("command", "is empty; give a program and its arguments".to_owned())
     })?;
     let executable = if program.contains('/') {
         let file = directory.join(program);
@@ -102,14 +102,14 @@ fn from_command(
             at("command", format!("runs {}, which cannot be used: {error}", file.display()))
         })?;
         if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
-            let what = format!("runs {}, which is not executable; chmod +x makes it so", file.display());
+            let what = format!("runs {}, which is not executable; run chmod +x on it", file.display());
             return Err(at("command", what));
         }
         file
     } else {
         in_path(program).ok_or_else(|| {
             let what = format!(
-                "runs {program}, and no directory of PATH has such a program; install it, or write its path, such as \"./{program}\""
+                "runs {program}, which is in no directory of PATH; install it, or give its path, such as \"./{program}\""
             );
             at("command", what)
         })?
@@ -173,16 +173,16 @@ mod tests {
         for (declared, says) in [
             (
                 "    memory_mb = 128\n    command = [\"no-such-program\"]",
-                "FILE:4:5: functions.mailer.command runs no-such-program, and no directory of PATH has such a program; install it, or",
+                "FILE:4:5: functions.mailer.command runs no-such-program, which is in no directory of PATH; install it, or",
             ),
             ("    command = [\"./run\"]", "FILE:3:5: functions.mailer.command runs "),
-            ("    command = [\"code/text\"]", "code/text, which is not executable; chmod +x"),
+            ("    command = [\"code/text\"]", "code/text, which is not executable; run chmod +x"),
             ("    command = [\"./code\"]", "/code, which is not executable"),
             (
                 "    command = [\"sh\"]\n    directory = \"nowhere\"",
                 "FILE:4:5: functions.mailer.directory is ",
             ),
-            ("    command = [\"sh\"]\n    directory = \"code/run\"", "which is no directory; make it, or"),
+            ("    command = [\"sh\"]\n    directory = \"code/run\"", "which is not a directory; create it or"),
             ("    memory_mb = 128", "FILE:2:3: functions.mailer has no binary in "),
         ] {
             let (_dir, found) = program(declared).await;

@@ -28,7 +28,7 @@ pub enum StartError {
     },
     /// Another engine is being started or ended with this state directory.
     #[error(
-        "another local system is just being started or ended in {0}: try again when it is done, or use another state directory"
+        "another local system is starting or shutting down in {0}: try again when it is done, or use another state directory"
     )]
     Locked(PathBuf),
     /// The time scale is not a positive number.
@@ -36,7 +36,7 @@ pub enum StartError {
     TimeScale(f64),
     /// The port of the control API is taken or not allowed.
     #[error(
-        "port {port} of 127.0.0.1 cannot be used for Invoke and the console: {source}; name another one with --port, or none for a free one"
+        "port {port} of 127.0.0.1 cannot be used for Invoke and the console: {source}; choose another with --port, or omit --port to use a free one"
     )]
     Port {
         /// The port.
@@ -56,7 +56,7 @@ pub enum StartError {
     #[error(transparent)]
     Topology(#[from] TopologyError),
     /// A rule's target or its dead-letter queue is declared but was not created.
-    #[error("the target of rule {0}, or its dead-letter queue, is declared and was not created")]
+    #[error("the target of rule {0}, or its dead-letter queue, is declared but was not created")]
     Target(String),
     /// A mapping's filter or a rule's pattern cannot be parsed.
     #[error(transparent)]
@@ -80,7 +80,7 @@ pub enum StartError {
     #[error(transparent)]
     Proxy(#[from] ProxyError),
     /// The queues of functions cannot be listed or created.
-    #[error("the queues that functions' events wait in cannot be used: {0}")]
+    #[error("cannot use the queues of asynchronous invocations: {0}")]
     Events(String),
     /// The address of functions that run elsewhere cannot be used.
     #[error(transparent)]
@@ -89,7 +89,7 @@ pub enum StartError {
     #[error(transparent)]
     Fleet(#[from] FleetError),
     /// A source is declared but was not created.
-    #[error("{0} is declared as a source and was not created")]
+    #[error("{0} is declared as a source but was not created")]
     Source(String),
     /// A stream cannot be described, so no checkpoint can be assigned to it.
     #[error("the stream {arn} cannot be described: {why}")]

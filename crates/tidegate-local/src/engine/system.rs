@@ -89,12 +89,12 @@ impl Engine {
         stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));
         stops.extend(pollers.asynchronous.into_iter().map(|queue| queue.stop().boxed()));
         if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {
-            tracing::warn!("deliveries were cut off; they are made again at the next start");
+            tracing::warn!("deliveries were interrupted and are repeated at the next start");
         }
         self.parts.functions.stop(GRACE.saturating_sub(began.elapsed())).await;
         self.parts.emulator.stop().await;
         if let Err(error) = EngineFile::remove(&self.state_dir) {
-            tracing::warn!(%error, "the engine's file is left");
+            tracing::warn!(%error, "cannot remove the engine file");
         }
     }
 }

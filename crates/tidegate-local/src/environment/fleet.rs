@@ -126,7 +126,7 @@ impl Fleet {
             let _ = load.wait_for(|load| load.in_flight == 0).await;
         });
         if tokio::time::timeout(grace, join_all(settled)).await.is_err() {
-            tracing::warn!(in_flight = self.in_flight(), "invocations were cut off");
+            tracing::warn!(in_flight = self.in_flight(), "invocations were interrupted");
         }
         for host in self.hosts.values() {
             host.stop();
@@ -137,7 +137,7 @@ impl Fleet {
         });
         // A process cannot refuse SIGKILL, but it may be stuck in the kernel.
         if tokio::time::timeout(Duration::from_secs(5), join_all(gone)).await.is_err() {
-            tracing::warn!("a killed process has not ended after five seconds");
+            tracing::warn!("a killed process still runs after five seconds");
         }
     }
 }
@@ -203,7 +203,7 @@ pub(crate) fn end_left_behind(state_dir: &Path) -> Result<(), FleetError> {
     let stale = process::reap_stale(&records);
     let stale = stale.map_err(|source| FleetError::StateDir { path: records, source })?;
     if stale > 0 {
-        tracing::warn!(processes = stale, "killed what an engine before this one had left running");
+        tracing::warn!(processes = stale, "killed processes that an earlier engine left behind");
     }
     Ok(())
 }

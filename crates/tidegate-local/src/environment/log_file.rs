@@ -40,7 +40,7 @@ impl LogFile {
     pub(crate) fn failure(&self) -> Option<String> {
         let failure = self.failure.as_ref()?;
         let (path, error, lost) = (self.path.display(), &failure.error, failure.lost_bytes);
-        Some(format!("{path} cannot be written ({error}): {lost} bytes of output are lost so far"))
+        Some(format!("cannot write {path}: {error}; {lost} bytes of output were lost"))
     }
 
     /// Appends whole lines. The last one may lack its end.
@@ -71,7 +71,7 @@ impl LogFile {
                     }
                     None => {
                         let path = self.path.display();
-                        tracing::warn!(%path, %error, "a function's log cannot be written; deliveries go on, its output is lost until there is room");
+                        tracing::warn!(%path, %error, "cannot write a function's log; deliveries continue, but its output is lost until writing works again");
                         self.failure = Some(WriteFailure { error, lost_bytes });
                     }
                 }
@@ -94,7 +94,7 @@ impl LogFile {
         let Some(WriteFailure { error, lost_bytes }) = &self.failure else { return Ok(()) };
         let now = jiff::Timestamp::now();
         let line =
-            format!("{now:.3} - [tidegate] {lost_bytes} bytes could not be written before this: {error}\n");
+            format!("{now:.3} - [tidegate] {lost_bytes} bytes of output before this line were lost: {error}\n");
         self.write(line.as_bytes())?;
         tracing::info!(path = %self.path.display(), "a function's log can be written again");
         self.failure = None;
@@ -121,7 +121,7 @@ impl LogFile {
             (jiff::Timestamp::now(), self.limit, PathBuf::from(older).file_name().map(PathBuf::from));
         let name = name.unwrap_or_default();
         let line = format!(
-            "{now:.3} - [tidegate] this file was begun at {limit} bytes of the one before, now {}; what was older is deleted\n",
+            "{now:.3} - [tidegate] log rotated at {limit} bytes: the previous file is now {}, older output is deleted\n",
             name.display()
         );
         self.write(line.as_bytes())

@@ -128,7 +128,7 @@ pub(crate) async fn start(launch: Launch) -> Result<Started, String> {
         .spawn(move || run(launch, started));
     match spawned {
         Ok(_) => result.await.unwrap_or_else(|_| Err("the starting thread ended".to_owned())),
-        Err(error) => Err(format!("no thread for it: {error}")),
+        Err(error) => Err(format!("cannot start a thread for the process: {error}")),
     }
 }
 
@@ -175,7 +175,7 @@ fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
             (Some(code), _) => Exit::Status(code),
             (None, signal) => Exit::Signal(signal.unwrap_or(0)),
         },
-        Err(error) => Exit::NotStarted(format!("its end could not be observed: {error}")),
+        Err(error) => Exit::NotStarted(format!("its exit could not be observed: {error}")),
     };
     let _ = ended.send((exit, used));
 }
@@ -236,7 +236,7 @@ impl Record {
         match fs::write(&file, started.to_string()) {
             Ok(()) => Some(Self(file)),
             Err(error) => {
-                tracing::warn!(file = %file.display(), %error, "a process is not recorded");
+                tracing::warn!(file = %file.display(), %error, "cannot record a process; a later engine will not find it");
                 None
             }
         }

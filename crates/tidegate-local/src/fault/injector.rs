@@ -86,7 +86,7 @@ impl Faults {
         for fault in &faults {
             let entry = Entry { fault: *fault, site: site.clone() };
             if let Err(error) = self.journal.add(&entry) {
-                tracing::error!(journal = %self.journal.path().display(), %error, "a fault is not written down");
+                tracing::error!(journal = %self.journal.path().display(), %error, "cannot write a fault to the journal");
             }
             let name = match &site.operation {
                 Some(operation) => format!("{fault} {operation}"),

@@ -175,7 +175,7 @@ fn fate(faults: &[Fault]) -> Fate {
 fn response_lost() -> Bytes {
     error_object(
         "Tidegate.ResponseLost",
-        "the function's response was lost by an injected fault; its work was done",
+        "injected fault: the function did its work, but its response was lost",
     )
 }
 

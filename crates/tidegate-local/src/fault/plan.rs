@@ -153,12 +153,12 @@ mod tests {
         let text = "seed = 1\n\n[[fault]]\nfault = \"stall\"\nrate = 2.0\n\n[[fault]]\nfault = \"fail\"\nrate = 0.1\n\n[[fault]]\nfault = \"reorder\"\noperation = \"SQS.*\"\nrate = 0.1\n\n[[fault]]\nfault = \"deliver-twice\"\nwhen = \"before\"\nrate = 0.1\n[[clock]]\nskew_seconds = 9999999999\n";
         let found = mistakes(text);
         let expected = [
-            (3, "rate is 2; allowed are 0 to 1"),
+            (3, "rate is 2; it must be between 0 and 1"),
             (3, "stall needs milliseconds"),
-            (7, "fail is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\""),
-            (11, "reorder is a fault of an invocation: it has no operation"),
+            (7, "fail is a fault of an AWS call: add an operation, such as \"DynamoDB.*\""),
+            (11, "reorder is a fault of an invocation: remove the operation"),
             (16, "when is before; deliver-twice allows after, during"),
-            (20, "skew_seconds is 9999999999; at most 3155760000 are allowed"),
+            (20, "skew_seconds is 9999999999; it must be between -3155760000 and 3155760000"),
         ];
         let expected: Vec<_> = expected.iter().map(|(line, what)| (*line, (*what).to_owned())).collect();
         assert_eq!(found, expected);

@@ -57,7 +57,7 @@ impl RuleText {
     pub(super) fn rule(self) -> Result<Rule, Vec<String>> {
         let mut mistakes = Vec::new();
         if !(0.0..=1.0).contains(&self.rate) {
-            mistakes.push(format!("rate is {}; allowed are 0 to 1", self.rate));
+            mistakes.push(format!("rate is {}; it must be between 0 and 1", self.rate));
         }
         let moments = self.moments(&mut mistakes);
         let when = self.moment(moments, &mut mistakes);
@@ -109,13 +109,13 @@ impl RuleText {
             ) => &[],
             (Kind::Fail | Kind::Deny | Kind::Delay | Kind::Hang | Kind::Cancel, false) => {
                 mistakes.push(format!(
-                    "{} is a fault of an AWS call: it needs an operation, such as \"DynamoDB.*\"",
+                    "{} is a fault of an AWS call: add an operation, such as \"DynamoDB.*\"",
                     self.fault
                 ));
                 &[When::Before, When::After]
             }
             (kind, true) => {
-                mistakes.push(format!("{kind} is a fault of an invocation: it has no operation"));
+                mistakes.push(format!("{kind} is a fault of an invocation: remove the operation"));
                 &[When::Before, When::During, When::After]
             }
         }
@@ -128,7 +128,7 @@ impl RuleText {
             (None, [first, ..]) => Some(*first),
             (Some(when), _) if moments.contains(&when) => Some(when),
             (Some(_), []) => {
-                mistakes.push(format!("{} has no `when`", self.fault));
+                mistakes.push(format!("{} allows no `when`: remove it", self.fault));
                 None
             }
             (Some(when), _) => {
@@ -146,7 +146,7 @@ impl RuleText {
             }
             (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
             (Kind::Kill, Some(_)) if when == Some(When::During) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} takes no milliseconds here")),
+            (kind, Some(_)) => mistakes.push(format!("{kind} allows no milliseconds here: remove them")),
         }
     }
 
@@ -157,16 +157,16 @@ impl RuleText {
                     .to_owned(),
             ),
             (Kind::Cancel, Some(_)) | (_, None) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} takes no reason")),
+            (kind, Some(_)) => mistakes.push(format!("{kind} allows no reason: remove it")),
         }
     }
 
     fn check_counts(&self, mistakes: &mut Vec<String>) {
         if self.call.is_some() && self.operation.is_none() {
-            mistakes.push("call is the number of an AWS call: it needs an operation".to_owned());
+            mistakes.push("call counts the calls of an operation: add an operation".to_owned());
         }
         if self.attempts == Some(0) || self.call == Some(0) {
-            mistakes.push("attempts and calls are counted from 1".to_owned());
+            mistakes.push("attempts and call must be at least 1".to_owned());
         }
     }
 }
@@ -177,7 +177,7 @@ impl ClockText {
         /// A hundred years. Clocks of 32 bits overflow beyond that.
         const FURTHEST: i64 = 3_155_760_000;
         if !(-FURTHEST..=FURTHEST).contains(&self.skew_seconds) {
-            return Err(format!("skew_seconds is {}; at most {FURTHEST} are allowed", self.skew_seconds));
+            return Err(format!("skew_seconds is {}; it must be between -{FURTHEST} and {FURTHEST}", self.skew_seconds));
         }
         Ok(Clock { function: wildcard("function", &self.function)?, skew_seconds: self.skew_seconds })
     }

@@ -27,8 +27,8 @@ pub(super) enum Answers {
 pub(super) const OF_A_QUEUE: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
                           deletes all messages of the batch";
 pub(super) const OF_A_STREAM: &str = "the mapping has no ReportBatchItemFailures: AWS ignores the list of failed items and \
-                           goes on behind the batch";
-pub(super) const OF_AN_EVENT: &str = "an asynchronous invocation knows no list of failed items: Lambda takes any answer for a \
+                           continues after the batch";
+pub(super) const OF_AN_EVENT: &str = "asynchronous invocations have no partial batch response: Lambda counts any answer as a \
                            success, and the event is done";
 
 impl Answers {

@@ -51,7 +51,7 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
             queue.redrive.as_ref().is_some_and(|redrive| found.contains_key(&redrive.queue))
         });
         if let (true, Some((name, _))) = (ready.is_empty(), rest.first()) {
-            let reason = "its redrive leads to no queue, or back to itself";
+            let reason = "its redrive names an unknown queue or forms a circle";
             return Err(ProvisionError::new(&format!("queue {name}"), "CreateQueue", reason));
         }
         let calls = ready.into_iter().map(|(name, queue)| {

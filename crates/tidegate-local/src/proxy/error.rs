@@ -6,10 +6,10 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The endpoint is not an `http://host:port`.
-    #[error("{0} is not an endpoint functions can be given: http://host:port is")]
+    #[error("{0} is not a usable endpoint; use the form http://host:port")]
     Endpoint(String),
     /// No port is free.
-    #[error("no port for the proxy of {caller}: {source}")]
+    #[error("cannot open a proxy port for {caller}: {source}")]
     Port {
         /// The caller for which a port was needed.
         caller: String,

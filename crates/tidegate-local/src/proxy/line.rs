@@ -40,7 +40,7 @@ pub(super) async fn accept(listener: TcpListener, line: Arc<Line>) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::warn!(caller = line.caller, %error, "a connection to the proxy was not accepted");
+                tracing::warn!(caller = line.caller, %error, "cannot accept a connection to the proxy");
                 tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 continue;
             }
@@ -123,7 +123,7 @@ impl Line {
         let reply = match self.lambda.get() {
             Some(lambda) if operation::is_of_own_lambda(&call.operation) => match lambda.upgrade() {
                 Some(lambda) => lambda.call(forward::request(call, body)).await,
-                None => return forward::unavailable("the local system is being ended"),
+                None => return forward::unavailable("the local system is shutting down"),
             },
             _ => self.upstream.send(call, body).await,
         };
@@ -134,7 +134,7 @@ impl Line {
         match body.read().await {
             Ok(body) => Response::from_parts(head, body),
             Err(error) => {
-                forward::unavailable(&format!("the answer to {} broke off: {error}", call.operation))
+                forward::unavailable(&format!("the answer to {} ended early: {error}", call.operation))
             }
         }
     }

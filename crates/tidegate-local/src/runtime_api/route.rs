@@ -192,7 +192,7 @@ async fn read_error(request: Request<Incoming>) -> Bytes {
     let error_type = header.unwrap_or("Runtime.Unknown").to_owned();
     let why = match body::read(request.into_body(), Mode::Buffered).await {
         Body::Whole(error) | Body::Failed(error) if !error.is_empty() => return error,
-        Body::Whole(_) | Body::Failed(_) => "the function gave no error object".to_owned(),
+        Body::Whole(_) | Body::Failed(_) => "the function sent no error object".to_owned(),
         Body::TooLarge(size) => format!("the function's error object has {size} bytes"),
         Body::BrokenOff => "the function's error object ended before it was complete".to_owned(),
     };

@@ -47,7 +47,7 @@ pub(crate) async fn serve(host: Arc<Host>, environment: EnvironmentId) -> io::Re
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    tracing::warn!(%error, "a connection to the runtime API was not accepted");
+                    tracing::warn!(%error, "cannot accept a connection to the Runtime API");
                     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                     continue;
                 }
@@ -59,7 +59,7 @@ pub(crate) async fn serve(host: Arc<Host>, environment: EnvironmentId) -> io::Re
                 if let Err(error) =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
                 {
-                    tracing::trace!(%error, "a connection to the runtime API ended");
+                    tracing::trace!(%error, "a connection to the Runtime API ended");
                 }
             });
             while connections.try_join_next().is_some() {}

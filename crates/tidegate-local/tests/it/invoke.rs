@@ -310,7 +310,7 @@ async fn an_event_is_202_with_the_request_id_of_its_attempts_and_runs_later() {
         (answer.status().as_u16(), header(&answer, "x-amzn-errortype")),
         (500, Some("ServiceException"))
     );
-    assert_eq!(body(&answer)["Message"], "The event was not taken: no queue");
+    assert_eq!(body(&answer)["Message"], "The event could not be queued: no queue");
 }
 
 /// Output that is printed faster than it is read.

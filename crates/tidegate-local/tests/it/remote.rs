@@ -154,7 +154,7 @@ fn an_address_that_cannot_be_called_is_refused() {
     for (url, says) in [
         ("127.0.0.1:9000", "it does not begin with http://"),
         ("https://127.0.0.1", "it does not begin with http://"),
-        ("http://", "is no address of functions"),
+        ("http://", "is not a URL of functions"),
     ] {
         let error = RemoteUrl::parse(url).unwrap_err().to_string();
         assert!(error.contains(says) && error.contains("looks like http://127.0.0.1:9000"), "{error}");

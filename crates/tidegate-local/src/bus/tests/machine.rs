@@ -307,6 +307,6 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
     let unknown = Input::Tried { event: 9, rule: 0, result: Ok(()), jitter: 0.0 };
     let unknown = bench.events.handle(unknown, START).unwrap_err();
     let expected =
-        "bus: event 9 for rule 0, which is not left to do, does not allow a try of event 9 for rule 0";
+        "bus: event 9 for rule 0, which has no such hand-over, does not allow a try of event 9 for rule 0";
     assert_eq!(unknown.to_string(), expected);
 }

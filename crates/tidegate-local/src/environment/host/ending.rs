@@ -106,8 +106,7 @@ impl Host {
             && let Some(why) = &state.counts.start_failure
         {
             tracing::warn!(
-                "function {} cannot be started: {why}. It is tried again with pauses of up to 10 s, and what is to be delivered to it waits or \
-                 is given up as declared",
+                "function {} cannot be started: {why}. Retrying with pauses of up to 10 s; its deliveries wait or are given up as declared",
                 self.spec.name
             );
         }

@@ -99,7 +99,7 @@ impl Host {
         let message = format!("RequestId: {request_id} Error: the response ended before it was complete");
         let error = error_object("Runtime.TruncatedResponse", &message);
         if let Err(why) = self.answered(environment, request_id, InvocationResult::FunctionError(error)) {
-            tracing::debug!(function = self.spec.name, %why, "a response was broken off too late to count");
+            tracing::debug!(function = self.spec.name, %why, "a response ended early, after its invocation had ended");
         }
     }
 

@@ -38,7 +38,7 @@ impl Host {
     ) -> Result<(Exit, Usage), String> {
         let api = runtime_api::serve(Arc::clone(self), environment)
             .await
-            .map_err(|error| format!("no port for it: {error}"))?;
+            .map_err(|error| format!("no free port for its Runtime API: {error}"))?;
         let launch = Launch {
             executable: self.spec.executable.clone(),
             arguments: self.spec.arguments.clone(),
@@ -54,7 +54,7 @@ impl Host {
             let mut state = self.lock();
             let Some(slot) = state.slots.get_mut(&environment) else {
                 started.process.kill();
-                return Err("nobody waits for it any more".to_owned());
+                return Err("the environment was removed before its process started".to_owned());
             };
             if slot.killed {
                 started.process.kill();
@@ -86,6 +86,6 @@ impl Host {
         };
         // The process group is dead, so the pipes hold everything that it printed.
         pipes.read_out();
-        ended.map_err(|_| "its end was not observed".to_owned())
+        ended.map_err(|_| "its exit could not be observed".to_owned())
     }
 }

@@ -152,7 +152,7 @@ impl Host {
 
     fn run(self: &Arc<Self>, state: &mut State, signal: Signal, result: Option<InvocationResult>) {
         if let Err(illegal) = self.try_run(state, signal, result) {
-            tracing::error!(function = self.spec.name, %illegal, "a signal was refused");
+            tracing::error!(function = self.spec.name, %illegal, "impossible signal for the function's state machine");
         }
     }
 

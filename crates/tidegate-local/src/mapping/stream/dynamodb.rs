@@ -85,7 +85,7 @@ impl StreamSource for DynamoDbSource {
             })?;
             answer
                 .shard_iterator
-                .ok_or_else(|| ReadError::Other(format!("GetShardIterator of {} gave none", self.stream_arn)))
+                .ok_or_else(|| ReadError::Other(format!("GetShardIterator of {} returned no iterator", self.stream_arn)))
         })
     }
 

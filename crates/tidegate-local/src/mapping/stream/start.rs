@@ -56,7 +56,7 @@ impl Start {
                 };
                 let millis = stored.parse().map_err(|_| {
                     let reason =
-                        format!("the first start of {mapping} is stored as {stored}, which is no time");
+                        format!("the checkpoints of {mapping} hold {stored} as its first start, which is not a time; delete its checkpoint file to begin again");
                     io::Error::new(io::ErrorKind::InvalidData, reason)
                 })?;
                 Ok(ReadFrom::Since(Moment::from_millis(millis)))
@@ -116,7 +116,7 @@ mod tests {
         let checkpoints = MemoryCheckpoints::default();
         checkpoints.store("m", FIRST_START, "noon").unwrap();
         let error = Start::Latest.position("m", &checkpoints, NOW).unwrap_err();
-        assert_eq!(error.to_string(), "the first start of m is stored as noon, which is no time");
+        assert_eq!(error.to_string(), "the checkpoints of m hold noon as its first start, which is not a time; delete its checkpoint file to begin again");
     }
 
     #[test]

@@ -196,9 +196,9 @@ fn start_of(moment: Moment, length: i64) -> i64 {
 /// The response has no valid state, so the invocation counts as failed. The error is the reason.
 pub fn state(response: &[u8]) -> Result<State, String> {
     let response: Response = serde_json::from_slice(response).map_err(|_| {
-        "the response is no JSON object with a state, which a tumbling window needs".to_owned()
+        "the response is not a JSON object with a state, which a tumbling window requires".to_owned()
     })?;
-    let state = response.state.ok_or("the response has no state, which a tumbling window needs")?;
+    let state = response.state.ok_or("the response has no state, which a tumbling window requires")?;
     if state.get().starts_with('{') {
         Ok(State(state))
     } else {
