@@ -1,7 +1,7 @@
 //! A Lambda function for the tests of the console.
 //!
-//! It takes batches, logs as our functions do, and fails the records that say so
-//! (`"do": "fail"`).
+//! It accepts batches, logs as the functions of this project do, and fails the records that ask for
+//! it (`"do": "fail"`).
 
 #![expect(clippy::indexing_slicing, reason = "a member that a JSON value lacks is null")]
 

@@ -119,7 +119,7 @@ async fn allocate(payload: &Value) -> Result<Value, Error> {
     Ok(Value::Null)
 }
 
-/// The same, while the function has answered.
+/// Takes memory into use after the function has answered.
 fn allocate_afterwards(payload: &Value) -> Result<Value, Error> {
     let mb = payload["mb"].as_u64().unwrap_or(0);
     std::thread::Builder::new().spawn(move || {
@@ -141,7 +141,7 @@ fn flood(payload: &Value) -> Result<Value, Error> {
     }
 }
 
-/// Prints lines and then ends in one way or another.
+/// Prints lines, and then ends as the payload says.
 async fn print(payload: &Value) -> Result<Value, Error> {
     let mut out = std::io::stdout().lock();
     for line in payload["lines"].as_array().into_iter().flatten().filter_map(Value::as_str) {
@@ -166,7 +166,7 @@ async fn print_records(payload: &Value) -> Result<Value, Error> {
     Ok(Value::Null)
 }
 
-/// The invocation as the function sees it.
+/// Returns the invocation as the function sees it.
 fn seen(payload: &Value, context: &Context) -> Result<Value, Error> {
     let custom = context.client_context.as_ref().map(|client| client.custom.clone());
     let remaining = context.deadline().duration_since(SystemTime::now())?;

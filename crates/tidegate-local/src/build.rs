@@ -12,7 +12,7 @@ use tokio::process::Command;
 /// link-time optimisation. In a workspace that does not define it, it is the development profile.
 const PROFILE: &str = "local";
 
-/// Why there are no binaries.
+/// Why the functions have no binaries.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// Rust is missing.
@@ -41,9 +41,9 @@ pub enum BuildError {
     /// Binaries are missing in a directory that was given.
     #[error("{directory} has no binary for the declared {}", listed(.functions))]
     NotInDirectory {
-        /// The directory.
+        /// Directory in which the binaries were looked for.
         directory: PathBuf,
-        /// The functions.
+        /// Declared functions without a binary.
         functions: Vec<String>,
     },
 }

@@ -45,7 +45,7 @@ impl Request {
         Self { patience, ..self }
     }
 
-    /// What is to happen to the environment that gets it.
+    /// Returns what faults do to the environment that gets the invocation.
     pub(crate) fn fate(&self) -> Fate {
         self.trial.as_ref().map(|trial| trial.fate()).unwrap_or_default()
     }

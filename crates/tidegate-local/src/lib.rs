@@ -1,61 +1,61 @@
-//! The local delivery engine.
+//! The local delivery engine: runs Lambda functions on one machine and delivers to them by Lambda's
+//! rules.
 //!
-//! It runs compiled Lambda functions on one machine and delivers to them by Lambda's own rules: event
-//! source mappings for Kinesis, DynamoDB Streams and SQS, EventBridge rules, and asynchronous
-//! invocation. An AWS-compatible emulator holds the streams, tables and queues; the engine uses only
-//! plain API calls of it.
+//! The rules are those of event source mappings for Kinesis, DynamoDB Streams and SQS, of
+//! EventBridge rules, and of asynchronous invocation. An AWS-compatible emulator holds the streams,
+//! tables and queues. The engine uses only plain API calls to it.
 //!
 //! | assembly | |
 //! |---|---|
-//! | [`engine`] | from options to a running system: begin with its `start.rs` |
-//! | `parts` | what runs in an engine, for those who look at it |
+//! | [`engine`] | starts a whole system from options: begin with its `start.rs` |
+//! | `parts` | the running parts of an engine, for its status and console |
 //!
-//! | backend | |
+//! | emulator | |
 //! |---|---|
 //! | [`emulator`] | finds, starts and stops an emulator |
-//! | [`clients`] | the SDKs' clients of it |
-//! | `outage` | says once that it does not answer, and once that it does again |
-//! | [`provision`] | creates in it what a topology declares |
+//! | [`clients`] | AWS SDK clients of the emulator |
+//! | `outage` | reports that the emulator stops answering, and that it answers again |
+//! | [`provision`] | creates what a topology declares |
 //!
 //! | deliveries | |
 //! |---|---|
 //! | [`mapping`] | event source mappings |
-//! | [`bus`] | EventBridge's rules and their targets |
+//! | [`bus`] | EventBridge buses: rules and their targets |
 //! | [`asynchronous`] | asynchronous invocation |
-//! | [`driver`] | the one loop around their state machines |
-//! | [`checkpoint`] | where positions in streams are kept |
-//! | [`destination`] | where on-failure and on-success records go |
-//! | [`send_error`] | whether what was not sent can be sent again |
-//! | [`pace`] | how fast sources are polled, and how long waits are |
-//! | `sqs`, `own_queue` | calls of queues; the engine's own queues |
-//! | [`running`] | a mapping or queue as its owner holds it |
+//! | [`driver`] | the loop that runs their state machines |
+//! | [`checkpoint`] | stores positions in streams |
+//! | [`destination`] | sends on-failure and on-success records |
+//! | [`send_error`] | decides whether a failed send can be retried |
+//! | [`pace`] | polling intervals, waits and back-off |
+//! | `sqs`, `own_queue` | calls of SQS; the engine's own queues |
+//! | [`running`] | handle of a running mapping or queue |
 //!
 //! | invocations | |
 //! |---|---|
-//! | [`invocation`] | what is handed to a function and what comes back |
-//! | [`fault`] | what goes wrong on purpose, in front of the functions and in the proxy |
-//! | `trial` | what an invocation carries of its faults |
+//! | [`invocation`] | request and answer of an invocation |
+//! | [`fault`] | fault injection, in front of the functions and in the proxy |
+//! | `trial` | the faults of one invocation |
 //!
 //! | functions | |
 //! |---|---|
-//! | `build` | their binaries, built or found |
+//! | `build` | builds or finds their binaries |
 //! | [`environment`] | execution environments as processes |
 //! | [`remote`] | functions that something else runs |
 //! | `runtime_api` | Lambda's Runtime API and Extensions API, for one process |
-//! | [`proxy`] | every AWS call of a function, counted and billed |
-//! | `credentials` | what functions get for the operator's |
+//! | [`proxy`] | counts and bills every AWS call of a function |
+//! | `credentials` | local credentials, in place of the operator's |
 //!
-//! | to look at | |
+//! | observation | |
 //! |---|---|
-//! | [`control`] | the engine's API, and Lambda's Invoke in it |
-//! | `console` | the page that it serves |
-//! | `guard` | keeps web pages from every listener |
-//! | [`status`] | how everything stands |
-//! | [`activity`] | the counter by which idleness is recognised |
-//! | [`operator`] | what waits for a person |
+//! | [`control`] | the engine's API, with Lambda's Invoke |
+//! | `console` | the local console, a web page |
+//! | `guard` | refuses requests of other web pages |
+//! | [`status`] | status of the whole system |
+//! | [`activity`] | the counter by which the engine recognises that it is idle |
+//! | [`operator`] | counts what waits for an operator |
 //! | [`history`] | the newest invocations and on-failure records |
-//! | [`logs`], `log_tail` | the functions' logs as one; the end of one invocation's log |
-//! | `metrics`, `distribution`, `usage` | numbers: printed metrics, percentiles, CPU and memory |
+//! | [`logs`], `log_tail` | logs of all functions, merged; the end of one invocation's log |
+//! | `metrics`, `distribution`, `usage` | printed metrics; percentiles; CPU time and memory |
 
 pub mod activity;
 pub mod asynchronous;

@@ -1,6 +1,5 @@
-//! The last of what a function prints during one invocation.
-//!
-//! Invoke returns it for the log type `Tail`.
+//! The end of a function's output during one invocation, which Invoke returns for the log type
+//! `Tail`.
 
 use std::collections::VecDeque;
 

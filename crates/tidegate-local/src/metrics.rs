@@ -1,6 +1,5 @@
-//! Metrics that functions print in CloudWatch's embedded metric format (EMF).
-//!
-//! They are kept as CloudWatch would keep them.
+//! Metrics that functions print in CloudWatch's embedded metric format (EMF), as CloudWatch keeps
+//! them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,7 +1,7 @@
-//! Notices that an endpoint does not answer, and that it answers again.
+//! Reports outages of an endpoint.
 //!
-//! Every call fails meanwhile, many times a second, and is tried again. A person is told twice:
-//! once that the endpoint does not answer, and once that it does again.
+//! During an outage every call fails, many times a second, and every caller retries. The log
+//! reports an outage only twice: when the endpoint stops answering, and when it answers again.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What runs in an engine: what its status, its console and its deliveries look at.
+//! The running parts of an engine, for its status, its console and its deliveries.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,7 +31,7 @@ pub(crate) struct Parts {
     pub(crate) proxy: Proxy,
     /// The functions, wherever they run.
     pub(crate) functions: Arc<dyn Functions>,
-    /// The same as what delivers sees them: with the faults, if there are any.
+    /// Invokes the functions for deliveries: through the injector of faults, if there is one.
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
@@ -53,7 +53,7 @@ impl std::fmt::Debug for Parts {
     }
 }
 
-/// Everything that delivers.
+/// All running deliveries.
 #[derive(Default)]
 pub(crate) struct Pollers {
     pub(crate) mappings: Vec<Mapping>,

@@ -33,7 +33,7 @@ use crate::invocation::{Answer, InvocationResult, Invoker, Request};
 /// watch` loses an invocation if it restarts the process.
 const COMPILATION: Duration = Duration::from_secs(60);
 
-/// Why an address of functions cannot be used.
+/// Why a URL of functions cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{url} is not a URL of functions ({why}); use one such as http://127.0.0.1:9000")]
 pub struct BadUrl {
@@ -41,12 +41,12 @@ pub struct BadUrl {
     why: String,
 }
 
-/// Where functions run, such as `http://127.0.0.1:9000`.
+/// URL at which functions run, such as `http://127.0.0.1:9000`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteUrl(String);
 
 impl RemoteUrl {
-    /// Reads a URL.
+    /// Parses a URL.
     ///
     /// # Errors
     /// It is not a URL that can be called without TLS.
@@ -75,7 +75,7 @@ pub struct RemoteFunctions {
     trouble: Mutex<Option<String>>,
 }
 
-/// One function.
+/// One declared function, with its counts.
 #[derive(Debug)]
 struct Remote {
     spec: FunctionSpec,
@@ -87,7 +87,7 @@ struct Remote {
 }
 
 impl RemoteFunctions {
-    /// The declared functions, which run at this URL.
+    /// Creates the declared functions, which run at this URL.
     #[must_use]
     pub fn new(url: RemoteUrl, functions: Vec<FunctionSpec>) -> Self {
         let mut connector = HttpConnector::new();
@@ -107,8 +107,10 @@ impl RemoteFunctions {
         }
     }
 
-    /// Hands an invocation over. Nobody who listens, or who knows the function, is a throttle: it did
-    /// not run, and is tried again.
+    /// Passes an invocation to what runs the function.
+    ///
+    /// If nothing listens, or the function is unknown there, the result is a throttle: the function
+    /// did not run, and the delivery is tried again.
     async fn hand_over(&self, remote: &Remote, request: &Request, request_id: &str) -> InvocationResult {
         let function = &remote.spec.name;
         let _turn = remote.turn.lock().await;
@@ -235,16 +237,16 @@ impl Functions for RemoteFunctions {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Nobody waits in line: each function has one process, which is waited for.
+    /// Does nothing: no invocation waits in line here, since a call itself waits for its function.
     fn close_lines(&self) {}
 
-    /// What something else runs is not the engine's to end.
+    /// Does nothing: the engine does not end what something else runs.
     fn stop(&self, _grace: Duration) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
     }
 }
 
-/// An invocation that was handed over, counted until it is over or given up.
+/// An invocation that runs elsewhere. Counts as in flight until it ends or is dropped.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl<'a> Counted<'a> {
@@ -260,7 +262,7 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Outcome of a call.
+/// Result of a call.
 enum Reply {
     /// The function ran.
     Answered(InvocationResult),

@@ -63,9 +63,9 @@ pub struct Status {
     /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
-    /// The emulator.
+    /// Status of the emulator.
     pub emulator: EmulatorStatus,
-    /// The engine itself.
+    /// Status of the engine itself.
     pub engine: EngineStatus,
 }
 
@@ -74,7 +74,7 @@ pub struct Status {
 pub struct EmulatorStatus {
     /// Name of the emulator.
     pub name: String,
-    /// Its URL.
+    /// URL of the emulator.
     pub endpoint: String,
     /// CPU time since its start, in seconds. `None` if it was not started here.
     pub cpu_seconds: Option<f64>,

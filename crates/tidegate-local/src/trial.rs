@@ -1,7 +1,8 @@
-//! What an invocation carries of the faults that it is subject to.
+//! The faults of one invocation, carried along with it.
 //!
-//! The faults decide before the invocation, its environment carries out what concerns it, and the
-//! proxy asks when the process makes a call. None of the three knows the others by this.
+//! The faults are drawn before the invocation. Its environment carries out those that concern it.
+//! The proxy looks up the invocation when its process makes an AWS call. So these three parts need
+//! not know each other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// What happens to the environment that an invocation gets.
+/// What faults do to the environment that gets an invocation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fate {
     /// The environment is killed in place of getting the invocation.
@@ -27,14 +28,14 @@ pub struct Fate {
 pub(crate) enum Work {
     /// An invocation under faults.
     Trial(Arc<Trial>),
-    /// An invocation without faults: an operator's.
+    /// An invocation without faults, because an operator made it.
     Spared,
     /// No invocation: the environment initialises, or is between invocations.
     Nothing,
 }
 
-/// An invocation under faults: what it is known by, what is to happen to its environment, and which
-/// AWS calls it has made.
+/// An invocation under faults: its identity, the fate of its environment, and its AWS calls by
+/// operation.
 #[derive(Debug)]
 pub struct Trial {
     function: String,
@@ -45,35 +46,36 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// The invocation of a function with a delivery, by a digest of what identifies it, for the
-    /// `attempt`th time, from 1.
+    /// Creates the `attempt`th invocation, starting at 1, of a function with a delivery.
+    ///
+    /// `delivery` is a digest of what identifies the delivery.
     pub(crate) fn new(function: &str, delivery: &str, attempt: u32, fate: Fate) -> Self {
         let (function, delivery) = (function.to_owned(), delivery.to_owned());
         Self { function, delivery, attempt, fate, calls: Mutex::default() }
     }
 
-    /// The function.
+    /// Returns the name of the function.
     pub(crate) fn function(&self) -> &str {
         &self.function
     }
 
-    /// What is delivered, by a digest of what identifies it.
+    /// Returns the digest of what identifies the delivery.
     pub(crate) fn delivery(&self) -> &str {
         &self.delivery
     }
 
-    /// Ordinal of this invocation among those with the delivery, starting at 1.
+    /// Returns the ordinal of this invocation among those with the delivery, starting at 1.
     pub(crate) fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// What is to happen to its environment.
+    /// Returns what happens to the environment.
     #[must_use]
     pub fn fate(&self) -> Fate {
         self.fate
     }
 
-    /// Counts a call of an operation. Returns how many it has made now.
+    /// Counts a call of an operation. Returns the number of its calls up to now.
     pub(crate) fn next_call(&self, operation: &str) -> u32 {
         let mut calls = self.calls.lock();
         let call = calls.entry(operation.to_owned()).or_default();

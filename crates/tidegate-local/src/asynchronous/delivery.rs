@@ -1,4 +1,4 @@
-//! Delivers the events of a function from their queue to it.
+//! Delivers the events of a function from their queue to the function.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,35 +25,36 @@ use crate::running::Running;
 use lambda_shapes::queue::sent;
 use lambda_shapes::text::shortened;
 
-/// The message attribute that holds the version or alias an event was invoked by.
+/// Message attribute for the version or alias by which the function was invoked.
 pub(crate) const QUALIFIER: &str = "Qualifier";
 
-/// Everything the asynchronous invocation of one function needs.
+/// Everything that the asynchronous invocation of one function needs.
 pub struct Asynchronously {
-    /// The function's declared name.
+    /// Declared name of the function.
     pub function: String,
-    /// The rules.
+    /// Rules of delivery.
     pub settings: AsynchronousSettings,
-    /// The EventBridge rules with this target, for the status.
+    /// Names of the EventBridge rules with this target, for the status.
     pub rules: Vec<String>,
-    /// URL of the engine's own queue that its events are taken into.
+    /// URL of the engine's own queue for the events.
     pub queue_url: String,
-    /// The client.
+    /// Client of SQS.
     pub sqs: Client,
-    /// Runs the function.
+    /// Invokes the function.
     pub invoker: Arc<dyn Invoker>,
-    /// Where on-failure records go. Decides about `has_destination` of the settings.
+    /// Destination of on-failure records. Overrides `has_destination` of the settings.
     pub destination: Option<Arc<dyn Destination>>,
-    /// Where the records of events go that succeeded. Decides about `has_success_destination` of
-    /// the settings.
+    /// Destination of on-success records. Overrides `has_success_destination` of the settings.
     pub on_success: Option<Arc<dyn Destination>>,
-    /// The engine's activity counter.
+    /// Activity counter of the engine.
     pub activity: Arc<Activity>,
-    /// How fast the queue is polled.
+    /// How often the queue is polled.
     pub pace: Pace,
 }
 
-/// Starts the asynchronous invocation of a function. Must be called inside a Tokio runtime.
+/// Starts the asynchronous invocation of a function.
+///
+/// Must be called within a Tokio runtime.
 #[must_use]
 pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
     asynchronously.settings.has_destination = asynchronously.destination.is_some();
@@ -84,7 +85,7 @@ async fn deliver(own: Asynchronously, status: Arc<Mutex<AsynchronousStatus>>, st
     }
 }
 
-/// The events of one function, as their queue sees them.
+/// What [`OwnQueuePort`] needs for the events of one function.
 struct FunctionEvents {
     own: Arc<Asynchronously>,
     status: Arc<Mutex<AsynchronousStatus>>,
@@ -103,7 +104,7 @@ impl FunctionEvents {
         .boxed()
     }
 
-    /// Hands the record of an event's end over, until it is there or never can be.
+    /// Sends the record of an event until it has arrived, or is lost for good.
     fn hand_over(
         &self,
         to: Option<&Arc<dyn Destination>>,
@@ -134,7 +135,7 @@ impl Events for FunctionEvents {
         &self.status
     }
 
-    /// The message's id is the request id of every attempt.
+    /// Uses the message's id as the request id of every attempt.
     fn taken(&mut self, _: &Invocations, event: u64, message: Message) -> Input {
         let mut attributes = message.message_attributes.unwrap_or_default();
         let content = QueuedInvocation {
@@ -164,7 +165,7 @@ impl Events for FunctionEvents {
         }
     }
 
-    /// What an invocation has done is looked for when its message is deleted.
+    /// Counts only hand-overs: the effects of an invocation count once its message is deleted.
     fn is_progress(input: &Input) -> bool {
         matches!(input, Input::HandedOver { .. })
     }

@@ -1,4 +1,4 @@
-//! Takes events for functions.
+//! The interface that accepts events for asynchronous invocation.
 
 use futures::future::BoxFuture;
 

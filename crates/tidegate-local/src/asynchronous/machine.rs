@@ -141,7 +141,7 @@ impl Invocations {
         actions.push(Action::Finish { event });
     }
 
-    /// Gives waiting events back, and has ended when nothing is in flight.
+    /// Releases waiting events, and ends once nothing is in flight.
     fn wind_down(&mut self, actions: &mut Vec<Action>) {
         let due = |_: &u64, life: &mut Life| matches!(life.state, State::Due(_));
         let released = self.events.extract_if(.., due);
@@ -152,7 +152,7 @@ impl Invocations {
         }
     }
 
-    /// Begins whatever can begin now, and says what is waited for.
+    /// Begins everything that can begin now, and asks for the next timer.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.phase == Phase::Stopping {
             self.wind_down(actions);

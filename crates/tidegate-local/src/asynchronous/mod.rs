@@ -1,10 +1,11 @@
-//! Asynchronous invocation: the events that EventBridge rules hand to a function, and those of
-//! Invoke with the type `Event`.
+//! Invokes functions asynchronously, for EventBridge rules and for Invoke with the type `Event`.
 //!
-//! Each function that gets such events has a queue of the engine's own in the emulator. A message
-//! stays hidden there until its event's life has ended and is only then deleted, so that an end of
-//! the engine at any moment loses nothing; it may cost a duplicate, as on AWS. The rules are in
-//! [`machine::Invocations`], a state machine without clock and I/O; [`start`] runs it.
+//! Each function with such events has a queue of the engine's own in the emulator. A message stays
+//! hidden there until its event has ended, and is deleted only then. So an end of the engine at any
+//! moment loses nothing; as on AWS, it may cause a duplicate.
+//!
+//! [`machine::Invocations`] holds the rules, as a state machine without clock and I/O. [`start`]
+//! runs it.
 
 mod delivery;
 mod event_queue;

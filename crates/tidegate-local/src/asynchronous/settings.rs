@@ -16,7 +16,7 @@ pub(crate) const HIDDEN_SECONDS: u32 = 120;
 pub struct AsynchronousSettings {
     /// Unqualified ARN of the function.
     pub function_arn: String,
-    /// Retries after a function error.
+    /// Most retries after a function error.
     pub maximum_retry_attempts: u32,
     /// Age after which an event is given up.
     pub maximum_event_age: Duration,

@@ -1,4 +1,4 @@
-//! What the asynchronous invocation of a function says about itself.
+//! Status of a function's asynchronous invocations.
 
 use serde::Serialize;
 
@@ -9,30 +9,29 @@ use crate::running::Running;
 /// State and counts of a function's asynchronous invocations since the engine started.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AsynchronousStatus {
-    /// The function.
+    /// Name of the function.
     pub function: String,
-    /// The rules with this target; Invoke is not among them.
+    /// Names of the rules with this target. Events of Invoke have no rule.
     pub rules: Vec<String>,
-    /// Events that wait for an attempt, or the record of whose end is on its way.
+    /// Events that wait for an attempt, and events whose record has not arrived yet.
     pub waiting: u64,
-    /// Invocations going on.
+    /// Invocations in flight.
     pub in_flight: u64,
     /// Function errors after which an event is tried again.
     pub retries: u64,
     /// Invocations for which no execution environment was free.
     pub throttled: u64,
-    /// Events given up.
+    /// Events that were given up.
     pub failed: u64,
-    /// Events the function is done with.
+    /// Events that the function handled.
     pub delivered: u64,
-    /// Those of them whose record goes to an on-success destination.
+    /// Those of them with a record for the on-success destination.
     pub told: u64,
     /// Records that a destination refused for good.
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
-    /// The activity counter before polls that found nothing while nothing was going on here; none
-    /// while there is.
+    /// Activity counter before the last empty poll; `None` while an event is in work.
     pub idle_since: Option<u64>,
 }
 
@@ -42,6 +41,7 @@ impl LastError for AsynchronousStatus {
     }
 }
 
-/// A running asynchronous queue. Events that are unfinished when it ends become visible in their
-/// queue again.
+/// A running asynchronous queue.
+///
+/// When it ends, its unfinished events become visible in their queue again.
 pub type AsynchronousQueue = Running<AsynchronousStatus>;

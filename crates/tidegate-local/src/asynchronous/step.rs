@@ -135,7 +135,7 @@ pub struct Counts {
     pub failed: u64,
     /// Events that the function handled.
     pub delivered: u64,
-    /// Those of them whose record goes to an on-success destination.
+    /// Those of them with a record for the on-success destination.
     pub told: u64,
     /// The last function error.
     pub last_error: Option<String>,

@@ -1,4 +1,4 @@
-//! One event of a bus, and what is left to do with it.
+//! One event of a bus, with its unfinished hand-overs.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use lambda_shapes::moment::Moment;
 pub(super) struct Life {
     pub(super) id: String,
     pub(super) accepted: Moment,
-    /// Hand-overs that are left to do, by rule.
+    /// Unfinished hand-overs, by rule.
     pub(super) left: BTreeMap<usize, HandOver>,
     /// When the event's visibility timeout in its queue must be extended.
     pub(super) extend: Moment,
@@ -18,9 +18,9 @@ pub(super) struct Life {
 #[derive(Debug)]
 pub(super) struct HandOver {
     pub(super) state: State,
-    /// Failed tries.
+    /// Number of failed tries.
     pub(super) failed: u32,
-    /// Why the last of them failed.
+    /// Why the last try failed.
     pub(super) refusal: Option<Refusal>,
 }
 

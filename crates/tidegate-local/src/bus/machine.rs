@@ -30,7 +30,7 @@ use lambda_shapes::text::shortened;
 /// within a day. These numbers lead to about as many.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
-/// Most hand-overs at a time.
+/// Most concurrent hand-overs.
 pub(super) const AT_A_TIME: usize = 32;
 
 /// Settings of the routing of a bus.
@@ -44,7 +44,7 @@ pub struct BusSettings {
     pub time_scale: f64,
 }
 
-/// The events of one bus that some target does not have yet.
+/// The state machine of one bus: its events that have not reached every target.
 #[derive(Debug)]
 pub struct Router {
     settings: BusSettings,
@@ -197,7 +197,7 @@ impl Router {
         hand_overs.filter(|hand_over| hand_over.state == State::Trying).count()
     }
 
-    /// Gives waiting events back, and has ended when no try is on its way.
+    /// Releases waiting events, and ends once no try is in flight.
     fn wind_down(&mut self, actions: &mut Vec<Action>) {
         let due = |_: &u64, life: &mut Life| {
             life.left.values().all(|hand_over| matches!(hand_over.state, State::Due(_)))
@@ -213,7 +213,7 @@ impl Router {
         }
     }
 
-    /// Begins whatever can begin now, and says what is waited for.
+    /// Begins everything that can begin now, and asks for the next timer.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.phase == Phase::Stopping {
             self.wind_down(actions);

@@ -1,13 +1,17 @@
-//! EventBridge buses: every event of a bus is matched against every rule of it, and handed over to
-//! the targets of those that match.
+//! Routes events of EventBridge buses: matches each event against every rule and hands it to the
+//! targets.
 //!
-//! In the emulator a bus has one rule that matches everything and sends it to a queue of the
-//! engine's own; which events a rule means, how a hand-over is retried and where it ends is decided
-//! here, since no emulator does it as EventBridge does. To a function an event is handed by
-//! asynchronous invocation, to a queue as a message. An event leaves the bus's queue only when
-//! every target, or its dead-letter queue, has it: an end of the engine at any moment loses
-//! nothing, and may hand an event over twice, as EventBridge may. The rules are in
-//! [`machine::Router`], a state machine without clock and I/O; [`start`] runs it.
+//! In the emulator a bus has one rule, which matches everything and sends it to a queue of the
+//! engine's own. The engine itself decides which rules match an event, how a hand-over is retried
+//! and where it ends, since no emulator does so as EventBridge does. A function gets an event by
+//! asynchronous invocation, a queue as a message.
+//!
+//! An event leaves the bus's queue only when every target, or its dead-letter queue, has it. So an
+//! end of the engine at any moment loses nothing; as on EventBridge, an event may be handed over
+//! twice.
+//!
+//! [`machine::Router`] holds the rules of delivery, as a state machine without clock and I/O.
+//! [`start`] runs it.
 
 mod infinity;
 mod letter;

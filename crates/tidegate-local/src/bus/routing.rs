@@ -30,29 +30,31 @@ use aws_json::Json;
 use lambda_shapes::message;
 use lambda_shapes::queue::sent;
 
-/// Everything the routing of one bus needs.
+/// Everything that the routing of one bus needs.
 pub struct BusQueue {
-    /// The bus's declared name.
+    /// Declared name of the bus.
     pub bus: String,
     /// URL of the engine's own queue that gets every event of the bus.
     pub queue_url: String,
-    /// Its rules.
+    /// Rules of the bus.
     pub rules: Vec<Rule>,
-    /// The client.
+    /// Client of SQS.
     pub sqs: Client,
-    /// Takes events for functions.
+    /// Accepts events for functions.
     pub events: Arc<dyn EventQueue>,
-    /// The engine's activity counter.
+    /// Activity counter of the engine.
     pub activity: Arc<Activity>,
-    /// How fast the queue is polled.
+    /// How often the queue is polled.
     pub pace: Pace,
-    /// For how long a received event is hidden in its queue at a time.
+    /// Visibility timeout of a received event in its queue.
     pub hidden: Duration,
-    /// Divides the waits between tries; 1 is AWS's own pace.
+    /// Divides the waits between tries; 1 is AWS's pace.
     pub time_scale: f64,
 }
 
-/// Starts the routing of a bus. Must be called inside a Tokio runtime.
+/// Starts the routing of a bus.
+///
+/// Must be called within a Tokio runtime.
 #[must_use]
 pub fn start(own: BusQueue) -> BusRouter {
     let (stop, receiver) = watch::channel(false);
@@ -83,11 +85,11 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiv
     }
 }
 
-/// The events of one bus, as their queue sees them.
+/// What [`OwnQueuePort`] needs for the events of one bus.
 struct BusEvents {
     own: Arc<BusQueue>,
     status: Arc<Mutex<BusStatus>>,
-    /// What is handed over of each event that is alive.
+    /// Text of each event in memory.
     bodies: HashMap<u64, Arc<str>>,
 }
 
@@ -119,7 +121,7 @@ impl BusEvents {
         .boxed()
     }
 
-    /// The rules that mean an event, by their index.
+    /// Returns the indices of the rules that match an event.
     fn matching(&self, body: &str) -> Vec<usize> {
         let (content, _) = match Json::leading(body) {
             Ok(read) => read,
@@ -173,7 +175,8 @@ impl Events for BusEvents {
         }
     }
 
-    /// Whoever takes an event says so, and an event is over when its message is deleted.
+    /// Never counts an input: a target's own activity counts, and an event is done once its message
+    /// is deleted.
     fn is_progress(_: &Input) -> bool {
         false
     }
@@ -190,7 +193,7 @@ impl Events for BusEvents {
     }
 }
 
-/// Tries once.
+/// Hands an event to the target of a rule: one try.
 async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusal> {
     let Some(rule) = own.rules.get(rule) else { return Ok(()) };
     match &rule.target {
@@ -209,8 +212,10 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusa
     }
 }
 
-/// Sends a dead letter until it has arrived or never can. EventBridge, too, drops an event that its
-/// target's dead-letter queue refuses, or that has none.
+/// Sends a dead letter until it has arrived, or is lost for good.
+///
+/// EventBridge, too, drops an event if the target's dead-letter queue refuses it or the target has
+/// none.
 async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
     let Some(rule) = own.rules.get(rule) else { return };
     let send = || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.sqs, rule, given_up, body)) };

@@ -35,8 +35,9 @@ impl LastError for BusStatus {
     }
 }
 
-/// A running bus. Events that some target does not have when it ends become visible in its queue
-/// again.
+/// A running bus.
+///
+/// When it ends, events that some target does not have become visible in its queue again.
 pub type BusRouter = Running<BusStatus>;
 
 /// Counts of a rule since the engine started.
@@ -48,7 +49,7 @@ pub struct RuleStatus {
     pub waiting: u64,
     /// Those of them with a failed try.
     pub failing: u64,
-    /// Events that the target got.
+    /// Events that the target received.
     pub handed_over: u64,
     /// Tries after a failed one.
     pub retries: u64,

@@ -1,7 +1,7 @@
-//! Where everything of the console's picture is drawn.
+//! Layout of the console's picture.
 //!
-//! Layers go from left to right, and each is ordered so that few edges cross. The same topology
-//! always gives the same picture.
+//! Nodes stand in layers from left to right, ordered within a layer so that few edges cross. The
+//! same topology always gives the same picture.
 
 use serde::Serialize;
 

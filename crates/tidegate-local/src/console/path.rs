@@ -1,6 +1,5 @@
-//! One order's path: everything kept that has an id in it, in order of time.
-//!
-//! That is deliveries, log lines and records that were given up.
+//! The path of an id: every delivery, log line and given-up record that mentions it, ordered by
+//! time.
 
 use std::collections::BTreeSet;
 use std::io;

@@ -1,7 +1,7 @@
-//! As much of Lambda's API as it takes to find and invoke functions.
+//! The part of Lambda's API that finds and invokes functions.
 //!
-//! It answers whoever connects to the engine's port, and functions, whose calls the proxy hands
-//! over.
+//! It serves clients that connect to the engine's port, and functions, whose calls come through the
+//! proxy.
 
 use axum::Router;
 use axum::body::Body as AxumBody;

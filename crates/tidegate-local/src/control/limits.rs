@@ -1,4 +1,4 @@
-//! Lambda's limits of what Invoke is given.
+//! Lambda's limits on requests of Invoke.
 
 /// Lambda's limit of a synchronous request, in bytes.
 pub(super) const REQUEST_LIMIT: usize = 6_291_456;

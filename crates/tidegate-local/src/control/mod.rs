@@ -1,7 +1,8 @@
-//! The engine's own API on 127.0.0.1: its status, its end, and a part of Lambda's API.
+//! The engine's own API on 127.0.0.1: status, shutdown, and the part of Lambda's API that finds and
+//! invokes functions.
 //!
-//! That part is what it takes to find and invoke functions. Signatures are not looked at, but where
-//! a request comes from is: a page in a browser of the same machine must not reach it.
+//! It does not check signatures. It does check where a request comes from: a page in a browser on
+//! the same machine must not reach it.
 
 mod functions;
 mod invoke;

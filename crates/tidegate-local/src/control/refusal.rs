@@ -1,4 +1,4 @@
-//! Every error of the Lambda API itself: when it occurs, its status, its type and its words.
+//! All errors of the Lambda API itself, with their status, type and message.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

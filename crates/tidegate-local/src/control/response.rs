@@ -1,4 +1,4 @@
-//! How answers are written.
+//! Writes the responses of the control API.
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,4 +1,4 @@
-//! The server on 127.0.0.1, with the calls that are the engine's own.
+//! The server on 127.0.0.1, with the engine's own calls.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What the API acts on.
+//! The parts of the engine that the control API uses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub type StatusSource = Arc<dyn Fn(Look) -> BoxFuture<'static, serde_json::Value
 /// Parts of the engine that the API uses.
 #[derive(Clone)]
 pub struct Control {
-    /// The functions.
+    /// Declared functions.
     pub functions: Arc<dyn Functions>,
     /// Counts up when an invocation is complete.
     pub activity: Arc<Activity>,

@@ -4,7 +4,7 @@ use super::refusal::Refusal;
 use crate::environment::function_arn;
 use engine_client::local::{ACCOUNT, REGION};
 
-/// The version that runs here.
+/// The only version that the engine runs.
 const LATEST: &str = "$LATEST";
 /// The alias that infra/locals.tf gives each function. Here it points to the only version.
 const ALIAS: &str = "live";

@@ -1,4 +1,4 @@
-//! Records as objects of an S3 bucket.
+//! Sends records to an S3 bucket, as objects.
 
 use aws_smithy_types::byte_stream::ByteStream;
 use bytes::Bytes;
@@ -51,9 +51,9 @@ pub(super) fn key(prefix: &str, at: Moment, id: Uuid) -> String {
     format!("{prefix}/{day}/{time}-{id}")
 }
 
-/// The record with the event as its `payload`.
+/// Adds the event to a record, as its `payload`.
 ///
-/// The payload is an object, as recorded against AWS; AWS's documentation shows a text.
+/// The payload is an object, as recorded against AWS. AWS's documentation shows a text.
 pub(super) fn with_payload(body: &str, event: &Bytes) -> serde_json::Result<String> {
     let mut record: Fields = serde_json::from_str(body)?;
     record.insert("payload".to_owned(), serde_json::from_slice(event)?);

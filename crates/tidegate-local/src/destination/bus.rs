@@ -1,4 +1,4 @@
-//! Records as events of an EventBridge bus.
+//! Sends records to an EventBridge bus, as events.
 
 use futures::future::BoxFuture;
 

@@ -1,4 +1,4 @@
-//! Records as messages of an SQS queue.
+//! Sends records to an SQS queue, as messages.
 
 use futures::future::BoxFuture;
 

@@ -1,4 +1,4 @@
-//! A record, and what takes it.
+//! The interface of destinations.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::send_error::SendError;
 
-/// What errors call it.
+/// Name of a record in error messages.
 pub(super) const RECORD: &str = "the record";
 
 /// The fields of a record, unchanged: payloads and answers may hold JSON that a strict reader

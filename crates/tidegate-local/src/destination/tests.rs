@@ -1,4 +1,4 @@
-//! What each kind of destination is sent.
+//! Tests of what each kind of destination receives.
 
 use bytes::Bytes;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Records as messages of an SNS topic.
+//! Sends records to an SNS topic, as messages.
 
 use futures::future::BoxFuture;
 

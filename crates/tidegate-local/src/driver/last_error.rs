@@ -1,16 +1,18 @@
-//! The last failure in a status that several pieces of work write to.
+//! Records the last failure in a status.
+//!
+//! Several pieces of work that run at the same time write to one status, so it is behind a lock.
 
 use parking_lot::Mutex;
 
 use lambda_shapes::text::shortened;
 
-/// A status that has a last failure.
+/// A status with a field for the last failure.
 pub(crate) trait LastError {
-    /// The place for it.
+    /// Returns the field.
     fn last_error(&mut self) -> &mut Option<String>;
 }
 
-/// Writes a failure down, in place of the one before.
+/// Records a failure. It replaces the previous one.
 pub(crate) fn note(status: &Mutex<impl LastError>, message: &str) {
     *status.lock().last_error() = Some(shortened(message));
 }

@@ -1,4 +1,4 @@
-//! What every state machine has in common.
+//! The interface of the state machines that the driver runs.
 
 use std::fmt;
 
@@ -6,35 +6,41 @@ use lambda_shapes::moment::Moment;
 
 /// A state machine without clock and I/O.
 ///
-/// Whatever happens comes in as an input with its time, and what is to be done goes out as actions.
-/// The actions of a step are begun in their order. The machine does not wait for them: work that it
-/// has to know the end of comes back as another input.
+/// An input tells the machine that something happened, and at what time. The machine answers with
+/// actions, which the driver begins in their order. The machine never waits for an action. If it
+/// needs the result, the result arrives later as another input.
+///
+/// For example, a queue's machine answers the input "messages received" with the action "invoke the
+/// function". Once the function has ended, the driver passes the input "answered".
 pub trait Machine {
-    /// What happened.
+    /// Something that happened.
     type Input: fmt::Display + Send + 'static;
-    /// What is to be done.
+    /// Something that the driver must do.
     type Action: Send;
 
-    /// The input for a moment that an action waited for.
+    /// Returns the input for a timer: the moment that an action asked to wait for has come.
     fn timer_due() -> Self::Input;
 
-    /// The input after which nothing new may be begun.
+    /// Returns the input for a stop: the machine begins nothing new and ends what is in flight.
     fn stop() -> Self::Input;
 
-    /// Applies one input and returns the actions that follow from it; the only transition.
+    /// Applies one input and returns the actions that follow from it.
+    ///
+    /// No other method changes the state.
     ///
     /// # Errors
     /// The state does not allow the input. The state is then unchanged.
     fn handle(&mut self, input: Self::Input, now: Moment) -> Result<Vec<Self::Action>, IllegalInput>;
 }
 
-/// An input that the state does not allow.
+/// An input that the state of a machine does not allow.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("{machine}: {state} does not allow {input}")]
 pub struct IllegalInput {
-    /// Which machine it is.
+    /// Name of the machine.
     pub machine: String,
     /// State that refused the input: of the machine, or of its batch or event.
+    /// State in which the input arrived.
     pub state: String,
     /// The refused input.
     pub input: String,

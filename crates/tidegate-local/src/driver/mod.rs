@@ -1,8 +1,11 @@
-//! The loop around every state machine that delivers.
+//! Runs the state machines that deliver to functions.
 //!
-//! A shard, a queue, the events of a function and those of a bus each follow a [`Machine`]: inputs
-//! and the time go in, actions come out, and nothing else happens in it. `drive` is the one loop
-//! that lets time pass and does what the actions say, through a `Port` per kind.
+//! Four kinds of machines deliver: for a shard of a stream, for a queue, for the asynchronous
+//! invocations of a function, and for the events of a bus. Each implements [`Machine`] and only
+//! decides. Inputs with their time go in, actions come out.
+//!
+//! `drive` is the one loop that runs a machine: it measures the time, waits and passes inputs. A
+//! `Port` per kind of machine carries out the actions.
 
 mod last_error;
 mod machine;

@@ -1,4 +1,4 @@
-//! What the loop needs of the world, per kind of machine.
+//! The interface between the loop and the outside world, implemented once per kind of machine.
 
 use futures::future::BoxFuture;
 
@@ -6,80 +6,91 @@ use super::machine::Machine;
 use crate::activity::Activity;
 use lambda_shapes::moment::Moment;
 
-/// The input of a port's machine.
+/// Input type of a port's machine.
 pub(crate) type InputOf<P> = <<P as Port>::Machine as Machine>::Input;
 type ActionOf<P> = <<P as Port>::Machine as Machine>::Action;
 
-/// Carries out what one kind of machine says.
+/// Carries out the actions of one kind of machine.
 ///
-/// Everything here returns at once. What takes time is given back as [`Work`], which the loop runs
-/// beside everything else.
+/// Its methods return at once, except for [`close`](Self::close). They return anything that takes
+/// time as [`Work`], and the loop runs all work concurrently.
 pub(crate) trait Port {
-    /// The machine.
+    /// The kind of machine.
     type Machine: Machine;
-    /// What a read of the source brings.
+    /// Result of a read of the source.
     type Read: Send + 'static;
-    /// How the machine ends.
+    /// How a machine can end.
     type End;
 
-    /// Whether a read that is on its way has to end before the loop does: what a dropped receive
-    /// brings would stay hidden in its queue. What a shard's read brings is read again.
+    /// Whether the loop must wait for a pending read before it ends.
+    ///
+    /// True for a queue: messages of a dropped receive would stay hidden until their visibility
+    /// timeout ends. False for a shard: its records are read again from the checkpoint.
     const READS_END: bool;
 
-    /// The counter by which others notice that something was done.
+    /// Returns the counter that shows others that something was done.
     fn activity(&self) -> &Activity;
 
-    /// Begins what an action asks for.
+    /// Begins an action.
     fn perform(&mut self, action: ActionOf<Self>) -> Performed<Self>;
 
-    /// Called when the actions of a step are begun: stores and begins what they add up to.
+    /// Ends a step, once all its actions were begun.
+    ///
+    /// Returns the work for the actions that [`perform`](Self::perform) put off with
+    /// [`Performed::Later`], for example one deletion for many messages.
     fn settle(&mut self, machine: &Self::Machine) -> Vec<Work<InputOf<Self>, Self::Read>>;
 
-    /// Takes in what a read of the source brought.
+    /// Converts the result of a read into inputs for the machine.
     fn received(&mut self, machine: &Self::Machine, read: Self::Read) -> Vec<InputOf<Self>>;
 
-    /// Whether others have to look at their sources again after this: it may have written to them.
+    /// Returns whether this work may have written to a source of others.
+    ///
+    /// They must then poll their sources again before they count as idle.
     fn is_progress(done: &Done<InputOf<Self>, Self::Read>) -> bool {
         matches!(done, Done::Input(_))
     }
 
-    /// Writes down how the machine stands. `upkeep` is the number of [`Work::Upkeep`] that goes on.
+    /// Updates the status from the state of the machine.
+    ///
+    /// `upkeep` is the number of [`Work::Upkeep`] in flight.
     fn publish(&mut self, machine: &Self::Machine, upkeep: usize);
 
-    /// Gives back what is left, once the machine has ended and no upkeep goes on.
+    /// Returns what the port still holds to the source. The loop calls it last, when the machine
+    /// has ended and no upkeep is in flight.
     fn close(self) -> impl Future<Output = ()> + Send;
 }
 
-/// What becomes of an action.
+/// What the loop must do for an action.
 pub(crate) enum Performed<P: Port + ?Sized> {
-    /// Work is to be begun.
+    /// Run this work.
     Work(Work<InputOf<P>, P::Read>),
-    /// Nothing yet: [`Port::settle`] does it together with others.
+    /// Nothing yet: [`Port::settle`] carries out the action, together with others of the step.
     Later,
-    /// The machine is to be given [`Machine::timer_due`] at this moment, unless another step comes
-    /// before.
+    /// Pass [`Machine::timer_due`] to the machine at this moment, unless another step comes first.
     WaitUntil(Moment),
-    /// The machine has ended. What must be finished all the same is: see [`super::drive`].
+    /// End, because the machine has ended. [`super::drive`] first waits for the work that must not
+    /// be dropped.
     End(P::End),
 }
 
-/// Something that takes time.
+/// Something that takes time. The loop runs it in the background.
 pub(crate) enum Work<I, R> {
-    /// Reads the source.
+    /// A read of the source. [`Port::received`] converts its result.
     Read(BoxFuture<'static, R>),
-    /// Ends with an input for the machine.
+    /// Work that ends with an input for the machine, such as an invocation.
     Input(BoxFuture<'static, I>),
-    /// Has no end that the machine knows of, as an extension or a deletion. The loop does not end
-    /// before it.
+    /// Work whose end does not matter to the machine, such as an extension of a visibility timeout.
+    ///
+    /// The loop waits for it before it ends.
     Upkeep(BoxFuture<'static, ()>),
 }
 
-/// The end of [`Work`].
+/// Result of finished [`Work`].
 pub(crate) enum Done<I, R> {
-    /// What was read.
+    /// Result of the read.
     Read(R),
-    /// What the machine is told.
+    /// Input for the machine.
     Input(I),
-    /// An upkeep is over.
+    /// Upkeep has ended.
     Upkeep,
 }

@@ -1,26 +1,30 @@
-//! The loop itself.
+//! The loop that runs a state machine.
+//!
+//! A step is one turn of the loop: inputs go into the machine, and their actions are begun. Then
+//! the loop waits for finished work, the timer or the stop, which give the inputs of the next step.
 //!
 //! # Invariants
 //!
-//! 1. The machine sees inputs one at a time, and everything that its step asks for is begun before
-//!    the next input is taken.
-//! 2. A step is published before others are woken by it: whoever sees the counter of
-//!    [`Activity`](crate::activity::Activity) unchanged since a poll that found nothing may
-//!    conclude that nothing is on its way.
-//! 3. The loop ends when the machine has ended, no upkeep goes on and, where it matters, no read:
-//!    nothing half-received is dropped, and what was done is deleted from its queue.
+//! 1. The machine gets inputs one at a time. All actions of an input are begun before the next
+//!    input.
+//! 2. The status is published before others are woken. So whoever polled in vain and still sees the
+//!    same value of the counter [`Activity`](crate::activity::Activity) may conclude that nothing
+//!    is on its way.
+//! 3. The loop ends only when the machine has ended and no upkeep is in flight. If
+//!    [`Port::READS_END`] is set, no read is in flight either. So no received message is dropped,
+//!    and every handled message is deleted from its queue.
 //!
 //! # Example
 //!
-//! A queue has one message, and is stopped while its function runs:
+//! A queue has one message, and a stop comes while the function runs:
 //!
-//! | comes | the machine says | the loop |
-//! |---|---|---|
-//! | `Start` | `Receive` | begins a read |
-//! | the read's end | `Invoke`, `Receive` | begins an invocation and another read |
-//! | the stop | | waits for the invocation; the read ends without messages |
-//! | the invocation's end | `Delete` | begins the deletion, wakes others |
-//! | the deletion's end | `Stopped` | ends, since nothing goes on |
+//! | what happens | input | actions | what the loop does |
+//! |---|---|---|---|
+//! | the loop begins | `Start` | `Receive` | begins a read |
+//! | the read ends | `Received` | `Invoke`, `Receive` | begins an invocation and another read |
+//! | the stop comes | `Stop` | | waits for the invocation; the read ends empty |
+//! | the invocation ends | `Answered` | `Delete` | begins the deletion, wakes others |
+//! | the deletion ends | `Deleted` | `Stopped` | ends, because nothing is in flight |
 
 use futures::StreamExt;
 use futures::future::{BoxFuture, FutureExt};
@@ -33,11 +37,12 @@ use crate::pace::wait::until;
 use crate::running::stopped;
 use lambda_shapes::moment::Moment;
 
-/// Runs a machine until it has ended: after `stop`, or by itself. `first` is what it is given at
-/// once.
+/// Runs a machine until it has ended: after `stop`, or by itself.
+///
+/// The machine gets `first` at once, if there is one.
 ///
 /// # Errors
-/// The machine does not allow an input. What is going on is dropped then.
+/// The machine does not allow an input. Work in flight is dropped then.
 pub(crate) async fn drive<P: Port>(
     mut machine: P::Machine,
     mut port: P,
@@ -93,7 +98,7 @@ pub(crate) async fn drive<P: Port>(
     }
 }
 
-/// Work that is going on.
+/// Work in flight, with the counts that decide when the loop may end.
 struct InFlight<P: Port> {
     work: FuturesUnordered<BoxFuture<'static, Done<InputOf<P>, P::Read>>>,
     reads: usize,
@@ -131,7 +136,7 @@ impl<P: Port> InFlight<P> {
         Some(done)
     }
 
-    /// Something goes on that a machine which has ended must not leave behind.
+    /// Returns whether work is in flight that must not be dropped after the machine has ended.
     fn must_end(&self) -> bool {
         self.upkeep > 0 || (P::READS_END && self.reads > 0)
     }

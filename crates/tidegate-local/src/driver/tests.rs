@@ -1,4 +1,4 @@
-//! The loop, around a machine that says what a script says.
+//! Tests of the loop, with a machine that follows a script.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{IllegalInput, Machine, Performed, Port, Work, drive};
 use crate::activity::Activity;
 use lambda_shapes::moment::Moment;
 
-/// What a step says. Work ends when its sender says how.
+/// An action of the script. Work ends when the test sends its result.
 enum Says {
     Read(oneshot::Receiver<&'static str>),
     Invoke(oneshot::Receiver<&'static str>),
@@ -21,7 +21,7 @@ enum Says {
     Ended,
 }
 
-/// The inputs that are expected, each with what is said to it.
+/// The expected inputs in order, each with the actions that answer it.
 struct Script(VecDeque<(&'static str, Vec<Says>)>);
 
 impl Machine for Script {
@@ -48,7 +48,7 @@ impl Machine for Script {
     }
 }
 
-/// Notes what is published, with the activity counter of that moment.
+/// A port that records each published upkeep, with the activity counter at that moment.
 struct Notes<const READS_END: bool> {
     activity: Arc<Activity>,
     published: Arc<Mutex<Vec<(usize, u64)>>>,
@@ -95,7 +95,7 @@ impl<const READS_END: bool> Port for Notes<READS_END> {
     }
 }
 
-/// A running loop, as its test sees it.
+/// A running loop, and what a test needs of it.
 struct Bench {
     task: tokio::task::JoinHandle<Result<(), IllegalInput>>,
     stop: watch::Sender<bool>,
@@ -118,7 +118,7 @@ fn run<const READS_END: bool>(script: Vec<(&'static str, Vec<Says>)>) -> Bench {
 }
 
 impl Bench {
-    /// Lets everything happen that can.
+    /// Lets the loop run until it waits.
     async fn settle(&self) {
         for _ in 0..20 {
             tokio::task::yield_now().await;

@@ -20,9 +20,9 @@ pub enum EmulatorError {
          AWS_ENDPOINT_URL to let Tidegate start an emulator of its own"
     )]
     NotAnswering {
-        /// The URL.
+        /// URL of the emulator.
         endpoint: String,
-        /// What happened.
+        /// Why the call failed.
         reason: String,
     },
     /// The emulator is not installed.
@@ -58,7 +58,7 @@ pub enum EmulatorError {
         name: &'static str,
         /// How the process ended.
         status: String,
-        /// Path of its log.
+        /// Path of the log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,
@@ -72,7 +72,7 @@ pub enum EmulatorError {
         seconds: u64,
         /// Result of the last attempt.
         reason: String,
-        /// Path of its log.
+        /// Path of the log.
         log: PathBuf,
         /// The last lines of the log.
         tail: String,

@@ -1,4 +1,4 @@
-//! How LocalStack is started: as a process of this machine, or in a container.
+//! Starts LocalStack, as a process of this machine or in a container.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The last step of a start: opens the control API and writes down where it is.
+//! Opens the control API and writes the engine file: the last step of a start.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::parts::Parts;
 use crate::status::Status;
 use engine_client::engine_file::EngineFile;
 
-/// Makes the engine known to whoever looks for one.
+/// Makes the engine reachable: opens the control API and writes the engine file.
 pub(super) fn announce(
     parts: Arc<Parts>,
     events: Arc<dyn EventQueue>,

@@ -1,4 +1,5 @@
-//! Asynchronous invocation: the queues of functions, with the events of rules and of Invoke.
+//! Asynchronous invocation: the queues of functions, which receive the events of rules and of
+//! Invoke.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};

@@ -1,4 +1,4 @@
-//! What an engine takes for itself before anything is built or started.
+//! Claims the state directory and the port, before anything is built or started.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -15,12 +15,12 @@ use engine_client::engine_file::EngineFile;
 pub(super) struct Claim {
     pub(super) listener: TcpListener,
     pub(super) state_dir: PathBuf,
-    /// Given back last.
+    /// Released last.
     pub(super) lock: StateLock,
 }
 
 impl Claim {
-    /// Takes both.
+    /// Claims both.
     ///
     /// # Errors
     /// Another engine runs in the directory, or the port cannot be used.

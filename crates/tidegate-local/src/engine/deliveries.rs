@@ -1,4 +1,4 @@
-//! Starts everything that delivers.
+//! Starts all deliveries to functions.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::parts::Parts;
 
 /// Starts the event source mappings, asynchronous invocation and the buses.
 ///
-/// Returns what takes events for functions, beside the parts.
+/// Returns what accepts events for functions.
 pub(super) async fn start(
     parts: Parts,
     options: &Options,

@@ -1,4 +1,4 @@
-//! Where functions are invoked from and where their records go, each written down for the console.
+//! Creates invokers and destinations that also record what they do, for the console.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::parts::Parts;
 use engine_client::local::REGION;
 use topology::DestinationKind;
 
-/// Invokes functions by this way.
+/// Returns an invoker that records its invocations under this way.
 pub(super) fn invoker(parts: &Parts, way: Way) -> Arc<dyn Invoker> {
     let (inner, deliveries) = (Arc::clone(&parts.invoker), Arc::clone(&parts.deliveries));
     Arc::new(Recorder { inner, deliveries, way })
@@ -57,7 +57,7 @@ pub(super) fn failure_destination(
     Some(recorded(parts, function, kind, inner))
 }
 
-/// Where the asynchronous invocation of a function sends the records of its successes.
+/// Returns the on-success destination of a function's asynchronous invocation.
 pub(super) fn success_destination(
     parts: &Parts,
     declared: &topology::Destination,

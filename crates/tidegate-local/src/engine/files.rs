@@ -1,4 +1,4 @@
-//! The state directory.
+//! Files of the state directory.
 
 use std::fs::{self, File, TryLockError};
 use std::io;

@@ -1,4 +1,4 @@
-//! The functions with what stands around them: faults in front, the proxy behind.
+//! Assembles the functions with the faults in front of them and the proxy behind them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,21 +18,21 @@ use crate::provision::Provisioned;
 use crate::proxy::{Hook, Ports, Proxy, ResourceCalls};
 use topology::Topology;
 
-/// What is there before the functions are.
+/// The parts that exist before the functions.
 pub(super) struct Base<'a> {
     pub(super) topology: &'a Topology,
     pub(super) provisioned: &'a Provisioned,
-    /// Where the emulator is.
+    /// URL of the emulator.
     pub(super) endpoint: &'a str,
     pub(super) state_dir: &'a Path,
     pub(super) options: &'a Options,
 }
 
-/// The functions, and what stands around them.
+/// The functions with their faults and their proxy.
 pub(super) struct AssembledFunctions {
     pub(super) proxy: Proxy,
     pub(super) functions: Arc<dyn Functions>,
-    /// The functions, behind the injector of faults if there is one.
+    /// Invokes the functions, through the injector of faults if there is one.
     pub(super) invoker: Arc<dyn Invoker>,
     pub(super) faults: Option<Arc<Faults>>,
     pub(super) resource_calls: Arc<ResourceCalls>,
@@ -41,8 +41,8 @@ pub(super) struct AssembledFunctions {
 impl Base<'_> {
     /// Starts the functions, with faults in front of them and the proxy behind them.
     ///
-    /// The proxy's ports are opened first, since the functions are told where they are, and served
-    /// last, since the faults of calls look at the functions' environments.
+    /// The proxy's ports are opened first, since the functions need their addresses. They are
+    /// served last, since the faults of calls need the functions' environments.
     pub(super) async fn assemble_functions(
         &self,
         runner: Runner,
@@ -56,7 +56,7 @@ impl Base<'_> {
         let specs = specs(topology, programs, provisioned, &ports, &injector, time_scale)?;
         let ready = runner.functions(specs, options, state_dir)?;
         let resource_calls = Arc::new(ResourceCalls::new(topology));
-        // A call that a fault keeps from AWS is not counted for a resource.
+        // A call that a fault keeps from AWS must not be counted for a resource.
         let mut hooks: Vec<Arc<dyn Hook>> = injector.hook(ready.environments).into_iter().collect();
         hooks.push(Arc::<ResourceCalls>::clone(&resource_calls));
         let proxy = Proxy::serve(ports, hooks, topology.table_keys());

@@ -12,7 +12,7 @@ use crate::proxy::Hook;
 /// Name of the journal in the state directory.
 const JOURNAL: &str = "faults.jsonl";
 
-/// Which faults are injected.
+/// Source of the faults to inject.
 #[derive(Clone, Debug, Default)]
 pub struct Injection {
     /// Plan of the faults, and of the clocks that are wrong.
@@ -21,7 +21,7 @@ pub struct Injection {
     pub again: Option<PathBuf>,
 }
 
-/// The injectors of faults, if there are any.
+/// The injectors of faults, if faults are injected.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Injector(Option<Arc<Faults>>);
 
@@ -41,7 +41,7 @@ impl Injector {
         self.0.clone()
     }
 
-    /// What injects faults into the calls of these environments' processes.
+    /// Returns the hook that injects faults into AWS calls of these environments' processes.
     pub(super) fn hook(&self, environments: Option<Box<dyn Environments>>) -> Option<Arc<dyn Hook>> {
         let faults = self.0.as_ref()?;
         Some(Arc::new(CallFaults::new(Arc::clone(faults), environments)))

@@ -1,7 +1,7 @@
-//! The engine: everything put together, from a topology file to a running system.
+//! The engine: starts a whole system from a topology file.
 //!
-//! [`Engine::start`] in `start.rs` is the assembly: each of its steps is a file here, in the order in
-//! which one needs another. A step that fails ends what the steps before it have started.
+//! Begin with [`Engine::start`] in `start.rs`, which is the list of the steps. Each step has a file
+//! here. If a step fails, everything that earlier steps have started is ended.
 
 mod announce;
 mod asynchronous;

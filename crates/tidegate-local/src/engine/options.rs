@@ -14,7 +14,7 @@ use crate::pace::Pace;
 pub struct Options {
     /// The topology file.
     pub topology_path: PathBuf,
-    /// The emulator.
+    /// Emulator to use.
     pub backend: Backend,
     /// State directory, for logs, checkpoints and the engine file.
     pub state_dir: PathBuf,

@@ -10,7 +10,7 @@ use super::StartError;
 use crate::build::{self, BuildError};
 use topology::{Checked, Function, Mistake, TopologyError};
 
-/// A program and how it is started.
+/// A program, with its arguments and its directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Program {
     pub(super) executable: PathBuf,

@@ -1,4 +1,4 @@
-//! What runs the functions: the engine itself, or something else. It is chosen once.
+//! Chooses once what runs the functions: the engine itself, or something else.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,14 +16,14 @@ use topology::Checked;
 /// What runs the functions.
 #[derive(Debug)]
 pub(super) enum Runner {
-    /// The engine, as processes.
+    /// The engine, as processes of its own.
     Processes,
-    /// Something else, which is at this URL.
+    /// Something else, at this URL.
     Remote(RemoteUrl),
 }
 
 impl Runner {
-    /// What the options name.
+    /// Returns what the options ask for.
     ///
     /// # Errors
     /// The URL cannot be called.
@@ -32,7 +32,8 @@ impl Runner {
         Ok(url.map_or(Self::Processes, Self::Remote))
     }
 
-    /// The program of every function that the engine runs.
+    /// Returns the program of every function that the engine runs; empty if something else runs
+    /// them.
     pub(super) async fn programs(
         &self,
         checked: &Checked,
@@ -46,7 +47,7 @@ impl Runner {
         }
     }
 
-    /// The functions, ready to be invoked.
+    /// Starts the functions.
     pub(super) fn functions(
         self,
         specs: Vec<FunctionSpec>,
@@ -72,15 +73,17 @@ impl Runner {
     }
 }
 
-/// Functions that can be invoked.
+/// Functions that are ready to be invoked.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub(super) functions: Arc<dyn Functions>,
-    /// The processes that run them, if they are the engine's own.
+    /// Environments of the functions; `None` if something else runs them.
     pub(super) environments: Option<Box<dyn Environments>>,
 }
 
-/// The environments of a fleet. It does not keep the fleet: a call that hangs would keep it too.
+/// The environments of a fleet.
+///
+/// The reference is weak: otherwise a call that hangs would keep the fleet alive.
 #[derive(Debug)]
 struct FleetEnvironments(Weak<Fleet>);
 

@@ -139,7 +139,7 @@ impl Wiring<'_> {
 /// A stream of Kinesis or of a table, and how it is read.
 struct Read<'a> {
     function: &'a str,
-    /// The stream's or table's declared name.
+    /// Declared name of the stream or table.
     name: &'a str,
     kind: StreamKind,
     arn: &'a str,

@@ -29,7 +29,7 @@ impl Engine {
     /// The error says what is wrong and what to do. Everything that had been started is ended.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let options = &options;
-        // What can be refused without having touched anything.
+        // Refuse wrong options before anything is touched.
         if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
             return Err(StartError::TimeScale(options.time_scale));
         }
@@ -37,7 +37,7 @@ impl Engine {
         let runner = Runner::choose(options)?;
         let claim = Claim::take(options).await?;
 
-        // The emulator, with everything declared in it, while the functions are built.
+        // Start the emulator and create the declared resources, while the functions are built.
         let (emulator, programs) = tokio::try_join!(
             async { Ok::<_, StartError>(emulator::start(&options.backend, &claim.state_dir).await?) },
             runner.programs(&checked, options),
@@ -46,7 +46,7 @@ impl Engine {
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, &topology).await?;
 
-        // The functions, with faults in front of them and the proxy behind them.
+        // Start the functions, with faults in front of them and the proxy behind them.
         let base = Base {
             topology: &topology,
             provisioned: &provisioned,
@@ -57,7 +57,7 @@ impl Engine {
         let AssembledFunctions { proxy, functions, invoker, faults, resource_calls } =
             base.assemble_functions(runner, programs).await?;
 
-        // Everything that delivers to them, and what is told of it.
+        // Start the deliveries and the control API.
         let parts = Parts {
             topology,
             provisioned,

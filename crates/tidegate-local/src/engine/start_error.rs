@@ -21,7 +21,7 @@ pub enum StartError {
         "a local system is running already (process {pid}, state in {state_dir}): end it with `tidegate local down`"
     )]
     Running {
-        /// Its process id.
+        /// Process id of the other engine.
         pid: i32,
         /// The state directory.
         state_dir: PathBuf,

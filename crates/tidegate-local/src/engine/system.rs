@@ -31,7 +31,7 @@ pub struct Engine {
     pub(super) shutdown: Arc<Notify>,
     pub(super) file: EngineFile,
     pub(super) state_dir: PathBuf,
-    /// Given back last.
+    /// Released last.
     pub(super) _lock: StateLock,
 }
 
@@ -46,7 +46,7 @@ impl Engine {
         self.control.url()
     }
 
-    /// The functions.
+    /// Returns the functions.
     pub fn functions(&self) -> &Arc<dyn Functions> {
         &self.parts.functions
     }

@@ -1,4 +1,4 @@
-//! How fast everything is delivered.
+//! Speed of the whole system.
 
 use crate::pace::Pace;
 

@@ -1,20 +1,20 @@
-//! The application id of a process, by which the proxy knows from which environment a call comes.
+//! Application ids of processes, by which the proxy knows the environment that makes a call.
 //!
-//! AWS's SDKs send it with every call, in the user agent.
+//! AWS's SDKs send the id with every call, in the user agent.
 
 use super::phase::EnvironmentId;
 
-/// The variable from which an SDK takes it.
+/// Environment variable from which an SDK takes the application id.
 pub(crate) const VARIABLE: &str = "AWS_SDK_UA_APP_ID";
-/// What it begins with; the environment's number follows.
+/// Prefix of the application id; the number of the environment follows.
 const PREFIX: &str = "tidegate-environment-";
 
-/// The application id of an environment's process.
+/// Returns the application id of an environment's process.
 pub(crate) fn application_id(environment: EnvironmentId) -> String {
     format!("{PREFIX}{}", environment.0)
 }
 
-/// The environment whose process sent this user agent.
+/// Returns the environment whose process sent this user agent.
 pub(crate) fn environment_of(user_agent: &str) -> Option<EnvironmentId> {
     let (_, rest) = user_agent.split_once(PREFIX)?;
     let number: String = rest.chars().take_while(char::is_ascii_digit).collect();

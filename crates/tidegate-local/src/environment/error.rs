@@ -1,4 +1,4 @@
-//! Why an environment gave no answer, and in which words Lambda says it.
+//! Why an environment gave no answer, with Lambda's error types and messages.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The error objects that Lambda returns beside `FunctionError`.
+//! Error objects, which Lambda returns as the payload of a function error.
 
 use bytes::Bytes;
 use serde::Serialize;

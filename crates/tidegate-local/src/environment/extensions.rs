@@ -1,9 +1,8 @@
 //! The internal extensions of one environment, as a pure state machine.
 //!
-//! They are parts of the function's process that register with the Extensions API.
-//!
-//! External extensions are processes that Lambda starts from `/opt/extensions`; the engine has
-//! none, so every extension is internal.
+//! An internal extension is a part of the function's process that registers with the Extensions
+//! API. Lambda starts external extensions as processes from `/opt/extensions`. The engine has none
+//! of those, so every extension here is internal.
 
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -66,8 +65,8 @@ impl Refused {
 pub(crate) struct Extensions {
     registered: Vec<Extension>,
     closed: bool,
-    /// The invocation that they heard of last. Its request id would not do: all attempts of an
-    /// asynchronous event have one.
+    /// The last invocation that the extensions received. A request id would not do: all attempts of
+    /// an asynchronous event share it.
     heard: Option<InvocationId>,
 }
 

@@ -187,14 +187,14 @@ impl Invoker for Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for host in self.hosts.values() {
-            // Nothing waits for an orderly end any more.
+            // The time for an orderly end is over.
             host.kill_all();
             host.stop();
         }
     }
 }
 
-/// Kills processes that an engine before left behind in the same state directory.
+/// Kills processes that an earlier engine left behind in the same state directory.
 ///
 /// # Errors
 /// The records of processes cannot be read.
@@ -208,7 +208,7 @@ pub(crate) fn end_left_behind(state_dir: &Path) -> Result<(), FleetError> {
     Ok(())
 }
 
-/// Where the numbers of running processes are kept.
+/// Returns the directory of the records of running processes.
 fn records(state_dir: &Path) -> PathBuf {
     state_dir.join("processes")
 }

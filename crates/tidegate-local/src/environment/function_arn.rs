@@ -1,4 +1,4 @@
-//! How a function is named beyond the topology.
+//! ARNs of functions.
 
 use engine_client::local::ACCOUNT;
 

@@ -1,4 +1,4 @@
-//! The declared functions, wherever they run.
+//! The interface of the declared functions, wherever they run.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -12,16 +12,16 @@ use crate::invocation::Invoker;
 
 /// The declared functions, ready to be invoked.
 ///
-/// [`Fleet`](super::Fleet) runs them as processes of the engine's own;
-/// [`RemoteFunctions`](crate::remote::RemoteFunctions) hands every invocation to something else.
+/// [`Fleet`](super::Fleet) runs them as processes of the engine's own.
+/// [`RemoteFunctions`](crate::remote::RemoteFunctions) passes every invocation to something else.
 pub trait Functions: Invoker + Debug {
-    /// All of them, in the order of their names.
+    /// Returns all functions, ordered by name.
     fn specs(&self) -> Vec<&FunctionSpec>;
 
-    /// One of them.
+    /// Returns the function with this name.
     fn spec(&self, name: &str) -> Option<&FunctionSpec>;
 
-    /// What each did and uses.
+    /// Returns the status of each function, by name.
     fn status(&self) -> BTreeMap<String, FunctionStatus>;
 
     /// Returns the number of invocations that were accepted and have no result yet.
@@ -32,7 +32,9 @@ pub trait Functions: Invoker + Debug {
     /// An engine that is about to stop begins nothing new.
     fn close_lines(&self);
 
-    /// Waits up to `grace` for the invocations in flight of the engine's own processes, then kills
-    /// them and waits until they are gone.
+    /// Ends the engine's own processes.
+    ///
+    /// Waits up to `grace` for their invocations in flight. Then kills every process and waits
+    /// until all are gone.
     fn stop(&self, grace: Duration) -> BoxFuture<'_, ()>;
 }

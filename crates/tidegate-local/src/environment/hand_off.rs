@@ -3,16 +3,16 @@
 use super::extensions::Invoked;
 use crate::invocation::Request;
 
-/// What `/next` returns.
+/// The hand-off of an invocation: what `/next` returns.
 ///
-/// Dropped without having been taken, it says so to its host: the waiter has hung up, and the
-/// invocation stays for the next one.
+/// If it is dropped before [`take`](Self::take), the waiter has hung up. It then reports this to
+/// its host, and the invocation stays for the next waiter.
 pub(crate) struct HandOff {
     content: Option<Content>,
     unheard: Box<dyn Fn() + Send + Sync>,
 }
 
-/// What is handed off.
+/// Content of a hand-off.
 #[derive(Debug)]
 pub(crate) struct Content {
     pub(crate) event: Invoked,
@@ -20,7 +20,7 @@ pub(crate) struct Content {
 }
 
 impl HandOff {
-    /// Calls `unheard` if nobody takes the content.
+    /// Creates a hand-off that calls `unheard` if it is dropped before its content is taken.
     pub(crate) fn new(content: Content, unheard: impl Fn() + Send + Sync + 'static) -> Self {
         Self { content: Some(content), unheard: Box::new(unheard) }
     }

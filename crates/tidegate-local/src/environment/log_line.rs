@@ -1,4 +1,4 @@
-//! The lines of a function's log file.
+//! Lines of a function's log file.
 
 /// One line of `logs/<function>.log`: the time at which it was read, its request id, and the
 /// printed text.

@@ -1,4 +1,4 @@
-//! What a function's processes print: one log file per function, and metrics added up.
+//! Output of a function's processes: one log file per function, with printed metrics summed.
 
 use std::io;
 use std::path::Path;
@@ -52,7 +52,7 @@ impl Output {
         self.said(request_id, lines);
     }
 
-    /// Appends lines of Lambda or of the engine.
+    /// Appends lines that Lambda or the engine writes.
     pub(crate) fn said(&self, request_id: Option<&str>, lines: &[u8]) {
         self.file.lock().append(request_id, lines);
     }

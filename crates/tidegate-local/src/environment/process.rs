@@ -1,6 +1,6 @@
-//! One process of a function.
+//! One process of a function, in a process group of its own.
 //!
-//! It is started in a process group of its own, killed as a group, and never left behind.
+//! It is killed as a group and never left behind.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -20,11 +20,11 @@ use super::exit::Exit;
 use crate::usage::{self, Usage};
 use engine_client::process as running;
 
-/// What to run.
+/// What to start.
 pub(crate) struct Launch {
     /// The program.
     pub(crate) executable: PathBuf,
-    /// Its arguments.
+    /// Arguments of the program.
     pub(crate) arguments: Vec<String>,
     /// Working directory. `None` is the engine's own.
     pub(crate) directory: Option<PathBuf>,

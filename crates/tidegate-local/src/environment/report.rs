@@ -46,7 +46,7 @@ impl Report<'_> {
     pub(crate) fn lines(&self) -> String {
         let Self { request_id, memory_mb, .. } = *self;
         let mut lines = String::new();
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = match self.error {
             Some((error @ EnvironmentError::TimedOut, timeout)) => {
                 let now = jiff::Timestamp::now();

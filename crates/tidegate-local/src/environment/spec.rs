@@ -12,10 +12,10 @@ use crate::credentials::VARIABLES;
 /// Variables of the engine's own environment that a function's process also gets.
 const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// A function, ready to be run.
+/// Everything that is needed to run a function.
 #[derive(Clone, Debug)]
 pub struct FunctionSpec {
-    /// Its declared name.
+    /// Declared name.
     pub name: String,
     /// The program.
     pub executable: PathBuf,

@@ -29,7 +29,7 @@ const HANGING: Duration = Duration::from_secs(900);
 #[derive(Debug)]
 pub struct CallFaults {
     faults: Arc<Faults>,
-    /// The engine's own processes; none if something else runs the functions.
+    /// Environments of the functions; `None` if something else runs them.
     environments: Option<Box<dyn Environments>>,
     /// Number of calls outside invocations, by function and operation.
     outside: Mutex<HashMap<(String, String), u32>>,
@@ -38,7 +38,7 @@ pub struct CallFaults {
 }
 
 impl CallFaults {
-    /// Faults of the calls that processes make in these environments.
+    /// Creates the hook for AWS calls of processes in these environments.
     pub(crate) fn new(faults: Arc<Faults>, environments: Option<Box<dyn Environments>>) -> Self {
         Self { faults, environments, outside: Mutex::default(), due: Mutex::default() }
     }

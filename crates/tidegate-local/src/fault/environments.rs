@@ -1,4 +1,4 @@
-//! What the faults of AWS calls must know of the processes that make them.
+//! The interface through which faults of AWS calls reach the calling processes.
 
 use std::fmt::Debug;
 
@@ -7,9 +7,9 @@ use crate::trial::Work;
 
 /// The execution environments whose calls pass the proxy.
 pub(crate) trait Environments: Debug + Send + Sync {
-    /// What an environment works on.
+    /// Returns what an environment works on.
     fn work(&self, function: &str, environment: EnvironmentId) -> Work;
 
-    /// Kills an environment, as something from outside would.
+    /// Kills an environment, as an external cause would.
     fn kill(&self, function: &str, environment: EnvironmentId);
 }

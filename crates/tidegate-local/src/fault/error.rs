@@ -48,7 +48,7 @@ pub enum FaultError {
 pub struct Mistake {
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and what to write instead.
     pub what: String,
 }
 

@@ -34,7 +34,7 @@ pub struct FaultsStatus {
     /// How often each fault was injected. Keys are like `kill before`, or `kill before
     /// DynamoDB.PutItem` for a fault of an AWS call.
     pub injected: BTreeMap<String, u64>,
-    /// The journal in which each fault is written.
+    /// Path of the journal to which each fault is written.
     pub journal: PathBuf,
 }
 

@@ -132,10 +132,10 @@ fn milliseconds(fault: &Fault) -> Duration {
     Duration::from_millis(fault.milliseconds.unwrap_or_default())
 }
 
-/// Leaves the faults that change something.
+/// Removes faults without effect.
 ///
-/// None happens in a function that does not get the invocation, and records are reordered only
-/// where there are several.
+/// An invocation that does not reach the function cannot fail there, and one record alone cannot be
+/// reordered.
 fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> {
     let has = |kind: Kind, when: Option<When>| faults.iter().any(|f| f.kind == kind && f.when == when);
     let throttled = has(Kind::Throttle, None);

@@ -1,12 +1,15 @@
-//! Fault injection: what goes wrong on AWS now and then goes wrong here on demand.
+//! Fault injection: provokes failures that occur on AWS now and then, and repeats them exactly.
 //!
-//! It goes wrong the same way again, if that is asked for. A [`FaultPlan`] says which faults there
-//! are and how often. Whether one is injected is a function of the plan's seed and of its [`Site`]:
-//! the function, the delivery, the attempt and, for a fault of an AWS call, the operation and its
-//! number. Every fault is written to a [`Journal`] before it is injected; an engine that is given
-//! the journal instead of a plan injects the same faults and no others.
+//! A [`FaultPlan`] says which faults there are and how often they occur. Whether a fault is
+//! injected depends only on the plan's seed and on its [`Site`]. A site is the function, the
+//! delivery and the attempt. For a fault of an AWS call, it is also the operation and the number of
+//! the call.
 //!
-//! [`InvocationFaults`] stands in front of the functions, [`CallFaults`] in the proxy behind them.
+//! Every fault is written to a [`Journal`] before it is injected. An engine that gets the journal
+//! in place of a plan injects the same faults and no others.
+//!
+//! [`InvocationFaults`] injects faults in front of the functions; [`CallFaults`] injects them
+//! behind the functions, in the proxy.
 
 mod age;
 mod call;

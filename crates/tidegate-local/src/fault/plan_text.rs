@@ -53,7 +53,7 @@ fn wildcard(key: &str, text: &str) -> Result<Wildcard, String> {
 }
 
 impl RuleText {
-    /// The rule, or every mistake in it.
+    /// Returns the rule, or every mistake in it.
     pub(super) fn rule(self) -> Result<Rule, Vec<String>> {
         let mut mistakes = Vec::new();
         if !(0.0..=1.0).contains(&self.rate) {
@@ -87,8 +87,10 @@ impl RuleText {
         }
     }
 
-    /// The moments at which this kind of fault can occur, the default first: of an AWS call if it
-    /// names an operation, otherwise of an invocation.
+    /// Returns the moments at which this kind of fault can occur, with the default first.
+    ///
+    /// They are moments of an AWS call if the fault names an operation, otherwise moments of an
+    /// invocation.
     fn moments(&self, mistakes: &mut Vec<String>) -> &'static [When] {
         match (self.fault, self.operation.is_some()) {
             (Kind::Kill, false) => &[When::Before, When::During, When::After],
@@ -121,7 +123,7 @@ impl RuleText {
         }
     }
 
-    /// The moment, of those at which the fault can occur.
+    /// Returns the moment of the fault, which must be one of `moments`.
     fn moment(&self, moments: &[When], mistakes: &mut Vec<String>) -> Option<When> {
         match (self.when, moments) {
             (None, []) => None,
@@ -172,7 +174,7 @@ impl RuleText {
 }
 
 impl ClockText {
-    /// The clock, or what is wrong with it.
+    /// Returns the clock, or what is wrong with it.
     pub(super) fn clock(self) -> Result<Clock, String> {
         /// A hundred years. Clocks of 32 bits overflow beyond that.
         const FURTHEST: i64 = 3_155_760_000;

@@ -1,4 +1,4 @@
-//! Which places a fault concerns, and what it is there.
+//! Rules of a plan: the sites of a fault, and the fault at a site.
 
 use super::kind::{Fault, Kind, Reason, When};
 use super::site::Site;
@@ -31,7 +31,7 @@ pub struct Clock {
 }
 
 impl Rule {
-    /// Whether it is about this place.
+    /// Returns whether the rule applies to this site.
     pub(super) fn concerns(&self, site: &Site) -> bool {
         let operation = match (&self.operation, &site.operation) {
             (None, None) => true,
@@ -44,7 +44,7 @@ impl Rule {
             && self.call.is_none_or(|call| site.call == call)
     }
 
-    /// The fault that it may inject there.
+    /// Returns the fault that the rule may inject at this site.
     pub(super) fn fault(&self, site: &Site, seed: u64) -> Fault {
         let (when, milliseconds, reason) = (self.when, self.milliseconds, self.reason);
         let fault = Fault { when, milliseconds, reason, ..Fault::new(self.kind) };
@@ -68,7 +68,7 @@ impl Rule {
 }
 
 impl Clock {
-    /// Whether it is this function's.
+    /// Returns whether the clock is that of this function.
     pub(super) fn concerns(&self, function: &str) -> bool {
         self.function.matches(function)
     }

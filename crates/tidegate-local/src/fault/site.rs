@@ -11,7 +11,7 @@ use crate::trial::Trial;
 /// The same place has the same site in every run.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Site {
-    /// The function.
+    /// Name of the function.
     pub function: String,
     /// Operation of the AWS call. `None` for a fault of the invocation itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -20,14 +20,14 @@ pub struct Site {
     pub delivery: String,
     /// Ordinal of this invocation among those with the delivery, starting at 1.
     pub attempt: u32,
-    /// Ordinal of this call among those of the operation in the invocation, starting at 1; 0 for the
-    /// invocation itself.
+    /// Ordinal of this call among those of the operation in the invocation, starting at 1. 0 for
+    /// the invocation itself.
     #[serde(default)]
     pub call: u32,
 }
 
 impl Site {
-    /// The next call of an operation that an invocation makes.
+    /// Returns the site of the next call of an operation in an invocation.
     pub(super) fn from_call(trial: &Trial, operation: &str) -> Self {
         Self {
             function: trial.function().to_owned(),

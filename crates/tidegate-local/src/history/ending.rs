@@ -1,14 +1,15 @@
-//! What came of an invocation, as those see it who look at the records in it.
+//! The result of an invocation for its records.
 
-/// What came of an invocation.
+/// Result of an invocation for its records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// The function answered, and no record failed.
     Succeeded,
     /// The function reported this number of failed records.
     Reported(usize),
-    /// It did, to somebody who does not look at such a list: AWS takes the invocation for a
-    /// success.
+    /// The function reported failed records to a source that ignores them.
+    ///
+    /// AWS counts such an invocation as a success.
     Ignored {
         /// Number of reported records.
         failed: usize,

@@ -52,7 +52,7 @@ pub struct Letter {
 /// Number of on-failure records that a destination got from a function.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GivenUp {
-    /// The function.
+    /// Name of the function.
     pub function: String,
     /// The destination.
     pub to: Place,

@@ -1,5 +1,6 @@
-//! The newest invocations, and the newest records that were given up: bounded, kept as they were,
-//! and looked into only when somebody asks.
+//! Keeps the newest invocations of functions and the newest on-failure records for the console.
+//!
+//! Their number and size are bounded. They are kept unchanged and decoded only on request.
 
 mod content;
 mod ending;

@@ -1,4 +1,4 @@
-//! The newest invocations, and how many failed.
+//! The newest invocations, and the number of failures per way.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, OnceLock};
@@ -15,17 +15,17 @@ use crate::invocation::{Answer, InvocationResult};
 
 /// Most invocations that are kept.
 const KEPT: usize = 1000;
-/// Most bytes of their payloads and answers; the newest invocation is kept whatever its size.
+/// Most bytes of kept payloads and answers; the newest invocation is kept at any size.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// An invocation that has ended, with its event and answer.
 #[derive(Debug)]
 pub struct PastInvocation {
-    /// Number of the delivery, counted from 1.
+    /// Number of the invocation, starting at 1.
     pub number: u64,
     /// Origin: a mapping's name, `events → <function>` or `Invoke → <function>`.
     pub way: Arc<str>,
-    /// The function.
+    /// Name of the function.
     pub function: Arc<str>,
     /// When the invocation was requested.
     pub at: Timestamp,
@@ -53,7 +53,7 @@ impl PastInvocation {
     }
 }
 
-/// The newest invocations, and how many failed on each way.
+/// The newest invocations, and the number of failures per way.
 #[derive(Debug, Default)]
 pub struct PastInvocations {
     kept: Mutex<Kept>,
@@ -68,7 +68,9 @@ struct Kept {
 }
 
 impl PastInvocations {
-    /// Takes one in, unless it was throttled: the function did not run.
+    /// Adds an invocation that has ended.
+    ///
+    /// A throttled invocation is ignored: the function did not run.
     pub(crate) fn add(&self, way: &Way, at: Timestamp, took: Duration, payload: Bytes, answer: &Answer) {
         let (ending, body) = match &answer.result {
             InvocationResult::Throttled => return,
@@ -105,12 +107,12 @@ impl PastInvocations {
         self.kept.lock().newest
     }
 
-    /// Returns the kept deliveries, oldest first.
+    /// Returns the kept invocations, oldest first.
     pub fn kept(&self) -> Vec<Arc<PastInvocation>> {
         self.kept.lock().ring.iter().cloned().collect()
     }
 
-    /// Failed invocations on a way, since the engine started.
+    /// Returns the number of failed invocations on a way since the engine started.
     pub fn failures(&self, way: &str) -> u64 {
         self.kept.lock().failures.get(way).copied().unwrap_or(0)
     }

@@ -1,11 +1,11 @@
-//! The ways by which functions are invoked, and what their answers say there.
+//! The ways by which functions are invoked, and how each reads the answer.
 
 use std::sync::Arc;
 
 use super::ending::Ending;
 use lambda_shapes::partial_response::{Reported, reported};
 
-/// The way by which functions are invoked.
+/// A way by which a function is invoked.
 #[derive(Clone, Debug)]
 pub(crate) struct Way {
     pub(super) name: Arc<str>,
@@ -13,14 +13,14 @@ pub(crate) struct Way {
     pub(super) answers: Answers,
 }
 
-/// What the answers of a function say to whoever invoked it.
+/// How the invoker reads the function's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
     /// As a partial batch response; an invalid response fails all records.
     Reports,
     /// As any answer. A list of failed records still counts as a failure: it may answer a replay.
     MayReport,
-    /// Not at all, for this reason.
+    /// Not at all, for this reason. A list of failed records has no effect.
     Ignored(&'static str),
 }
 

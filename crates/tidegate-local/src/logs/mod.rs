@@ -1,6 +1,4 @@
-//! What functions have printed, read back in order of time across functions.
-//!
-//! Each function has a file in the state directory.
+//! Reads back what functions have printed: one file per function, merged by time.
 
 mod line;
 mod reader;

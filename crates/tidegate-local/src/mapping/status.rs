@@ -14,15 +14,15 @@ use lambda_shapes::moment::Moment;
 pub struct MappingStatus {
     /// Name for people, such as `orders → order-processor`.
     pub name: String,
-    /// The function.
+    /// Name of the function.
     pub function: String,
-    /// The stream, table or queue.
+    /// Name of the stream, table or queue.
     pub source: String,
     /// `kinesis`, `dynamodb` or `sqs`.
     pub kind: &'static str,
     /// Checkpoint per shard; `None` before the first.
     pub positions: BTreeMap<String, Option<String>>,
-    /// Records read and not done.
+    /// Records that were read and are not done.
     pub lag: u64,
     /// Distance of the slowest shard from the newest record in milliseconds, if the source reports
     /// it.

@@ -1,4 +1,4 @@
-//! How many events are in memory, and which of them go back to their queue.
+//! Limits the number of events in memory: chooses those that go back to their queue.
 
 use super::resting::SHORTEST_REST;
 use lambda_shapes::moment::Moment;
@@ -10,19 +10,21 @@ pub(crate) const HELD_AT_MOST: usize = 2 * HELD;
 /// The visibility timeout of an event is extended once 1/`EXTEND_AFTER` of it has passed.
 pub(crate) const EXTEND_AFTER: u32 = 2;
 
-/// Whether events are begun.
+/// Phase of a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// They are.
+    /// It begins attempts.
     Running,
-    /// Nothing new is begun; something is in flight.
+    /// It begins nothing new, and something is still in flight.
     Stopping,
-    /// Nothing is in flight any more.
+    /// Nothing is in flight.
     Stopped,
 }
 
-/// Those of the waiting events that go back to their queue, so that no more than [`HELD`] stay: the
-/// ones that wait longest. Each has the moment at which something is to be done about it.
+/// Returns the waiting events that go back to their queue, so that at most [`HELD`] stay.
+///
+/// Those that wait longest go first. Each event comes with the moment of its next attempt. An event
+/// whose attempt is due within [`SHORTEST_REST`] stays.
 pub(crate) fn too_many(
     waiting: impl Iterator<Item = (Moment, u64)>,
     now: Moment,

@@ -1,16 +1,16 @@
-//! What the machines of the engine's own queues have in common.
+//! The interface of the machines for the engine's own queues.
 
 use crate::driver::Machine;
 use lambda_shapes::moment::Moment;
 
-/// A machine of events that lie in a queue of the engine's own.
+/// A machine for the events in one of the engine's own queues.
 pub(crate) trait EventMachine: Machine {
-    /// How many events may be taken in now.
+    /// Returns the number of events that may be received now.
     fn room(&self, now: Moment) -> usize;
 
-    /// No event is alive, in memory or in the queue.
+    /// Returns whether the machine knows of no unfinished event, in memory or in the queue.
     fn is_idle(&self) -> bool;
 
-    /// The input for a receive that began at this moment and found the queue empty.
+    /// Returns the input for a receive that began at this moment and found the queue empty.
     fn empty(began: Moment) -> Self::Input;
 }

@@ -1,8 +1,11 @@
 //! The engine's own queues: one per function that is invoked asynchronously, and one per bus.
 //!
-//! A message stays hidden in its queue until the event in it is done with, and is deleted then: an
-//! end of the engine at any moment loses nothing. Events that wait long for another attempt go back
-//! to their queue, and come again from there.
+//! A message stays hidden in its queue until its event is done, and is deleted only then. So an end
+//! of the engine at any moment loses nothing. An event that must wait long for its next attempt
+//! goes back to its queue, and is received again when it is due.
+//!
+//! `OwnQueuePort` connects such a queue with the loop of [`crate::driver`]. `Events` is what
+//! differs between functions and buses.
 
 mod held;
 mod machine;

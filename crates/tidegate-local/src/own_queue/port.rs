@@ -1,4 +1,4 @@
-//! What the loop does with one of the engine's own queues, whatever the events are for.
+//! Connects one of the engine's own queues with the loop of the driver.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,20 +17,22 @@ use crate::driver::{Done, InputOf, LastError, Machine, Performed, Port, Work, no
 use crate::sqs::{Hides, Receiver};
 use lambda_shapes::moment::Moment;
 
-/// Most messages of one ReceiveMessage call.
+/// Most messages in one ReceiveMessage call.
 const RECEIVE_LIMIT: usize = 10;
 
-/// What asynchronous invocation and buses differ in.
+/// The part in which asynchronous invocation and buses differ.
 pub(crate) trait Events: Send {
-    /// The machine.
+    /// The kind of machine.
     type Machine: EventMachine;
-    /// What is written down about it.
+    /// Its status.
     type Status: LastError + Send + 'static;
 
-    /// Where that is written.
+    /// Returns the status.
     fn status(&self) -> &Arc<Mutex<Self::Status>>;
 
-    /// Takes in an event that has come, under this number.
+    /// Converts a received message into an input for the machine.
+    ///
+    /// `event` is the number by which the machine and its actions name the event from now on.
     fn taken(
         &mut self,
         machine: &Self::Machine,
@@ -38,62 +40,65 @@ pub(crate) trait Events: Send {
         message: Message,
     ) -> <Self::Machine as Machine>::Input;
 
-    /// What an action means for the queue.
+    /// Converts an action of the machine into one for the queue.
     fn sort(
         &mut self,
         action: <Self::Machine as Machine>::Action,
     ) -> EventAction<<Self::Machine as Machine>::Input>;
 
-    /// Whether others have to look at their sources again after this input.
+    /// Returns whether the work behind this input may have written to a source of others.
     fn is_progress(input: &<Self::Machine as Machine>::Input) -> bool;
 
-    /// Writes down how the machine stands.
+    /// Updates the status from the state of the machine.
+    ///
+    /// `idle_since` is the activity counter before the last receive, if that found nothing and the
+    /// machine is idle.
     fn publish(&self, machine: &Self::Machine, idle_since: Option<u64>);
 }
 
-/// An action, as a queue of the engine's own sees it. Events go by the numbers that
-/// [`Events::taken`] had.
+/// An action on one of the engine's own queues. It names events by the numbers from
+/// [`Events::taken`].
 pub(crate) enum EventAction<I> {
-    /// Begin work that has nothing to do with the queue.
+    /// Run work that does not concern the queue, such as an invocation.
     Begin(BoxFuture<'static, I>),
-    /// Keep the event hidden for the usual time from now on.
+    /// Extend the visibility timeout of the event: hide it for the usual time from now on.
     Extend(u64),
-    /// Hide the event for this time and forget it: it comes again.
+    /// Hide the event for this time and forget it. It is received again afterwards.
     Rest(u64, Duration),
     /// Make the event visible again and forget it.
     Release(u64),
     /// Delete the event.
     Finish(u64),
-    /// Give the machine [`Machine::timer_due`] at this moment.
+    /// Pass [`Machine::timer_due`] to the machine at this moment.
     WaitUntil(Moment),
-    /// Nothing is in flight after a stop.
+    /// End: after a stop, nothing is in flight.
     Stopped,
 }
 
-/// The port of a queue of the engine's own.
+/// The port of one of the engine's own queues.
 pub(crate) struct OwnQueuePort<E> {
     events: E,
     queue: Arc<OwnQueue>,
-    /// It is here while it is not polling.
+    /// `None` while a receive is in flight.
     receiver: Option<Receiver>,
-    /// What each event that is alive is deleted by.
+    /// Receipt handle of each event in memory.
     receipts: HashMap<u64, String>,
     newest: u64,
     hides: Hides,
-    /// What the actions of this step release and finish.
+    /// Receipt handles of the events that this step releases (`released`) and deletes (`finished`).
     released: Vec<String>,
     finished: Vec<String>,
-    /// The activity counter before the last receive, if that found nothing.
+    /// Activity counter before the last receive, if that found nothing.
     empty_poll: Option<u64>,
 }
 
-/// What a receive brought.
+/// Result of a receive.
 pub(crate) struct Received {
     receiver: Receiver,
     messages: Result<Vec<Message>, String>,
     /// When the receive began.
     began: Moment,
-    /// The activity counter before it.
+    /// Activity counter before the receive.
     seen: u64,
 }
 
@@ -113,7 +118,7 @@ impl<E: Events> OwnQueuePort<E> {
         }
     }
 
-    /// Calls the queue. A failure is written down: the event comes again.
+    /// Calls the queue. A failure is only recorded in the status: the event is received again.
     fn call<F>(&self, call: impl FnOnce(Arc<OwnQueue>) -> F + Send + 'static) -> Work<InputOf<Self>, Received>
     where
         F: Future<Output = Result<(), String>> + Send,
@@ -175,7 +180,8 @@ impl<E: Events> Port for OwnQueuePort<E> {
         Performed::Later
     }
 
-    /// Releases and deletes together what a step says so of, and receives when there is room.
+    /// Releases and deletes the events of the step, each in one call, and receives if there is
+    /// room.
     fn settle(&mut self, machine: &E::Machine) -> Vec<Work<InputOf<Self>, Received>> {
         let released = std::mem::take(&mut self.released);
         let finished = std::mem::take(&mut self.finished);
@@ -220,7 +226,7 @@ impl<E: Events> Port for OwnQueuePort<E> {
         match done {
             Done::Read(_) => false,
             Done::Input(input) => E::is_progress(input),
-            // An event is over when its message is gone.
+            // An event is done once its message is deleted.
             Done::Upkeep => true,
         }
     }
@@ -230,7 +236,8 @@ impl<E: Events> Port for OwnQueuePort<E> {
         self.events.publish(machine, idle_since);
     }
 
-    /// Gives back the events whose end is still on its way to somebody: it is sent again.
+    /// Releases the remaining events. Their records or dead letters have not arrived, and are sent
+    /// again after the next start.
     async fn close(self) {
         let left: Vec<String> = self.receipts.into_values().collect();
         if let Err(message) = self.queue.release(&left).await {

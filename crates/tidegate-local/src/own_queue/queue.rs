@@ -1,4 +1,4 @@
-//! One of the engine's own queues, and how it is called.
+//! One of the engine's own queues, with the calls to it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use crate::activity::Activity;
 use crate::pace::Pace;
 use crate::sqs::{delete, hide, release};
 
-/// A queue of the engine's own.
+/// One of the engine's own queues.
 #[derive(Clone)]
 pub(crate) struct OwnQueue {
-    /// The client.
+    /// Client of SQS.
     pub(crate) sqs: Client,
-    /// Its URL.
+    /// URL of the queue.
     pub(crate) url: String,
-    /// For how long a received event is hidden at a time.
+    /// Visibility timeout of a received event.
     pub(crate) hidden: Duration,
     /// How fast it is polled.
     pub(crate) pace: Pace,
-    /// The engine's activity counter.
+    /// Activity counter of the engine.
     pub(crate) activity: Arc<Activity>,
 }
 
 impl OwnQueue {
-    /// Keeps an event hidden for the usual time from now on.
+    /// Extends the visibility timeout of an event: hides it for the usual time from now on.
     pub(super) async fn extend(&self, receipt: String) -> Result<(), String> {
         hide(&self.sqs, &self.url, receipt, self.hidden).await
     }
 
-    /// Hides an event until it is to come again: for whole seconds, and not less than this time.
+    /// Hides an event for at least this time. SQS counts whole seconds, so the time is rounded up.
     pub(super) async fn rest(&self, receipt: String, wait: Duration) -> Result<(), String> {
         let hidden = Duration::from_secs(wait.as_secs() + 1);
         hide(&self.sqs, &self.url, receipt, hidden).await
@@ -41,7 +41,7 @@ impl OwnQueue {
         release(&self.sqs, &self.url, receipts).await
     }
 
-    /// Deletes events that are done with.
+    /// Deletes events that are done.
     pub(super) async fn delete(&self, receipts: &[String]) -> Result<(), String> {
         delete(&self.sqs, &self.url, receipts).await
     }

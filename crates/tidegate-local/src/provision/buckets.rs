@@ -1,4 +1,4 @@
-//! S3 buckets.
+//! Creates S3 buckets.
 
 use super::error::ProvisionError;
 use crate::clients::Clients;

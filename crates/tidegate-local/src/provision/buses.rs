@@ -1,4 +1,4 @@
-//! EventBridge buses and rules.
+//! Creates EventBridge buses and rules.
 
 use aws_sdk_eventbridge::types::Target;
 

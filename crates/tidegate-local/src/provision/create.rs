@@ -1,4 +1,4 @@
-//! Creates everything that a topology declares, in the order in which one thing names another.
+//! Creates everything that a topology declares, each resource before those that name it.
 
 use std::collections::BTreeSet;
 
@@ -11,10 +11,12 @@ use super::{buckets, buses, queues, senders, streams, tables, topics};
 use crate::clients::Clients;
 use topology::Topology;
 
-/// Creates everything that is not there yet, and waits until it can be used. What exists is kept with its content.
+/// Creates every missing resource, and waits until all can be used.
+///
+/// Existing resources are kept with their content.
 ///
 /// # Errors
-/// The first call that failed, with the resource it was for.
+/// Returns the first call that failed, with its resource.
 pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisioned, ProvisionError> {
     let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
     let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));

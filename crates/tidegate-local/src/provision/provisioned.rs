@@ -1,4 +1,4 @@
-//! What has been created, and how it is reached.
+//! The created resources, with their names for AWS calls.
 
 use std::collections::BTreeMap;
 

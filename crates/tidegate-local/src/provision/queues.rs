@@ -1,4 +1,4 @@
-//! SQS queues.
+//! Creates SQS queues.
 
 use std::collections::{BTreeMap, HashMap};
 

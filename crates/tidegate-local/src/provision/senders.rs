@@ -1,4 +1,4 @@
-//! Sender addresses of SES.
+//! Creates sender addresses of SES.
 
 use super::error::ProvisionError;
 use crate::clients::Clients;

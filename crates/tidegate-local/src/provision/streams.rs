@@ -1,4 +1,4 @@
-//! Kinesis streams.
+//! Creates Kinesis streams.
 
 use aws_sdk_kinesis::types::StreamStatus;
 

@@ -1,4 +1,4 @@
-//! DynamoDB tables.
+//! Creates DynamoDB tables.
 
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType as KeyRole, ScalarAttributeType,

@@ -1,4 +1,4 @@
-//! SNS topics.
+//! Creates SNS topics.
 
 use super::error::ProvisionError;
 use super::provisioned::Arn;

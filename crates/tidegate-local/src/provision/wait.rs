@@ -11,10 +11,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Pause between two calls.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Asks until the answer is something.
+/// Repeats a call until its answer is `Some`.
 ///
 /// # Errors
-/// The question fails, or nothing has come after two minutes.
+/// The call fails, or its answer is still `None` after two minutes.
 pub(super) async fn until_some<T, F>(
     resource: &str,
     call: &'static str,

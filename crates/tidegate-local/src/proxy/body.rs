@@ -1,6 +1,5 @@
-//! Bodies on their way through the proxy.
-//!
-//! One is whole where something has to be read in it, and otherwise passed on as it comes.
+//! Bodies on their way through the proxy: read whole if their content is needed, otherwise
+//! streamed.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};

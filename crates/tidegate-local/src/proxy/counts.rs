@@ -15,7 +15,7 @@ pub type CallCounts = BTreeMap<String, BTreeMap<String, CallCount>>;
 /// and services choose both texts freely, so all others are counted together.
 const OPERATIONS: usize = 500;
 const CODES: usize = 100;
-/// Name under which the others are counted.
+/// Name under which all other operations are counted.
 pub const OTHERS: &str = "(others)";
 
 /// Counts of one operation of one caller.

@@ -1,8 +1,8 @@
 //! The proxy between functions and AWS.
 //!
-//! Each caller has a port, so that every call is known by who made it. The proxy forwards bytes
-//! unchanged, as they come, and counts. Calls of Lambda's Invoke it hands to the engine, so that a
-//! function reaches every service at one address.
+//! It has one port per caller, so that it knows the caller of every call. It streams bytes
+//! unchanged and counts calls. It passes calls of Lambda's Invoke to the engine, so that a function
+//! reaches every service at one address.
 
 pub mod billed;
 mod body;

@@ -1,4 +1,4 @@
-//! The proxy's ports: open before anything is served, so that what is to call can be told where.
+//! Opens the proxy's ports before anything is served, so that callers can get their addresses.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,7 +9,9 @@ use tokio::net::TcpListener;
 
 use super::error::ProxyError;
 
-/// One open port per caller. Whoever connects waits until [`Proxy::serve`](super::Proxy::serve).
+/// One open port per caller.
+///
+/// Connections wait until [`Proxy::serve`](super::Proxy::serve).
 #[derive(Debug)]
 pub(crate) struct Ports {
     pub(super) upstream: Authority,
@@ -43,7 +45,7 @@ impl Ports {
         Ok(Self { upstream, listeners })
     }
 
-    /// The endpoint a caller is to use.
+    /// Returns the endpoint that a caller must use.
     pub(crate) fn endpoint(&self, caller: &str) -> Option<String> {
         self.listeners.get(caller).map(|(address, _)| format!("http://{address}"))
     }

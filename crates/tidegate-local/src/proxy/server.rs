@@ -1,4 +1,4 @@
-//! The proxy while it runs.
+//! A running proxy.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -29,8 +29,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Opens one port per caller in front of `endpoint`, and serves them. The tables' keys tell one
-    /// item from another, for what changing it costs.
+    /// Opens one port per caller in front of `endpoint`, and serves them.
+    ///
+    /// `keys` names the key attributes of the tables. They identify items, whose size determines
+    /// what a change costs.
     ///
     /// # Errors
     /// The endpoint is not plain HTTP, or no port is free.

@@ -1,4 +1,4 @@
-//! The answers of the Runtime API.
+//! Writes the answers of the Runtime API.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

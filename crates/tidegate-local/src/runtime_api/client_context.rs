@@ -1,4 +1,4 @@
-//! The client context as a header.
+//! Converts the client context into a header.
 
 use std::fmt::Write as _;
 

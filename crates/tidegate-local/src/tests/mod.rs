@@ -1,3 +1,3 @@
-//! What unit tests of several modules need.
+//! Helpers for the unit tests of several modules.
 
 pub(crate) mod stand_in;

@@ -1,4 +1,4 @@
-//! Destinations of asynchronous invocations in a whole engine, functions among them.
+//! Tests of destinations of asynchronous invocations in a whole engine, functions among them.
 
 use std::path::Path;
 

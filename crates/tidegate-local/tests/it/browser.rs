@@ -1,6 +1,5 @@
-//! Chromium, driven over its DevTools protocol.
-//!
-//! It is driven through a pipe, so that neither a port nor a library is needed.
+//! Chromium, controlled by its DevTools protocol through a pipe, which needs neither a port nor a
+//! library.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

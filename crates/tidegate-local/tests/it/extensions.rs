@@ -1,4 +1,4 @@
-//! The Extensions API, spoken to directly by what would be an internal extension.
+//! The Extensions API, called directly in place of an internal extension.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,5 @@
-//! Functions that something else runs.
-//!
-//! A server answers as `cargo lambda watch` 1.9 was seen to, and so does `cargo lambda watch`
-//! itself.
+//! Functions that run elsewhere: in a server that imitates `cargo lambda watch` 1.9, and in `cargo
+//! lambda watch` itself.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -76,7 +74,7 @@ async fn port() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
 }
 
-/// One function, `probe`, which is at a URL.
+/// One function, `probe`, which runs at a URL.
 fn functions(url: &str, timeout: Duration) -> RemoteFunctions {
     let spec = FunctionSpec { timeout, ..spec(&binary()) };
     RemoteFunctions::new(RemoteUrl::parse(url).unwrap(), vec![spec])

@@ -1,6 +1,4 @@
-//! The Runtime API, spoken to directly.
-//!
-//! The function is a script that only writes down where its API is.
+//! The Runtime API, called directly: the function is a script that only records the API's address.
 
 use std::sync::Arc;
 use std::time::Duration;

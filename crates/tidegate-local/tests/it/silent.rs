@@ -1,4 +1,5 @@
-//! A function that only writes down where its API is, so that a test speaks in its place.
+//! A function that only records the address of its Runtime API, so that a test can act in its
+//! place.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use tidegate_local::environment::Fleet;
 
 use crate::probe::{fleet, spec, until};
 
-/// What the paths of the Runtime API begin with.
+/// Prefix of the paths of the Runtime API.
 pub(crate) const VERSION: &str = "2018-06-01/runtime";
 
 /// A fleet whose function is a process that does nothing, with at most one environment.
@@ -32,7 +33,7 @@ pub(crate) fn silent(dir: &Path) -> Arc<Fleet> {
     fleet(dir, function)
 }
 
-/// Where the process that was started last finds its API.
+/// Returns the address of the Runtime API of the process that was started last.
 pub(crate) async fn api(dir: &Path) -> String {
     let file = dir.join("api");
     until("the process starts", || file.is_file()).await;

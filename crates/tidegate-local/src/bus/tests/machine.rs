@@ -224,7 +224,7 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
     assert_eq!((counts.waiting, counts.failing), (failing - rest, failing - rest));
 }
 
-/// Returns a try that is going on.
+/// Returns a try that is in flight.
 fn next_try(bench: &Bench) -> Option<(u64, usize)> {
     bench.events.events.iter().find_map(|(event, life)| {
         let trying = life.left.iter().find(|(_, hand_over)| hand_over.state == State::Trying);

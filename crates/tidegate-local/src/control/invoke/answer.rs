@@ -1,4 +1,4 @@
-//! The answers of Invoke that are not refusals.
+//! Answers of Invoke to accepted calls.
 
 use axum::body::Bytes;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};

@@ -1,7 +1,7 @@
-//! Lambda's Invoke (2015-03-31) and its relatives.
+//! Lambda's Invoke (2015-03-31), InvokeWithResponseStream (2021-11-15) and InvokeAsync
+//! (2014-11-13).
 //!
-//! They are InvokeWithResponseStream (2021-11-15) and InvokeAsync (2014-11-13), which is deprecated
-//! and the same as Invoke with the type `Event`.
+//! InvokeAsync is deprecated. It does the same as Invoke with the type `Event`.
 
 mod answer;
 mod call;

@@ -1,4 +1,4 @@
-//! Which of the three operations is called.
+//! The three operations that invoke a function.
 
 /// The called operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! What InvokeWithResponseStream answers: an event stream of AWS's.
+//! The answer of InvokeWithResponseStream: an AWS event stream.
 //!
-//! The payload comes in chunks, and then how it ended. It is written once the function has
-//! answered.
+//! It has the payload in chunks, and then how the invocation ended. It is written once the function
+//! has answered.
 
 use aws_smithy_eventstream::frame::write_message_to;
 use aws_smithy_types::event_stream::{Header, HeaderValue as Field, Message};

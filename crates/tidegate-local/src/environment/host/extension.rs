@@ -1,6 +1,4 @@
-//! What the extensions of a process and its host say to each other.
-//!
-//! The end of a process that has extensions is here too.
+//! The exchange between extensions and their host, and the end of a process that has extensions.
 
 use std::sync::Arc;
 use std::time::Duration;

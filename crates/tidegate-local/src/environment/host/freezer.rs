@@ -1,6 +1,6 @@
-//! Freezes environments that have nothing to do.
+//! Freezes idle environments.
 //!
-//! What a process would still do after its answer goes on in its next invocation, as on Lambda.
+//! Work that a process still does after its answer continues in its next invocation, as on Lambda.
 
 use std::sync::Arc;
 use std::time::Duration;

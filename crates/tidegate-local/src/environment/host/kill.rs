@@ -1,4 +1,4 @@
-//! Kills environments for injected faults, and says what they work on.
+//! Kills environments for injected faults, and returns the work of an environment.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -39,7 +39,7 @@ pub(super) struct Counts {
     pub(super) peak_rss_bytes: u64,
     /// Why the last start failed. `None` once a start has worked.
     pub(super) start_failure: Option<String>,
-    /// A warning about it has been logged.
+    /// Whether a warning about the failure has been logged.
     pub(super) start_failure_told: bool,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct Slot {
     pub(super) init: Option<Duration>,
     pub(super) killed: bool,
     pub(super) sampled: Option<Instant>,
-    /// When the process last came to `/next`.
+    /// When the process last called `/next`.
     pub(super) polled: Option<Instant>,
     /// A task waits to freeze it.
     pub(super) freezing: bool,

@@ -1,46 +1,49 @@
-//! What the pool has done.
+//! Actions of a pool.
 
 use std::time::Duration;
 
 use crate::environment::error::EnvironmentError;
 use crate::environment::phase::{EnvironmentId, InvocationId};
 
-/// What the driver of the pool must do.
+/// Something that the host of the pool must do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start a process.
     ///
-    /// The limit of its initialisation is [`Limit::Init`]. An initialisation that is repeated
-    /// within an invocation has the function's timeout instead, which begins now and includes the
-    /// invocation.
+    /// The limit of its initialisation is [`Limit::Init`](super::super::Limit::Init). An
+    /// initialisation that is repeated within an invocation has the function's timeout instead,
+    /// which begins now and includes the invocation.
     Start {
         /// The new environment.
         environment: EnvironmentId,
         /// The invocation for which an initialisation failed before, if any.
         within: Option<InvocationId>,
     },
-    /// Write the invocation to the waiter of the environment, and watch [`Limit::Invocation`].
+    /// Write the invocation to the waiter of the environment, and watch
+    /// [`Limit::Invocation`](super::super::Limit::Invocation).
     Deliver(EnvironmentId, InvocationId),
-    /// Keep the invocation for the environment, and watch [`Limit::Take`].
+    /// Keep the invocation for the environment, and watch
+    /// [`Limit::Take`](super::super::Limit::Take).
     Hold(EnvironmentId, InvocationId),
-    /// The invocation goes to another environment; watch [`Limit::Return`].
+    /// Pass the invocation to another environment, and watch
+    /// [`Limit::Return`](super::super::Limit::Return).
     Overdue(EnvironmentId, InvocationId),
-    /// The invocation is about to complete before the extensions are done; watch
-    /// [`Limit::Extensions`].
+    /// Answer the invocation while its extensions still work, and watch
+    /// [`Limit::Extensions`](super::super::Limit::Extensions).
     Finish(EnvironmentId, InvocationId),
-    /// The invocation has its answer.
+    /// Complete the invocation, which has its answer.
     Complete(InvocationId),
-    /// The invocation failed without an answer.
+    /// Fail the invocation, which has no answer.
     Fail(InvocationId, EnvironmentError),
-    /// The invocation is refused.
+    /// Refuse the invocation.
     Throttle(InvocationId),
-    /// The invocation waits in line. Send [`Event::LeaveLine`] when its caller has waited long
-    /// enough.
+    /// Let the invocation wait in line. Send [`Signal::LeaveLine`](super::Signal::LeaveLine) when
+    /// its caller has waited long enough.
     StandInLine(InvocationId),
     /// Kill the environment's process.
     Kill(EnvironmentId),
     /// Remove the environment: its process has ended.
     Forget(EnvironmentId),
-    /// Send [`Event::BackOffOver`] after this time.
+    /// Send [`Signal::BackOffOver`](super::Signal::BackOffOver) after this time.
     BackOff(Duration),
 }

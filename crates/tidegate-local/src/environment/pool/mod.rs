@@ -1,6 +1,6 @@
 //! All environments of one function, as a pure state machine.
 //!
-//! Signals go in and actions come out; there is no clock and no I/O.
+//! Signals go in and actions come out. The pool has no clock and no I/O.
 
 mod action;
 mod signal;
@@ -113,10 +113,11 @@ impl Pool {
         self.environments.get(&environment).copied().unwrap_or(Phase::Gone)
     }
 
-    /// Takes one signal and says what is to be done, in this order.
+    /// Takes one signal and returns the actions, to be done in this order.
     ///
     /// # Errors
-    /// A signal that is not possible in the environment's phase; nothing has changed then.
+    /// Returns [`Illegal`] if the signal is impossible in the environment's phase. The pool is then
+    /// unchanged.
     pub fn step(&mut self, signal: Signal) -> Result<Vec<Action>, Illegal> {
         let mut actions = Vec::new();
         self.take(signal, &mut actions)?;
@@ -188,7 +189,7 @@ impl Pool {
         Ok(())
     }
 
-    /// An invocation for which there is no room, and whose caller waits.
+    /// Puts an invocation in line, because no environment is free and its caller waits.
     fn stand_in_line(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) {
         // No running invocation could end and make room.
         if self.stopped || self.line_closed || self.limit == 0 {

@@ -1,11 +1,11 @@
-//! What the pool is told.
+//! Signals to a pool.
 
 use bytes::Bytes;
 
 use crate::environment::exit::Exit;
 use crate::environment::phase::{EnvironmentId, InvocationId, Limit};
 
-/// What happens to the function.
+/// Something that happened to a function or to one of its environments.
 #[derive(Clone, Debug)]
 pub enum Signal {
     /// A caller invokes the function. If no environment is free, the invocation is throttled at

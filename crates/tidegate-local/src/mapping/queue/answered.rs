@@ -1,4 +1,5 @@
-//! What becomes of a batch whose invocation is over: deleted, left in its queue, or tried again.
+//! Decides after an invocation which messages of its batch are deleted, left in their queue or
+//! tried again.
 
 use std::collections::BTreeSet;
 

@@ -17,7 +17,7 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// What its messages are deleted by.
+    /// Returns the receipt handles of the messages.
     pub(super) fn receipts(&self) -> Vec<String> {
         self.messages.iter().map(|message| message.receipt.clone()).collect()
     }

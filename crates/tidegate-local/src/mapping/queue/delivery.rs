@@ -1,4 +1,4 @@
-//! The delivery of a queue's messages to a function.
+//! Delivers the messages of a queue to a function.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,9 @@ use crate::driver::{drive, note};
 use crate::mapping::status::{Mapping, MappingStatus, age};
 use lambda_shapes::moment::Moment;
 
-/// Starts a queue mapping. Must be called inside a Tokio runtime.
+/// Starts a queue mapping.
+///
+/// Must be called within a Tokio runtime.
 #[must_use]
 pub fn start(mapping: QueueMapping) -> Mapping {
     let (stop, receiver) = watch::channel(false);

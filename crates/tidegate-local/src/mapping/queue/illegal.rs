@@ -1,4 +1,4 @@
-//! What is said of an input that the state does not allow.
+//! Errors for inputs that the state does not allow.
 
 use super::batch::BatchState;
 use super::step::Input;

@@ -1,12 +1,16 @@
-//! The delivery of a queue's messages, as a state machine without clock and I/O.
+//! Delivers the messages of a queue: a state machine without clock and I/O.
+//!
+//! A received message is first held, then in a batch, and then deleted or left to become visible in
+//! its queue again.
 //!
 //! # Invariants
 //!
-//! 1. A message is held, or in one batch, or let go. What is let go, the queue has again.
-//! 2. No message is handed to the function when it may be visible in its queue again.
-//! 3. A message group has one batch at a time, and nothing of it overtakes what has failed.
-//! 4. A message is deleted when the function is done with it, or when no filter lets it pass; never
-//!    else.
+//! 1. A message is in one place: held, in one batch, or dropped. A dropped message is still in its
+//!    queue and is received again.
+//! 2. No message is handed to the function when it may already be visible in its queue again.
+//! 3. A message group has at most one batch in flight. No message of a group overtakes one that
+//!    failed.
+//! 4. A message is deleted only when the function has handled it or the filter rejects it.
 //!
 //! # Example
 //!
@@ -15,27 +19,29 @@
 //! | input | actions | then |
 //! |---|---|---|
 //! | `Start` | `Receive` of 2 | |
-//! | `Received` a, b | `Invoke` with a and b | no receive: no batch may run beside it |
+//! | `Received` a, b | `Invoke` with a and b | no receive: no second batch may run |
 //! | `Answered`, b failed | `Delete` a | b is hidden until its visibility timeout ends |
 //! | `Deleted` | `Receive` of 2 | b comes again, with a higher receive count |
 //!
-//! # What Lambda does not document
+//! # What AWS does not document
 //!
-//! | | here |
-//! |---|---|
-//! | A throttled batch | goes again after 100 ms, doubled up to a minute (1) |
-//! | A mapping whose function fails | is not slowed down (2) |
-//! | A message that waits for a batch until its visibility ends | is let go |
-//! | A batching window longer than messages are hidden | ends while they are (3) |
-//! | Which batch a window belongs to, of several at a time | the next one (4) |
-//! | No `maximum_concurrency` | as many batches as the function may have environments |
-//! | What is held of a group that failed | is let go, and comes again behind the failure |
+//! The rules are Lambda's. Where AWS documents none, this project decides:
 //!
-//! 1. As long as its messages are certainly hidden until the function has ended. Then they come
-//!    again from the queue, which raises their receive counts. Nothing counts as failed.
-//! 2. Lambda lowers its concurrency by numbers it does not publish.
-//! 3. The function's timeout before, or half of the time that they are hidden if that is more.
-//! 4. Unless it is being gathered when an invocation ends.
+//! - **A throttled batch** goes again after 100 ms, doubled up to a minute, as long as its messages
+//!   certainly stay hidden until the function has ended. Otherwise they come again from the queue,
+//!   which raises their receive counts. Nothing counts as failed.
+//! - **A mapping whose function fails** is not slowed down. Lambda lowers its concurrency by
+//!   numbers that it does not publish.
+//! - **A message that waits for a batch until its visibility timeout ends** is dropped; the queue
+//!   has it again.
+//! - **A batching window longer than the visibility timeout** ends before that timeout: earlier by
+//!   the function's timeout, but by half of the visibility timeout at most.
+//! - **The batching window of the next batch** begins when any invocation ends, unless the batch is
+//!   already being gathered then.
+//! - **A mapping without `maximum_concurrency`** runs as many batches as the function may have
+//!   execution environments.
+//! - **Held messages of a group that failed** are dropped, so that they come again behind the
+//!   failure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -163,7 +169,7 @@ impl Queue {
         self.next_batch += 1;
     }
 
-    /// Begins whatever can begin now, and says what is waited for.
+    /// Begins everything that can begin now, and asks for the next timer.
     fn settle(&mut self, now: Moment, actions: &mut Vec<Action>) {
         match self.reading {
             Reading::NotStarted | Reading::Stopped => return,
@@ -178,7 +184,7 @@ impl Queue {
         actions.extend(due.moment().map(Action::WaitUntil));
     }
 
-    /// Gives back what no invocation has, and has ended when nothing is on its way.
+    /// Releases all messages outside invocations, and ends once no batch is left.
     fn wind_down(&mut self, actions: &mut Vec<Action>) {
         // A waiting batch has nothing in flight.
         let waiting = |_: &u64, batch: &mut Batch| matches!(batch.state, BatchState::Waiting(_));
@@ -190,8 +196,9 @@ impl Queue {
         }
     }
 
-    /// Forgets what may be visible in its queue again: a timer that comes late, as after a
-    /// suspended machine, finds such messages.
+    /// Drops messages that may be visible in their queue again.
+    ///
+    /// A late timer, as on a machine that slept, finds such messages.
     fn let_go(&mut self, now: Moment) {
         let kept = self.settings.certainly_hidden();
         let mut groups = BTreeSet::new();
@@ -207,7 +214,8 @@ impl Queue {
         self.held.expire(kept, now);
     }
 
-    /// Tries throttled batches again that are due, and extends the hiding of those in flight.
+    /// Retries throttled batches that are due, and extends the visibility timeouts of batches in
+    /// flight.
     fn go_on(&mut self, now: Moment, due: &mut Earliest, actions: &mut Vec<Action>) {
         let extended_after = self.settings.extended_after();
         for (id, batch) in &mut self.batches {
@@ -235,7 +243,7 @@ impl Queue {
         }
     }
 
-    /// Invokes with what is held, as far as the concurrency allows it.
+    /// Invokes the function with held messages, as far as the concurrency allows.
     fn begin(&mut self, now: Moment, due: &mut Earliest, actions: &mut Vec<Action>) {
         while delivering(&self.batches).count() < self.settings.maximum_concurrency {
             match self.next_batch(now) {
@@ -256,7 +264,9 @@ impl Queue {
         }
     }
 
-    /// Receives, if there is room. What waits for its group keeps nobody else waiting.
+    /// Receives, if there is room.
+    ///
+    /// Messages that wait for their group must not keep others waiting.
     fn receive(&mut self, actions: &mut Vec<Action>) {
         let free = self.held.free(&busy(&self.batches));
         let room = self.settings.batch_size.saturating_sub(free).min(RECEIVE_LIMIT);

@@ -1,4 +1,4 @@
-//! What a queue mapping consists of.
+//! Configuration of a queue mapping.
 
 use std::sync::Arc;
 
@@ -9,26 +9,26 @@ use crate::activity::Activity;
 use crate::invocation::Invoker;
 use crate::pace::Pace;
 
-/// Everything a queue mapping needs.
+/// Everything that a queue mapping needs.
 pub struct QueueMapping {
-    /// The function's declared name.
+    /// Declared name of the function.
     pub function: String,
-    /// The queue's declared name.
+    /// Declared name of the queue.
     pub source_name: String,
-    /// The rules.
+    /// Rules of delivery.
     pub settings: QueueSettings,
-    /// The client.
+    /// Client of SQS.
     pub sqs: Client,
-    /// The queue's URL.
+    /// URL of the queue.
     pub queue_url: String,
-    /// The queue's ARN, as events say it.
+    /// ARN of the queue, for events.
     pub queue_arn: String,
-    /// The region, as events say it.
+    /// AWS region, for events.
     pub region: String,
-    /// Runs the function.
+    /// Invokes the function.
     pub invoker: Arc<dyn Invoker>,
-    /// The engine's activity counter.
+    /// Activity counter of the engine.
     pub activity: Arc<Activity>,
-    /// How fast the queue is polled.
+    /// How often the queue is polled.
     pub pace: Pace,
 }

@@ -1,4 +1,5 @@
 //! Queue mappings: one state machine and one port per queue and function.
+//! Queue mappings: delivers the messages of SQS queues to functions.
 
 mod answered;
 mod batch;

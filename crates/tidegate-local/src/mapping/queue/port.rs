@@ -1,4 +1,5 @@
-//! What the loop does for a queue mapping: receives, invokes, deletes, hides and gives back.
+//! Connects a queue mapping with the loop of the driver: receives, invokes, deletes, hides and
+//! releases.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,17 +27,18 @@ use lambda_shapes::text::shortened;
 pub(super) struct QueuePort {
     mapping: Arc<QueueMapping>,
     status: Arc<Mutex<MappingStatus>>,
-    /// When the oldest message was sent that is not done.
+    /// When the oldest unfinished message was sent.
     oldest: Arc<Mutex<Option<Moment>>>,
-    /// It is here while it is not polling.
+    /// `None` while a receive is in flight.
     receiver: Option<Receiver>,
     hides: Hides,
-    /// This step is the result of a receive; with the activity counter before it if it found
-    /// nothing.
+    /// Set if this step follows a receive.
+    ///
+    /// The inner value is the activity counter before the receive, if that found nothing.
     polled: Option<Option<u64>>,
 }
 
-/// What a receive brought, with the activity counter before it.
+/// Result of a receive, with the activity counter before it.
 pub(super) struct Received {
     receiver: Receiver,
     messages: Result<Vec<Message>, String>,
@@ -73,7 +75,7 @@ impl QueuePort {
         .boxed()
     }
 
-    /// Calls the queue. A failure is written down: the messages come again.
+    /// Calls the queue. A failure is only recorded in the status: the messages are received again.
     fn call<F>(&self, call: impl FnOnce(Arc<QueueMapping>) -> F + Send + 'static) -> BoxFuture<'static, ()>
     where
         F: Future<Output = Result<(), String>> + Send,
@@ -176,6 +178,6 @@ impl Port for QueuePort {
         };
     }
 
-    /// Nothing is left: the machine has given back everything that no invocation has.
+    /// Does nothing: the machine has released all messages outside invocations.
     async fn close(self) {}
 }

@@ -1,4 +1,4 @@
-//! The delivery of one shard: from where it stands to its end.
+//! Delivers one shard, from its checkpoint to its end.
 
 use std::io;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl ShardDelivery {
         }
     }
 
-    /// The shard as it was when the engine stopped, and what reads it from there on.
+    /// Returns the shard as it was when the engine stopped, and the port that continues from there.
     fn begun(self, from: ReadFrom) -> io::Result<(Shard, ShardPort)> {
         let (checkpoint, from) = self.position(from)?;
         let settings = self.mapping.settings.clone();
@@ -63,7 +63,7 @@ impl ShardDelivery {
         Ok((shard, ShardPort::new(self.mapping, self.board, self.shard.id, reader)))
     }
 
-    /// The shard's checkpoint, and where it is read from.
+    /// Returns the checkpoint of the shard, and where reading begins.
     fn position(&self, from: ReadFrom) -> io::Result<(Option<String>, ReadFrom)> {
         let (name, checkpoints) = (&self.mapping.checkpoint_name, &*self.mapping.checkpoints);
         match checkpoints.load(name, &self.shard.id)? {
@@ -72,7 +72,7 @@ impl ShardDelivery {
         }
     }
 
-    /// Gives the shard the open window and the failed batches it had when the engine stopped.
+    /// Restores the open window and the failed batches that the shard had when the engine stopped.
     fn resume(&self, shard: &mut Shard) -> io::Result<()> {
         let (name, id) = (&self.mapping.checkpoint_name, &self.shard.id);
         let bad = |what: &str, error: serde_json::Error| {

@@ -2,10 +2,10 @@
 
 /// How the delivery of a shard ended.
 pub(super) enum End {
-    /// The shard has ended and is done.
+    /// The shard is closed, and all its records are done.
     Closed,
-    /// A stop was asked for.
+    /// The delivery was stopped.
     Stopped,
-    /// Something went wrong that is written on the board; it goes on from the checkpoint.
+    /// A failure, which is in the status. Delivery continues from the checkpoint.
     Failed,
 }

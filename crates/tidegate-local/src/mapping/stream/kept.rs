@@ -1,11 +1,11 @@
-//! What one step of a shard has to keep, and where it stands among the checkpoints.
+//! What one step of a shard stores, and under which names among the checkpoints.
 
 use std::io;
 
 use crate::checkpoint::Checkpoints;
 use lambda_shapes::sequence::SequenceNumber;
 
-/// What one step has to keep: all of it or none.
+/// What one step of a shard stores. Either all of it is stored, or nothing.
 #[derive(Default)]
 pub(super) struct Kept {
     pub(super) checkpoint: Option<SequenceNumber>,
@@ -14,7 +14,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Stores what there is, of this shard of a mapping.
+    /// Stores the values that are set, for this shard of a mapping.
     pub(super) fn store(&self, checkpoints: &dyn Checkpoints, mapping: &str, shard: &str) -> io::Result<()> {
         let (of_window, of_failing) = (window_of(shard), failing_of(shard));
         let stored: Vec<(&str, &str)> = [
@@ -29,12 +29,12 @@ impl Kept {
     }
 }
 
-/// Where the open window of a shard stands among the checkpoints; no shard is called so.
+/// Name under which the checkpoints hold the open window of a shard; no shard has this name.
 pub(super) fn window_of(shard: &str) -> String {
     format!("{shard}/window")
 }
 
-/// Where the failed batches of a shard stand among the checkpoints.
+/// Name under which the checkpoints hold the failed batches of a shard.
 pub(super) fn failing_of(shard: &str) -> String {
     format!("{shard}/failing")
 }

@@ -23,7 +23,7 @@ pub struct StreamMapping {
     pub settings: StreamSettings,
     /// Where a mapping without checkpoints begins.
     pub starting_position: Start,
-    /// The stream.
+    /// Reads the stream.
     pub source: Arc<dyn StreamSource>,
     /// Invokes the function.
     pub invoker: Arc<dyn Invoker>,

@@ -1,4 +1,5 @@
-//! What the loop does for a shard: reads it, invokes, hands over, and stores what is done.
+//! Connects a shard with the loop of the driver: reads, invokes, hands over, and stores
+//! checkpoints.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,12 +26,14 @@ pub(super) struct ShardPort {
     mapping: Arc<StreamMapping>,
     board: Arc<Board>,
     shard: String,
-    /// It is here while it is not polling.
+    /// `None` while a poll is in flight.
     reader: Option<Reader>,
-    /// What this step has to keep.
+    /// What this step stores.
     kept: Kept,
     status: ShardStatus,
-    /// This step is the result of a poll; with the activity counter before it if it found nothing.
+    /// Set if this step follows a poll.
+    ///
+    /// The inner value is the activity counter before the poll, if that found nothing.
     polled: Option<Option<u64>>,
 }
 
@@ -115,8 +118,10 @@ impl Port for ShardPort {
         Performed::Later
     }
 
-    /// A checkpoint that cannot be stored is no reason to stop: the next one holds it too, and
-    /// delivery is at least once.
+    /// Stores what the step keeps.
+    ///
+    /// A failure does not stop the delivery: the next checkpoint includes this one, and delivery is
+    /// at least once.
     fn settle(&mut self, _: &Shard) -> Vec<Work<Input, Self::Read>> {
         let (mapping, kept) = (&self.mapping, std::mem::take(&mut self.kept));
         let stored = kept.store(&*mapping.checkpoints, &mapping.checkpoint_name, &self.shard);
@@ -137,7 +142,7 @@ impl Port for ShardPort {
             }
         };
         let (behind, closed) = (page.millis_behind.unwrap_or(0) > 0, page.next.is_none());
-        // Behind a closed shard come its children, which nobody has looked at yet.
+        // A closed shard is not empty: its children have not been read yet.
         let is_empty = page.records.is_empty() && !behind && !closed;
         self.polled = Some(is_empty.then_some(polled.seen));
         self.status.millis_behind = page.millis_behind;
@@ -164,6 +169,6 @@ impl Port for ShardPort {
         self.board.shard(&self.shard, status.clone());
     }
 
-    /// What a poll would have brought is read again after the checkpoint.
+    /// Does nothing: records of a dropped poll are read again from the checkpoint.
     async fn close(self) {}
 }

@@ -1,18 +1,19 @@
-//! Watches the shards of a stream: starts a delivery for each that may be read.
+//! Watches the shards of a stream, and starts a delivery for each shard that may be read.
 //!
-//! When a shard is split or two are merged, the records of the new shards come behind those of the
+//! When a shard is split or two are merged, the records of the new shards come after those of the
 //! old ones (AWS docs: Kinesis resharding).
 //!
 //! # Invariant
 //!
-//! A shard is read only when each of its parents is closed and done, or is no longer listed: then
-//! the stream has none of its records any more. A shard that is done is not read again, although it
-//! is listed for as long as the stream keeps its records.
+//! A shard is read only when each of its parents is either closed and done, or no longer listed. In
+//! the second case the stream has none of the parent's records any more. A shard that is done is
+//! not read again, although it is listed for as long as the stream keeps its records.
 //!
 //! # Example
 //!
-//! a was split into b and c, and c is merged with d into e. First a and d are read; when a is closed
-//! and done, b and c are; e is read when both c and d are closed and done, whatever b does.
+//! Shard a was split into b and c, and c is merged with d into e. At first a and d are read. When a
+//! is closed and done, b and c are read. When c and d are both closed and done, e is read, whether
+//! or not b is done.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

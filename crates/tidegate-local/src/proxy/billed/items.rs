@@ -1,6 +1,6 @@
 //! The sizes of items that functions wrote.
 //!
-//! An update is billed by its whole item, and says only what it changes.
+//! An update is billed by its whole item, but its request has only what it changes.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! What is billed: the names of the quantities.
+//! Names of the billed quantities.
 
 /// DynamoDB write request units; a transactional write counts two per KB.
 pub const WRITE_UNITS: &str = "dynamodb_write_units";

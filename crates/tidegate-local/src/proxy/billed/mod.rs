@@ -1,9 +1,8 @@
-//! What AWS would bill for a call, by its documented rules.
+//! Quantities that AWS would bill for a call, computed from request and answer by AWS's documented
+//! rules.
 //!
-//! The quantities are computed from the request and the answer.
-//!
-//! Nothing is asked of the backend for it: emulators answer `ConsumedCapacity` differently, and a
-//! request that asked for it would be another request than the one the function signed.
+//! The proxy does not request `ConsumedCapacity` for this. Emulators answer it differently, and it
+//! would change the request that the function signed.
 
 mod dynamodb;
 mod item;

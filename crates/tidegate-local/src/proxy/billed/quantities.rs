@@ -1,4 +1,4 @@
-//! Which service bills a call.
+//! Finds the service that bills a call, and its quantities.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! What a bill must know of an answer.
+//! The part of an answer that a bill depends on.
 
 use serde_json::Value;
 
@@ -12,12 +12,12 @@ pub(crate) struct BilledReply<'a> {
 }
 
 impl BilledReply<'_> {
-    /// The body, if it is JSON.
+    /// Returns the body as JSON; null if it is not JSON.
     pub(super) fn json(&self) -> Value {
         serde_json::from_slice(self.body).unwrap_or(Value::Null)
     }
 
-    /// The call failed.
+    /// Returns whether the call failed.
     pub(super) fn failed(&self) -> bool {
         self.error.is_some()
     }

@@ -1,4 +1,4 @@
-//! Bytes as the units that are billed.
+//! Converts bytes into billed units.
 
 /// Returns bytes in whole units of this size, at least one.
 #[expect(clippy::cast_precision_loss, reason = "requests have at most 16 MB")]

@@ -1,9 +1,9 @@
-//! The same scenarios through Tidegate's engine and LocalStack's own event source mapping.
+//! Runs the same scenarios through Tidegate's engine and through LocalStack's own event source
+//! mapping: `make conformance`.
 //!
-//! `make conformance` runs them.
-//!
-//! LocalStack runs its functions in containers. Here a plug-in of LocalStack (`tests/conformance/localstack`) runs them as processes
-//! instead; the mapping is LocalStack's, unmodified. Both sides read the same records and invoke the same program.
+//! LocalStack runs its functions in containers. Here a LocalStack plug-in
+//! (`tests/conformance/localstack`) runs them as processes instead. The mapping is LocalStack's,
+//! unmodified. Both sides read the same records and invoke the same program.
 
 mod function;
 mod localstack;

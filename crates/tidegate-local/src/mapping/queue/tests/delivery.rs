@@ -1,4 +1,4 @@
-//! The delivery of a queue's messages, with a stand-in for SQS.
+//! Tests of the delivery of a queue's messages, with a stand-in for SQS.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::mapping::queue::{QueueMapping, QueueSettings, start};
 use crate::pace::Pace;
 use topology::pattern::filter::{Filter, Filtered};
 
-/// Holds one message that is no JSON until it is deleted, and notes what was deleted.
+/// Serves one message that is not JSON until it is deleted, and records deletions.
 async fn holding(deleted: Arc<Mutex<Vec<Value>>>) -> String {
     let answer = move |headers: axum::http::HeaderMap, body: String| async move {
         let request: Value = serde_json::from_str(&body).unwrap();
@@ -32,7 +32,7 @@ async fn holding(deleted: Arc<Mutex<Vec<Value>>>) -> String {
     format!("http://{address}")
 }
 
-/// A function that nobody may invoke.
+/// A function that must not be invoked.
 struct Never;
 
 impl Invoker for Never {

@@ -266,7 +266,7 @@ fn a_stop_gives_back_what_no_invocation_has() {
     bench.receive(&["a"]);
     bench.answer(0, InvocationResult::Throttled);
     assert_eq!(bench.step(Input::Stop), [released(&["receipt-a"]), Action::Stopped]);
-    // The receive that was on its way at the stop.
+    // This receive was in flight at the stop.
     assert_eq!(bench.receive(&["b"]), [released(&["receipt-b"])]);
 
     let window = Duration::from_secs(10);

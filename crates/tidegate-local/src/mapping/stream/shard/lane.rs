@@ -108,11 +108,11 @@ impl fmt::Display for LaneState {
 pub struct Segment {
     /// Records of the segment; empty only in the last invocation of a window.
     pub entries: Vec<Entry>,
-    /// Attempts so far.
+    /// Attempts up to now.
     pub history: History,
 }
 
-/// Attempts that a batch has had so far.
+/// Attempts that a batch has had.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct History {
     /// Counted attempts: the function ran and failed, and the batch was not split.

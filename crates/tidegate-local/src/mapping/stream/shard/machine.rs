@@ -1,17 +1,18 @@
-//! The delivery of one shard's records, as a state machine without clock and I/O.
+//! Delivers the records of one shard: a state machine without clock and I/O.
 //!
-//! Records are read in their order and spread over lanes by their keys. A lane has one batch at a
-//! time, which is with the function, waits for its next attempt, or is on its way to the
-//! destination. A batch that was split leaves its other parts in front of the lane's queue.
+//! Records are read in order and spread over lanes by their keys. A lane has at most one batch. The
+//! batch is with the function, waits for its next attempt, or is being handed to the destination.
+//! If a batch is split, its other parts go to the front of the lane's queue.
 //!
 //! # Invariants
 //!
-//! 1. A record that was read and is not done is in one place: the batch of a lane, one of its
-//!    parts, or its queue, in the order of the shard. So nothing overtakes a record of its key.
-//! 2. A record is done when the function has succeeded with it, when no filter lets it pass, or when
-//!    it was given up and its destination has it.
-//! 3. The checkpoint is behind the first record that is not done in any lane. What a restart needs
-//!    beside it, an open window and batches that have failed, is kept in the same step.
+//! 1. An unfinished record is in one place: the batch of a lane, one of its other parts, or the
+//!    lane's queue. Each lane keeps the order of the shard, so no record overtakes another of its
+//!    key.
+//! 2. A record is done when the function has handled it, when the filter rejects it, or when it was
+//!    given up and its destination has it.
+//! 3. The checkpoint never passes an unfinished record. A restart also needs the open window and
+//!    the failed batches, which are stored in the same step.
 //!
 //! # Example
 //!

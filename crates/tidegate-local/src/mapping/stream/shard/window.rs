@@ -1,28 +1,31 @@
-//! Tumbling windows: records by the time they were written, with a state that goes from one
-//! invocation to the next.
+//! Tumbling windows: group records by the time they were written, and pass a state along.
 //!
-//! By Lambda's documentation ("Implementing stateful Kinesis Data Streams processing in Lambda"):
-//! every record belongs to one window, an event has records of one window alone, and every response
-//! must have a `state`. When a window is over, the function is invoked once more with its state,
-//! without records, and until it succeeds; then the state is dropped. A state above 1 MB ends its
-//! window early: that invocation comes at once, and the window goes on with a fresh state. One
-//! batch at a time is in flight per shard, since a mapping with a window has a parallelization
-//! factor of 1 (terraform-aws-modules/terraform-aws-lambda, issue 619).
+//! The rules are Lambda's (AWS docs: "Implementing stateful Kinesis Data Streams processing in
+//! Lambda"):
+//!
+//! - Every record belongs to one window, and an event holds records of one window only.
+//! - Every response must have a `state`, which the next event of the window holds.
+//! - When a window is over, the function is invoked once more, with the state and without records,
+//!   until it succeeds. Then the state is dropped.
+//! - A state above 1 MB ends its window early: that last invocation comes at once, and the window
+//!   goes on with a fresh state.
+//! - One batch at a time is in flight per shard, since a mapping with a window has a
+//!   parallelization factor of 1 (terraform-aws-modules/terraform-aws-lambda, issue 619).
 //!
 //! # Invariant
 //!
-//! The state of the open window is that after the records that are done, and no others: it changes
-//! only when records are done with it, and is kept in the step in which the checkpoint passes them.
-//! So each record is in the state of its window once, whatever fails.
+//! The state of the open window includes exactly the records that are done. It changes only when
+//! records are done, and is stored in the same step as the checkpoint that passes them. So each
+//! record counts once in the state of its window, whatever fails.
 //!
 //! # Example
 //!
 //! Windows of a minute, and records that were written at second 5, 50 and 70:
 //!
-//! | [`Windows::next`] says | the event | the response |
+//! | [`Windows::next`] | event | response |
 //! |---|---|---|
 //! | `Records { end: Some(2) }` | 5 and 50, state `{}` | state `{"n":2}` |
-//! | `Last`: 70 is of a later window | no records, state `{"n":2}`, `isFinalInvokeForWindow` | any |
+//! | `Last`, since 70 is of a later window | state `{"n":2}`, `isFinalInvokeForWindow` | any |
 //! | `Records { end: None }` | 70, state `{}` | state `{"n":1}` |
 //! | `Nothing` until everything written before second 120 was read | | |
 

@@ -1,4 +1,4 @@
-//! Units by example: writes, reads, and what a transaction costs.
+//! Tests of the billed units of DynamoDB, by example: writes, reads and transactions.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! The rules of a shard, each in a test named after it.
+//! Tests of the rules of a shard, each named after its rule.
 
 mod batches;
 mod failures;

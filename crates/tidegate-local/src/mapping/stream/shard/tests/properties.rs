@@ -1,4 +1,4 @@
-//! Order, checkpoint and delivery, whatever the function answers.
+//! Property tests: order, checkpoint and delivery hold for any answers of the function.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Tumbling windows, whatever the function answers and whenever the engine is restarted.
+//! Property tests of tumbling windows, for any answers of the function and any restarts.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,7 @@ fn answered(event: &Value, reply: &Reply) -> InvocationResult {
     InvocationResult::Success(Bytes::from(response.to_string()))
 }
 
-/// Records that were written so many seconds after each other, and which of them are of each window.
+/// Returns records with these gaps between them, in seconds, and the records of each window.
 fn written(gaps: &[i64]) -> (Vec<Record>, BTreeMap<String, Vec<u64>>) {
     let mut seconds: Vec<i64> = gaps.to_vec();
     for n in 1..seconds.len() {
