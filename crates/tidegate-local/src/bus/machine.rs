@@ -230,7 +230,8 @@ impl Router {
                 let Some(retries) = self.settings.retries.get(*rule) else { continue };
                 let expires = life.accepted.after(retries.maximum_age);
                 if self.phase != Phase::Running {
-                    // Stopping: the event is here only because another of its hand-overs goes on.
+                    // Stopping: the event is here only because another of its hand-overs is in
+                    // flight.
                 } else if hand_over.failed > 0 && expires < now {
                     // Even an event that is too old is tried once.
                     too_old.push((*event, *rule));

@@ -205,8 +205,8 @@ fn kill_marked(is_meant: impl Fn(&str) -> bool) {
                 // The kernel's own processes have no program, and neither do processes that have
                 // ended.
                 Ok(Mark::NoEnvironment) => again |= process.exe().is_ok(),
-                // Processes of other users cannot be read, and are not ours. A living process of
-                // ours can be read a moment later.
+                // Processes of other users cannot be read, and are not meant. A living process of
+                // this user can be read a moment later.
                 Err(_) => {
                     again |= process.uid().is_ok_and(|user| Some(user) == own) && process.exe().is_ok();
                 }

@@ -123,7 +123,7 @@ pub enum Change {
 pub struct Illegal {
     /// Phase of the environment.
     pub phase: Phase,
-    /// What happened.
+    /// The impossible happening.
     pub happening: Happening,
 }
 

@@ -1,4 +1,4 @@
-//! What the engine must know of a function to run it.
+//! Everything that is needed to run a function.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

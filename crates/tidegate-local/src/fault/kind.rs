@@ -57,7 +57,7 @@ pub enum Reason {
 pub enum When {
     /// Before it.
     Before,
-    /// While it goes on.
+    /// During it.
     During,
     /// After it.
     After,

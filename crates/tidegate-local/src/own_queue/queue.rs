@@ -18,7 +18,7 @@ pub(crate) struct OwnQueue {
     pub(crate) url: String,
     /// Visibility timeout of a received event.
     pub(crate) hidden: Duration,
-    /// How fast it is polled.
+    /// How often the queue is polled.
     pub(crate) pace: Pace,
     /// Activity counter of the engine.
     pub(crate) activity: Arc<Activity>,

@@ -1,4 +1,4 @@
-//! What a host remembers of its environments and invocations.
+//! State of a host: its environments and invocations.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
