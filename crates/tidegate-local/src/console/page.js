@@ -121,7 +121,7 @@ async function peek(queue) {
   const place = at('peeked');
   try {
     const messages = await json(`/console/dead-letters/${encodeURIComponent(queue)}/peek`, { method: 'POST' });
-    at('peek-note').textContent = messages.length ? `${messages.length} of ${queue}; the receive count of each went up by one` : `nothing can be received from ${queue} now`;
+    at('peek-note').textContent = messages.length ? `${messages.length} of ${queue}; the receive count of each went up by one` : `no message can be received from ${queue} now`;
     place.replaceChildren(...messages.map((m) => element('li', {}, element('div', { class: 'head' }, element('span', { class: 'id' }, m.id || ''),
       element('span', { class: 'soft' }, `${m.sent || ''} · received ${m.receives ?? '?'} times`)), element('pre', {}, m.text))));
     place.hidden = !messages.length;

@@ -139,12 +139,12 @@ impl Emulator {
         self.process.as_ref().map(EmulatorProcess::id)
     }
 
-    /// Returns the mail it has sent, in the order of sending.
+    /// Returns the mail that the emulator has sent, in the order of sending.
     ///
-    /// `None` if it has no known list of mail.
+    /// `None` if the emulator has no known list of mail.
     ///
     /// # Errors
-    /// It does not answer.
+    /// The emulator does not answer.
     pub async fn sent_mail(&self) -> Result<Option<Vec<SentMail>>, EmulatorError> {
         mail::sent_mail(&self.endpoint).await
     }
@@ -162,8 +162,12 @@ impl Emulator {
     }
 }
 
-/// Returns the mail sent by the backend at an endpoint, for callers that did not start it; see
-/// [`Emulator::sent_mail`].
+/// Returns the mail that the emulator at an endpoint has sent, for callers that did not start it.
+///
+/// `None` if that emulator has no known list of mail; see [`Emulator::sent_mail`].
+///
+/// # Errors
+/// The emulator does not answer.
 pub async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, EmulatorError> {
     mail::sent_mail(endpoint.trim_end_matches('/')).await
 }

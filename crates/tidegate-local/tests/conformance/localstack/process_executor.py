@@ -1,7 +1,7 @@
-"""Runs the functions of LocalStack as processes of this machine, where LocalStack itself starts a container.
+"""Runs the functions of LocalStack as processes of this machine, in place of containers.
 
-LocalStack finds it as a plug-in (`LAMBDA_RUNTIME_EXECUTOR=process`). It replaces what runs a function and nothing else: event source
-mappings, Invoke and everything around them are LocalStack's own.
+LocalStack loads it as a plug-in (`LAMBDA_RUNTIME_EXECUTOR=process`). It replaces only what runs a
+function. Event source mappings, Invoke and everything around them are LocalStack's own.
 """
 
 import http.server
