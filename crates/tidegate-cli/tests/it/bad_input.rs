@@ -234,7 +234,7 @@ async fn a_full_disk_for_logs_is_said_by_the_status_and_deliveries_go_on() {
     send(&project.clients().await, "jobs", &bodies).await;
     let status = project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 30).await;
     let failure = status["functions"]["worker"]["log_failure"].as_str().unwrap();
-    assert!(failure.contains("worker.log cannot be written (No space left on device"), "{failure}");
+    assert!(failure.contains("worker.log: No space left on device"), "{failure}");
     assert_eq!(status["functions"]["worker"]["errors"], 0);
     let screen = stdout(&project.run(&["local", "status"]).await);
     assert!(screen.contains("! worker: ") && screen.contains("No space left on device"), "{screen}");

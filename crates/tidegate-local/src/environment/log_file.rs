@@ -211,7 +211,7 @@ mod tests {
         log.append(Some("r-1"), b"three\n");
         assert_eq!(log.failure(), None);
         let texts = texts(&path);
-        assert!(texts[0].starts_with(&format!("[tidegate] {lost} bytes could not")), "{texts:?}");
+        assert!(texts[0].starts_with(&format!("[tidegate] {lost} bytes of output before")), "{texts:?}");
         assert_eq!(texts[1..], ["three"]);
     }
 }

@@ -155,7 +155,7 @@ fn an_address_that_cannot_be_called_is_refused() {
         ("http://", "is not a URL of functions"),
     ] {
         let error = RemoteUrl::parse(url).unwrap_err().to_string();
-        assert!(error.contains(says) && error.contains("looks like http://127.0.0.1:9000"), "{error}");
+        assert!(error.contains(says) && error.contains("use one such as http://127.0.0.1:9000"), "{error}");
     }
 }
 

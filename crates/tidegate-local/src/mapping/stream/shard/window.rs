@@ -373,13 +373,13 @@ mod tests {
     #[test]
     fn a_response_without_a_state_is_none() {
         for (response, reason) in [
-            ("", "no JSON object with a state"),
-            ("null", "no JSON object with a state"),
-            ("[]", "no JSON object with a state"),
+            ("", "is not a JSON object with a state"),
+            ("null", "is not a JSON object with a state"),
+            ("[]", "is not a JSON object with a state"),
             ("{}", "has no state"),
             (r#"{"state":null}"#, "has no state"),
             (r#"{"batchItemFailures":[]}"#, "has no state"),
-            (r#"{"state":"text"}"#, "not a JSON object"),
+            (r#"{"state":"text"}"#, "the state is not a JSON object"),
         ] {
             let error = state(response.as_bytes()).unwrap_err();
             assert!(error.contains(reason), "{response}: {error}");
