@@ -197,7 +197,7 @@ impl Invocations {
 
     /// Returns the events with the longest waits to their queue if more than [`HELD`] wait.
     ///
-    /// Events that are due within [`SHORTEST_REST`] stay.
+    /// Events that are due within [`SHORTEST_REST`](crate::own_queue::resting::SHORTEST_REST) stay.
     fn rest(&mut self, now: Moment, actions: &mut Vec<Action>) {
         if self.events.len() <= HELD {
             return;

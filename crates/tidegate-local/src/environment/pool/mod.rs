@@ -26,7 +26,7 @@ const LONGEST_BACK_OFF: Duration = Duration::from_secs(10);
 /// - At most `limit` invocations and unfinished extensions occupy the function at a time.
 /// - `line` is empty while there is room below the limit.
 ///
-/// For example, with `limit` 1: the first [`Event::Queue`] starts an environment. A second one
+/// For example, with `limit` 1: the first [`Signal::Queue`] starts an environment. A second one
 /// stands in line. When the first is answered, the second is assigned to the same environment.
 #[derive(Debug)]
 pub struct Pool {
