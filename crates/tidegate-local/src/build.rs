@@ -79,9 +79,7 @@ impl BuildError {
             Self::NoPackage(_) => {
                 format!("has no package of its name in the workspace around the topology; {command}")
             }
-            Self::NoBinary(_) => {
-                "has no binary of its name in its package; add a src/main.rs".to_owned()
-            }
+            Self::NoBinary(_) => "has no binary of its name in its package; add a src/main.rs".to_owned(),
             Self::Failed(_) => "could not be built; cargo's messages above say why".to_owned(),
             Self::NotInDirectory { directory, .. } => {
                 format!("has no binary in {}; build it there, or name another directory", directory.display())

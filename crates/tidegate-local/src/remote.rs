@@ -132,7 +132,10 @@ impl RemoteFunctions {
                 InvocationResult::FunctionError(error_object("Runtime.ExitError", &why))
             }
             Err(_) if !answered => {
-                self.tell(format!("{function} at {} has not answered yet; it may still be compiling", self.url));
+                self.tell(format!(
+                    "{function} at {} has not answered yet; it may still be compiling",
+                    self.url
+                ));
                 InvocationResult::Throttled
             }
             Err(_) => {

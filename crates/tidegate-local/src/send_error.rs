@@ -129,8 +129,7 @@ impl SendError {
 
     /// Creates the error of content that is larger than its receiver accepts.
     pub fn too_large(what: &str, to: &str, bytes: usize, limit: usize) -> Self {
-        let message =
-            format!("{what} cannot be sent to {to}: it has {bytes} bytes; the limit is {limit}");
+        let message = format!("{what} cannot be sent to {to}: it has {bytes} bytes; the limit is {limit}");
         Self { reason: Reason::Refused, message }
     }
 

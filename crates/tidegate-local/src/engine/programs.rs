@@ -93,9 +93,9 @@ fn from_command(
                 format!("is {}, which is not a directory; create it or name another", directory.display()),
             )
         })?;
-    let (program, arguments) = command.split_first().ok_or_else(|| {
-        at("command", "is empty; give a program and its arguments".to_owned())
-    })?;
+    let (program, arguments) = command
+        .split_first()
+        .ok_or_else(|| at("command", "is empty; give a program and its arguments".to_owned()))?;
     let executable = if program.contains('/') {
         let file = directory.join(program);
         let found = file.metadata().map_err(|error| {
@@ -182,7 +182,10 @@ mod tests {
                 "    command = [\"sh\"]\n    directory = \"nowhere\"",
                 "FILE:4:5: functions.mailer.directory is ",
             ),
-            ("    command = [\"sh\"]\n    directory = \"code/run\"", "which is not a directory; create it or"),
+            (
+                "    command = [\"sh\"]\n    directory = \"code/run\"",
+                "which is not a directory; create it or",
+            ),
             ("    memory_mb = 128", "FILE:2:3: functions.mailer has no binary in "),
         ] {
             let (_dir, found) = program(declared).await;

@@ -93,8 +93,9 @@ impl LogFile {
     fn say_what_was_lost(&mut self) -> io::Result<()> {
         let Some(WriteFailure { error, lost_bytes }) = &self.failure else { return Ok(()) };
         let now = jiff::Timestamp::now();
-        let line =
-            format!("{now:.3} - [tidegate] {lost_bytes} bytes of output before this line were lost: {error}\n");
+        let line = format!(
+            "{now:.3} - [tidegate] {lost_bytes} bytes of output before this line were lost: {error}\n"
+        );
         self.write(line.as_bytes())?;
         tracing::info!(path = %self.path.display(), "a function's log can be written again");
         self.failure = None;

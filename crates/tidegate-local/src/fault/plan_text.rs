@@ -179,7 +179,10 @@ impl ClockText {
         /// A hundred years. Clocks of 32 bits overflow beyond that.
         const FURTHEST: i64 = 3_155_760_000;
         if !(-FURTHEST..=FURTHEST).contains(&self.skew_seconds) {
-            return Err(format!("skew_seconds is {}; it must be between -{FURTHEST} and {FURTHEST}", self.skew_seconds));
+            return Err(format!(
+                "skew_seconds is {}; it must be between -{FURTHEST} and {FURTHEST}",
+                self.skew_seconds
+            ));
         }
         Ok(Clock { function: wildcard("function", &self.function)?, skew_seconds: self.skew_seconds })
     }

@@ -76,7 +76,9 @@ impl ShardDelivery {
     fn resume(&self, shard: &mut Shard) -> io::Result<()> {
         let (name, id) = (&self.mapping.checkpoint_name, &self.shard.id);
         let bad = |what: &str, error: serde_json::Error| {
-            let reason = format!("the stored {what} of shard {id} is invalid ({error}); delete the checkpoint file of the mapping to begin again");
+            let reason = format!(
+                "the stored {what} of shard {id} is invalid ({error}); delete the checkpoint file of the mapping to begin again"
+            );
             io::Error::new(io::ErrorKind::InvalidData, reason)
         };
         if let Some(kept) = self.mapping.checkpoints.load(name, &window_of(id))? {

@@ -83,9 +83,9 @@ impl StreamSource for DynamoDbSource {
                 Some(GetShardIteratorError::TrimmedDataAccessException(_)) => ReadError::Trimmed,
                 _ => self.failed("GetShardIterator", error),
             })?;
-            answer
-                .shard_iterator
-                .ok_or_else(|| ReadError::Other(format!("GetShardIterator of {} returned no iterator", self.stream_arn)))
+            answer.shard_iterator.ok_or_else(|| {
+                ReadError::Other(format!("GetShardIterator of {} returned no iterator", self.stream_arn))
+            })
         })
     }
 

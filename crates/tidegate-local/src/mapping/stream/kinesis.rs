@@ -87,7 +87,10 @@ impl StreamSource for KinesisSource {
                 _ => self.failed("GetShardIterator", error),
             })?;
             answer.shard_iterator.ok_or_else(|| {
-                ReadError::Other(format!("GetShardIterator of {} returned no iterator", self.origin.stream_arn))
+                ReadError::Other(format!(
+                    "GetShardIterator of {} returned no iterator",
+                    self.origin.stream_arn
+                ))
             })
         })
     }

@@ -116,7 +116,10 @@ mod tests {
         let checkpoints = MemoryCheckpoints::default();
         checkpoints.store("m", FIRST_START, "noon").unwrap();
         let error = Start::Latest.position("m", &checkpoints, NOW).unwrap_err();
-        assert_eq!(error.to_string(), "the checkpoints of m hold noon as its first start, which is not a time; delete its checkpoint file to begin again");
+        assert_eq!(
+            error.to_string(),
+            "the checkpoints of m hold noon as its first start, which is not a time; delete its checkpoint file to begin again"
+        );
     }
 
     #[test]
