@@ -1,7 +1,8 @@
 //! Event source mappings: deliver the records of streams and queues to functions by Lambda's rules.
 //!
 //! State machines without clock and I/O hold the rules: [`stream::shard::Shard`] for one shard of a
-//! stream, [`queue::Queue`] for a queue. One driver runs them; a port for each kind does what they ask for.
+//! stream, [`queue::Queue`] for a queue. One driver runs them; a port for each kind does what they
+//! ask for.
 
 pub mod answer;
 mod counts;
