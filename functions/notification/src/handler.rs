@@ -53,7 +53,7 @@ impl<M: Mailer> Notification<M> {
         let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
         let key = self.effects.key("order-confirmation", &order.order_id)?;
-        // SES has no idempotency key: after a crash the mail is sent twice, or held.
+        // SES has no idempotency key: after a crash or a lost answer, send twice or hold.
         let run = EffectRun::new(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
         let sent =

@@ -83,7 +83,9 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
 
+    use aws_config::timeout::TimeoutConfig;
     use aws_config::{BehaviorVersion, Region, SdkConfig};
     use aws_sdk_ses::config::{Credentials, SharedCredentialsProvider};
 
@@ -91,6 +93,9 @@ mod tests {
 
     const SENT: &str = "<SendEmailResponse xmlns=\"http://ses.amazonaws.com/doc/2010-12-01/\"><SendEmailResult>\
         <MessageId>m</MessageId></SendEmailResult></SendEmailResponse>";
+
+    /// Time for one attempt. Only a service that never answers uses it up.
+    const ATTEMPT: Duration = Duration::from_secs(2);
 
     /// What the test's e-mail service does with a connection.
     #[derive(Clone, Copy)]
@@ -101,6 +106,8 @@ mod tests {
         AnswersOnce(u16, &'static str),
         /// Reads a request and closes.
         ReadsAndCloses,
+        /// Reads a request and keeps the connection open without an answer.
+        NeverAnswers,
     }
 
     /// Starts a service on a free port. Returns its address and a counter of its connections.
@@ -120,7 +127,13 @@ mod tests {
 
     fn serve(mut connection: TcpStream, does: Does) {
         read_request(&mut connection);
-        let Does::AnswersOnce(status, body) = does else { return };
+        let Does::AnswersOnce(status, body) = does else {
+            if matches!(does, Does::NeverAnswers) {
+                // Until the client gives up and closes.
+                let _ = connection.read(&mut [0]);
+            }
+            return;
+        };
         let answer = format!("HTTP/1.1 {status} status\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         connection.write_all(answer.as_bytes()).unwrap();
         // If the socket is closed with unread data, the connection is reset.
@@ -146,7 +159,9 @@ mod tests {
     }
 
     fn mailer(port: u16) -> SesMailer {
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).build();
         let config = SdkConfig::builder()
+            .timeout_config(timeouts)
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("eu-central-1"))
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
@@ -190,6 +205,13 @@ mod tests {
         let (port, connections) = service(Does::AnswersOnce(500, "<ErrorResponse/>"));
         assert_eq!(send(&mailer(port)).await, Err("unknown, mail".to_owned()));
         assert_eq!(connections.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn an_email_that_ses_does_not_answer_in_time_may_have_been_sent() {
+        let (port, connections) = service(Does::NeverAnswers);
+        assert_eq!(send(&mailer(port)).await, Err("unknown, mail".to_owned()));
+        assert_eq!(connections.load(Ordering::SeqCst), 1, "it is sent once");
     }
 
     #[tokio::test]

@@ -53,7 +53,7 @@ pub(crate) enum Command {
     /// work.
     #[command(long_about = cost::LONG)]
     Cost(Cost),
-    /// Creates something new.
+    /// Creates a function.
     #[command(subcommand, arg_required_else_help = false)]
     New(NewCommand),
     /// Prints a script that completes this command in a shell.

@@ -13,7 +13,7 @@ For fish: tidegate completions fish > ~/.config/fish/completions/tidegate.fish";
 /// Options of `completions`.
 #[derive(Debug, Args)]
 pub(crate) struct Completions {
-    /// The shell.
+    /// Shell to complete in.
     #[arg(value_name = "SHELL")]
     pub(crate) shell: Shell,
 }

@@ -45,7 +45,7 @@ pub(crate) struct NewFunction {
     /// Git repository of the crate tidegate.
     #[arg(long, value_name = "URL", group = "toolkit")]
     pub(crate) tidegate_git: Option<String>,
-    /// Version of the crate tidegate in the registry.
+    /// Version of the crate tidegate in a registry of crates.
     #[arg(long, value_name = "VERSION", group = "toolkit")]
     pub(crate) tidegate_version: Option<String>,
     /// Prints what would be written, without writing it.

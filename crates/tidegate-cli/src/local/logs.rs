@@ -62,7 +62,7 @@ pub(crate) async fn logs(options: &Logs) -> Result<ExitCode, Problem> {
 }
 
 fn unreadable(error: io::Error) -> Problem {
-    Problem::new(format!("a log cannot be read: {error}"))
+    Problem::new(format!("cannot read a function's log: {error}"))
 }
 
 /// Returns the named function, or all functions.

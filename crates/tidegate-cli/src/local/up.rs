@@ -51,8 +51,8 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
     let engine = tokio::select! {
         started = Engine::start(engine_options) => started.map_err(not_started)?,
-        _ = terminate.recv() => return Err(Problem::new("ended before it was ready")),
-        _ = interrupt.recv() => return Err(Problem::new("ended before it was ready")),
+        _ = terminate.recv() => return Err(Problem::new("the local system was ended before it was ready; start it again")),
+        _ = interrupt.recv() => return Err(Problem::new("the local system was ended before it was ready; start it again")),
     };
     let printed = if options.json {
         output::json(&running(engine.file(), &place.state_dir))

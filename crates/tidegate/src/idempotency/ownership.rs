@@ -14,7 +14,8 @@ const BEATS: u32 = 3;
 
 /// Releases a claim, so that the effect can run again.
 ///
-/// A claim that cannot be released ends with its lease.
+/// A claim that cannot be released ends with its lease. With `AfterCrash::Hold` the effect is then
+/// held, although it did not run.
 pub(super) async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
     if let Err(failure) = store.release(&claim.key, &claim.owner).await {
         error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");

@@ -10,7 +10,7 @@ use super::repeat::Repeat;
 use crate::batch::{BatchContext, Delivered, Handled};
 use crate::failure::Failure;
 
-/// What to do with a claim whose owner died, so that it is unknown whether the effect took place.
+/// What to do if it is unknown whether the effect took place: its owner died, or no answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterCrash {
     /// Runs the effect again, so it may take place twice. For remote parties that deduplicate by an

@@ -28,6 +28,8 @@ impl EffectError {
             SdkError::DispatchFailure(_) if was_not_connected(error) => {
                 Self::NotDone(Failure::transient(code, chain(error)))
             }
+            // The request may have arrived: no answer in time, or none that can be read.
+            SdkError::TimeoutError(_) => unknown(),
             _ => unknown(),
         }
     }
