@@ -145,8 +145,8 @@ mod tests {
     #[test]
     fn each_mistake_is_said() {
         for (code, said) in [
-            ("enum Order { Placed }", "a message is a struct"),
-            ("union Order { placed: u32 }", "a message is a struct"),
+            ("enum Order { Placed }", "a message must be a struct"),
+            ("union Order { placed: u32 }", "a message must be a struct"),
             ("struct Placed<T> { order: T }", "a message must not have generic parameters"),
             ("#[message(version = 0)] struct Placed;", "must be at least 1"),
             ("#[message(version = 5000000000)] struct Placed;", "too large"),
