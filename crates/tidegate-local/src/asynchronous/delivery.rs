@@ -22,6 +22,7 @@ use crate::invocation::{Invoker, Request};
 use crate::own_queue::{EventAction, Events, OwnQueue, OwnQueuePort};
 use crate::pace::Pace;
 use crate::running::Running;
+use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::sent;
 use lambda_shapes::text::shortened;
 
@@ -176,6 +177,8 @@ impl Events for FunctionEvents {
         if status.retries != counts.retries || status.failed != counts.failed {
             let last = counts.last_error.as_deref().map(shortened);
             status.last_error = last.or(status.last_error.take());
+            let at = counts.last_error_at.map(Moment::with_millis);
+            status.last_error_at = at.or(status.last_error_at.take());
         }
         status.waiting = machine.waiting() as u64;
         status.in_flight = machine.in_flight() as u64;

@@ -94,6 +94,7 @@ impl Invocations {
             }
             InvocationResult::FunctionError(error) => {
                 self.counts.last_error = Some(String::from_utf8_lossy(&error).into_owned());
+                self.counts.last_error_at = Some(now);
                 life.throttles = 0;
                 life.attempts += 1;
                 life.answer = Some(error);

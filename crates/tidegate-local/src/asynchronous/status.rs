@@ -31,6 +31,8 @@ pub struct AsynchronousStatus {
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
+    /// When it happened, as RFC 3339.
+    pub last_error_at: Option<String>,
     /// Activity counter before the last empty poll; `None` while an event is in work.
     pub idle_since: Option<u64>,
 }
@@ -38,6 +40,10 @@ pub struct AsynchronousStatus {
 impl LastError for AsynchronousStatus {
     fn last_error(&mut self) -> &mut Option<String> {
         &mut self.last_error
+    }
+
+    fn last_error_at(&mut self) -> &mut Option<String> {
+        &mut self.last_error_at
     }
 }
 

@@ -139,4 +139,6 @@ pub struct Counts {
     pub told: u64,
     /// The last function error.
     pub last_error: Option<String>,
+    /// When it happened.
+    pub last_error_at: Option<Moment>,
 }

@@ -147,6 +147,7 @@ impl Router {
         self.count(rule, |counts| {
             counts.failing += u64::from(failed == 1);
             counts.last_error = Some(why);
+            counts.last_error_at = Some(now.with_millis());
         });
         if !is_transient {
             self.give_up(event, rule, None, actions);

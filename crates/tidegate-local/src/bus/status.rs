@@ -25,6 +25,8 @@ pub struct BusStatus {
     pub destination_failures: DeliveryFailures,
     /// The last failure of a poll or a hand-over.
     pub last_error: Option<String>,
+    /// When it happened, as RFC 3339.
+    pub last_error_at: Option<String>,
     /// Activity counter before the last empty poll; `None` while the bus has work.
     pub idle_since: Option<u64>,
 }
@@ -32,6 +34,10 @@ pub struct BusStatus {
 impl LastError for BusStatus {
     fn last_error(&mut self) -> &mut Option<String> {
         &mut self.last_error
+    }
+
+    fn last_error_at(&mut self) -> &mut Option<String> {
+        &mut self.last_error_at
     }
 }
 
@@ -57,4 +63,6 @@ pub struct RuleStatus {
     pub failed: u64,
     /// Why the last failed try failed.
     pub last_error: Option<String>,
+    /// When it failed, as RFC 3339.
+    pub last_error_at: Option<String>,
 }

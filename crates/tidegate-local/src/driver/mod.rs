@@ -17,6 +17,6 @@ mod tests;
 
 pub use machine::{IllegalInput, Machine};
 
-pub(crate) use last_error::{LastError, note};
+pub(crate) use last_error::{LastError, note, write_error};
 pub(crate) use port::{Done, InputOf, Performed, Port, Work};
 pub(crate) use run::drive;

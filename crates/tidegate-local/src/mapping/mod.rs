@@ -6,9 +6,11 @@
 
 pub mod answer;
 mod counts;
+mod lane_status;
 pub mod queue;
 mod status;
 pub mod stream;
 
 pub use counts::Counts;
+pub use lane_status::{LaneCondition, LaneReport, LaneStatus};
 pub use status::{Mapping, MappingStatus};

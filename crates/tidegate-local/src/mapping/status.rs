@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::destination::DeliveryFailures;
 use crate::driver::LastError;
+use crate::mapping::lane_status::LaneStatus;
 use lambda_shapes::moment::Moment;
 
 /// State and counts of a mapping since the engine started.
@@ -51,13 +52,22 @@ pub struct MappingStatus {
     pub records_delivered: u64,
     /// The last failure of a poll, an invocation or a hand-over.
     pub last_error: Option<String>,
-    /// Activity counter before the last empty poll; `None` while the mapping has work.
+    /// When it happened, as RFC 3339.
+    pub last_error_at: Option<String>,
+    /// Lanes that have records and shards that are not read, at most ten per shard; in a queue, at
+    /// most ten batches that wait after a throttle.
+    pub lanes: Vec<LaneStatus>,
+    /// Not a time: activity counter before the last empty poll; `None` while the mapping has work.
     pub idle_since: Option<u64>,
 }
 
 impl LastError for MappingStatus {
     fn last_error(&mut self) -> &mut Option<String> {
         &mut self.last_error
+    }
+
+    fn last_error_at(&mut self) -> &mut Option<String> {
+        &mut self.last_error_at
     }
 }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use engine_client::local::REGION;
 use futures::future::BoxFuture;
 use lambda_shapes::kinesis::Origin;
+use lambda_shapes::moment::Moment;
 use lambda_shapes::stream_kind::StreamKind;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
@@ -24,7 +25,7 @@ use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::stream::{
     self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
 };
-use tidegate_local::mapping::{Mapping, MappingStatus};
+use tidegate_local::mapping::{LaneCondition, LaneReport, LaneStatus, Mapping, MappingStatus};
 use tidegate_local::pace::Pace;
 
 use crate::backend::ministack;
@@ -374,6 +375,36 @@ async fn a_stream_that_cannot_be_read_is_said_in_the_status_and_read_once_it_can
     kinesis(&backend.clients).await;
     put(&backend.clients, "k", "x").await;
     until_status(&mapping, |status| status.records_delivered == 1).await;
+    mapping.stop().await;
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_is_in_the_status_with_its_attempt_and_its_next_one() {
+    let backend = ministack().await;
+    let (arn, source) = kinesis(&backend.clients).await;
+    put(&backend.clients, "k", "x").await;
+    let parts = Parts {
+        source,
+        checkpoints: Arc::new(MemoryCheckpoints::default()),
+        activity: Arc::new(Activity::new()),
+        destination: None,
+    };
+    let function = Scripted::new(|count, _| if count < 4 { error() } else { success() });
+    let unlimited = StreamSettings { maximum_retry_attempts: None, ..settings(StreamKind::Kinesis, &arn) };
+    let mapping = start_stream(&parts, unlimited, &function);
+    let seen = Mutex::new(None);
+    until_status(&mapping, |status| {
+        let waits = |lane: &LaneStatus| {
+            let LaneReport { state, attempt, records, until, .. } = lane.report;
+            (state, attempt, records) == (LaneCondition::WaitingForRetry, 3, 1) && until > Some(Moment::now())
+        };
+        seen.lock().unwrap().insert(status.clone()).lanes.iter().any(waits)
+    })
+    .await;
+    let status = seen.into_inner().unwrap().unwrap();
+    assert_eq!((status.lanes.len(), status.lanes[0].shard.as_ref()), (1, status.positions.keys().next()));
+    assert!(status.last_error.is_some_and(|why| why.contains("boom")) && status.last_error_at.is_some());
+    until_status(&mapping, |status| status.records_delivered == 1 && status.lanes.is_empty()).await;
     mapping.stop().await;
 }
 

@@ -150,7 +150,9 @@ fn a_hand_over_that_fails_once_more_than_its_retries_is_parked_and_says_so() {
     assert!(!actions.contains(&Action::Finish { event: 1 }), "over before its dead letter had arrived");
     assert!(bench.step(Input::Parked { event: 1, rule: 0 }).contains(&Action::Finish { event: 1 }));
     let last_error = Some("slow down".to_owned());
-    let expected = RuleStatus { matched: 1, retries: 2, failed: 1, last_error, ..RuleStatus::default() };
+    let last_error_at = Some(bench.now.with_millis());
+    let counted = RuleStatus { matched: 1, retries: 2, failed: 1, ..RuleStatus::default() };
+    let expected = RuleStatus { last_error, last_error_at, ..counted };
     assert_eq!(counts(&bench), expected);
 }
 

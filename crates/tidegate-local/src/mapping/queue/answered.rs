@@ -46,7 +46,7 @@ impl Queue {
                 }
                 QueueVerdict::Failed(BatchError::Function(reason) | BatchError::Response(reason)) => {
                     self.counts.retries += 1;
-                    self.counts.last_error = Some(reason);
+                    self.counts.failed(reason);
                     (0..batch.messages.len()).collect()
                 }
                 QueueVerdict::Done(failed) => {

@@ -41,6 +41,8 @@ pub fn start(mapping: QueueMapping) -> Mapping {
         filtered: 0,
         records_delivered: 0,
         last_error: None,
+        last_error_at: None,
+        lanes: Vec::new(),
         idle_since: None,
     }));
     let task = tokio::spawn(deliver(mapping, Arc::clone(&status), Arc::clone(&oldest), receiver));

@@ -56,6 +56,7 @@ use super::settings::QueueSettings;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
 use crate::mapping::counts::Counts;
+use crate::mapping::lane_status::{LaneCondition, LaneReport};
 use crate::pace::Earliest;
 use crate::pace::retry::Backoff;
 use lambda_shapes::batching::{self, Limits, PAYLOAD_LIMIT, Window};
@@ -133,6 +134,19 @@ impl Queue {
     #[must_use]
     pub fn in_flight(&self) -> usize {
         self.batches.values().filter(|batch| batch.state == BatchState::InFlight).count()
+    }
+
+    /// Returns what waits after a throttle: at most ten batches.
+    pub(super) fn throttled(&self) -> impl Iterator<Item = LaneReport> {
+        let reports = self.batches.values().filter_map(|batch| match batch.state {
+            BatchState::Waiting(until) => Some(LaneReport {
+                records: batch.messages.len() as u64,
+                until: Some(until),
+                ..LaneReport::new(LaneCondition::Throttled)
+            }),
+            _ => None,
+        });
+        reports.take(LaneReport::LIMIT)
     }
 
     /// Returns when the oldest unfinished message was sent.

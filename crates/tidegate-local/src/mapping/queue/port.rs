@@ -15,13 +15,13 @@ use super::machine::Queue;
 use super::mapping::QueueMapping;
 use super::step::{Action, Input};
 use crate::activity::Activity;
-use crate::driver::{Performed, Port, Work, note};
+use crate::driver::{Performed, Port, Work, note, write_error};
 use crate::invocation::Request;
+use crate::mapping::lane_status::LaneStatus;
 use crate::mapping::status::MappingStatus;
 use crate::sqs::{Hides, Receiver, delete, hide_all, release};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::message;
-use lambda_shapes::text::shortened;
 
 /// The port of one queue mapping.
 pub(super) struct QueuePort {
@@ -32,6 +32,8 @@ pub(super) struct QueuePort {
     /// `None` while a receive is in flight.
     receiver: Option<Receiver>,
     hides: Hides,
+    /// Failures of invocations that the status has had.
+    errors: u64,
     /// Set if this step follows a receive.
     ///
     /// The inner value is the activity counter before the receive, if that found nothing.
@@ -61,6 +63,7 @@ impl QueuePort {
             oldest,
             receiver: Some(receiver),
             hides: Hides::default(),
+            errors: 0,
             polled: None,
         }
     }
@@ -165,12 +168,12 @@ impl Port for QueuePort {
         status.throttled = counts.throttled;
         status.filtered = counts.filtered;
         status.records_delivered = counts.delivered;
-        if status.retries != counts.retries {
-            status.retries = counts.retries;
-            if let Some(error) = &counts.last_error {
-                status.last_error = Some(shortened(error));
-            }
+        status.retries = counts.retries;
+        if let Some(error) = counts.new_error(self.errors) {
+            self.errors = counts.errors;
+            write_error(&mut *status, error);
         }
+        status.lanes = queue.throttled().map(|report| LaneStatus { shard: None, report }).collect();
         status.idle_since = match (queue.is_idle(), self.polled.take()) {
             (false, _) => None,
             (true, Some(empty_poll)) => empty_poll,

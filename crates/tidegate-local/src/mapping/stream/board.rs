@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 
 use crate::destination::DeliveryFailures;
 use crate::mapping::counts::Counts;
+use crate::mapping::lane_status::{LaneCondition, LaneReport, LaneStatus};
 use crate::mapping::status::{MappingStatus, age};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::text::shortened;
@@ -21,6 +22,9 @@ struct Inner {
     shards: BTreeMap<String, ShardStatus>,
     discovered: bool,
     last_error: Option<String>,
+    last_error_at: Option<Moment>,
+    /// Shards that are not read because a parent is not closed and done.
+    children: Vec<String>,
     destination_failures: DeliveryFailures,
 }
 
@@ -32,6 +36,7 @@ pub(super) struct ShardStatus {
     /// When the oldest record read and not done was written.
     pub(super) oldest: Option<Moment>,
     pub(super) in_flight: u64,
+    pub(super) lanes: Vec<LaneReport>,
     pub(super) counts: Counts,
     pub(super) idle_since: Option<u64>,
     pub(super) closed: bool,
@@ -60,9 +65,17 @@ impl Board {
         self.with(|inner| inner.discovered = discovered);
     }
 
+    /// Sets which shards wait for the end of a parent.
+    pub(super) fn children(&self, children: Vec<String>) {
+        self.with(|inner| inner.children = children);
+    }
+
     /// Notes a failure outside the state machine.
     pub(super) fn failed(&self, message: &str) {
-        self.with(|inner| inner.last_error = Some(shortened(message)));
+        self.with(|inner| {
+            inner.last_error = Some(shortened(message));
+            inner.last_error_at = Some(Moment::now());
+        });
     }
 
     /// Notes that an on-failure record is lost.
@@ -95,6 +108,8 @@ impl Board {
                 filtered: sum(|s| s.counts.filtered),
                 records_delivered: sum(|s| s.counts.delivered),
                 last_error: inner.last_error.clone(),
+                last_error_at: inner.last_error_at.map(Moment::with_millis),
+                lanes: inner.lanes(),
                 idle_since: if polled {
                     open()
                         .map(|s| s.idle_since)
@@ -109,6 +124,16 @@ impl Board {
 
     fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
         act(&mut self.inner.lock())
+    }
+}
+
+impl Inner {
+    fn lanes(&self) -> Vec<LaneStatus> {
+        let status = |shard: &String, report| LaneStatus { shard: Some(shard.clone()), report };
+        let open = self.shards.iter().filter(|(_, shard)| !shard.closed);
+        let lanes = open.flat_map(|(id, shard)| shard.lanes.iter().map(move |report| status(id, *report)));
+        let unread = LaneReport::new(LaneCondition::ParentUnfinished);
+        lanes.chain(self.children.iter().map(|id| status(id, unread))).collect()
     }
 }
 

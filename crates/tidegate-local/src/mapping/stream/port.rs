@@ -156,9 +156,7 @@ impl Port for ShardPort {
             (true, Some(empty_poll)) => empty_poll,
             (true, None) => status.idle_since,
         };
-        if shard.counts().last_error != status.counts.last_error
-            && let Some(error) = &shard.counts().last_error
-        {
+        if let Some(error) = shard.counts().new_error(status.counts.errors) {
             self.board.failed(error);
         }
         status.position = shard.position().checkpoint().map(SequenceNumber::to_string);
@@ -166,6 +164,7 @@ impl Port for ShardPort {
         status.oldest = shard.oldest();
         status.in_flight = shard.in_flight() as u64;
         status.counts.clone_from(shard.counts());
+        status.lanes = shard.reports();
         self.board.shard(&self.shard, status.clone());
     }
 

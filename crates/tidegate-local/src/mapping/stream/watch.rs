@@ -91,6 +91,7 @@ async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: 
                     let handle = tasks.spawn(delivery.run(from.clone(), stop.clone()));
                     running.insert(handle.id(), shard.id.clone());
                 }
+                board.children(children(&shards, &finished));
                 board.discovered(!running.is_empty());
                 if running.is_empty() { AGAIN } else { RELIST }
             }
@@ -148,4 +149,11 @@ pub(super) fn ready<'a>(
                 .iter()
                 .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
     })
+}
+
+/// Returns the shards that wait for the end of a parent.
+pub(super) fn children(shards: &[ShardInfo], finished: &BTreeSet<String>) -> Vec<String> {
+    let ready: BTreeSet<&str> = ready(shards, finished).map(|shard| shard.id.as_str()).collect();
+    let waiting = |id: &&String| !finished.contains(*id) && !ready.contains(id.as_str());
+    shards.iter().map(|shard| &shard.id).filter(waiting).cloned().collect()
 }

@@ -5,13 +5,18 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::mapping::lane_status::{LaneCondition, LaneReport};
 
 #[test]
 fn a_throttled_batch_goes_again_while_its_messages_are_hidden() {
     let mut bench = Bench::new(settings());
     bench.receive(&["a"]);
     bench.answer(0, InvocationResult::Throttled);
+    let until = Some(START.after(Duration::from_millis(100)));
+    let waits = LaneReport { records: 1, until, ..LaneReport::new(LaneCondition::Throttled) };
+    assert_eq!(bench.queue.throttled().collect::<Vec<_>>(), [waits]);
     assert_eq!(invoked(&bench.wait(100)), [r#"{"Records":["a"]}"#]);
+    assert_eq!(bench.queue.throttled().count(), 0);
     bench.now = bench.now.after(Duration::from_secs(50));
     bench.answer(0, InvocationResult::Throttled);
     assert!(bench.queue.is_idle());

@@ -65,6 +65,7 @@ impl Shard {
                 let payload = batching::event_closed_by(records, closing.as_deref().unwrap_or(CLOSING));
                 if let Some(lane) = self.lanes.get_mut(index) {
                     lane.state = LaneState::InFlight { invocation, segment };
+                    lane.since = Some(now);
                 }
                 actions.push(Action::Invoke { lane: index, invocation, payload });
                 return None;

@@ -67,10 +67,9 @@ impl Shard {
                 if progress {
                     lane.failures = 0;
                 }
-                self.counts.last_error = rest
-                    .entries
-                    .first()
-                    .map(|entry| format!("record {} was reported failed", entry.record.sequence));
+                if let Some(entry) = rest.entries.first() {
+                    self.counts.failed(format!("record {} was reported failed", entry.record.sequence));
+                }
                 self.finish(&segment.entries);
                 // With bisecting, the batch is split at the reported id, and a split does not count
                 // as an attempt.
@@ -79,7 +78,7 @@ impl Shard {
             }
             Verdict::Failed(failure) => {
                 let (BatchError::Function(text) | BatchError::Response(text)) = failure;
-                self.counts.last_error = Some(text);
+                self.counts.failed(text);
                 let split = self.settings.bisect_on_error && segment.entries.len() > 1;
                 if split {
                     let second = segment.split_off(segment.entries.len().div_ceil(2));
@@ -159,6 +158,7 @@ impl Shard {
                     let event = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
                     actions.push(Action::HandOver { lane: index, body, event });
                     lane.state = LaneState::HandingOver { segment };
+                    lane.since = Some(now);
                     return;
                 }
             }

@@ -29,6 +29,10 @@ pub struct Lane {
     pub throttles: u32,
     /// When the last invocation ended.
     pub invoked: Option<Moment>,
+    /// When the invocation in flight, or the hand-over, began.
+    pub since: Option<Moment>,
+    /// When the lane goes on without another input.
+    pub due: Option<Moment>,
 }
 
 impl Lane {

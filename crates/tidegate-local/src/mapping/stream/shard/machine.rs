@@ -53,7 +53,7 @@ pub(super) const BATCHES_PER_LANE: usize = 3;
 pub(super) const READ_AHEAD: usize = 2_000;
 /// Limit of the records after the checkpoint, as a multiple of the batches that are read ahead.
 ///
-/// It limits how far other lanes run ahead of a lane that is stuck.
+/// It limits how far other lanes run ahead of a stuck lane; then nothing is polled.
 const SPAN_FACTOR: usize = 10;
 
 /// The state machine of one shard.
@@ -68,7 +68,7 @@ pub struct Shard {
     pub(super) windows: Option<Windows>,
     pub(super) failing: Failing,
     /// When the last poll was requested.
-    polled: Option<Moment>,
+    pub(super) polled: Option<Moment>,
     /// Every record written before this moment has been read by polls that have ended.
     pub(super) read_until: Option<Moment>,
     pub(super) next_invocation: u64,
@@ -192,8 +192,10 @@ impl Shard {
         let mut due = Earliest::default();
         if !matches!(self.reading, Reading::NotStarted | Reading::Stopping | Reading::Stopped) {
             for index in 0..self.lanes.len() {
-                if let Some(moment) = self.advance_lane(index, now, actions) {
-                    due.add(moment);
+                let moment = self.advance_lane(index, now, actions);
+                moment.into_iter().for_each(|moment| due.add(moment));
+                if let Some(lane) = self.lanes.get_mut(index) {
+                    lane.due = moment;
                 }
             }
         }

@@ -7,6 +7,7 @@ pub mod failing;
 pub mod lane;
 mod machine;
 pub mod position;
+mod report;
 pub mod step;
 pub mod window;
 

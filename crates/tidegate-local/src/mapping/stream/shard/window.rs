@@ -119,6 +119,13 @@ impl Windows {
         self.open.as_ref().is_some_and(|open| open.state.is_some())
     }
 
+    /// Returns when the open window ends, in the time of its records.
+    #[must_use]
+    pub fn end(&self) -> Option<Moment> {
+        let open = self.open.as_ref()?;
+        Some(Moment::from_millis(open.start.saturating_add(self.length)))
+    }
+
     /// Decides what comes next, and opens a window for the first record if none is open.
     ///
     /// `waiting` holds when each record that is in no batch was written, in order. A window is over

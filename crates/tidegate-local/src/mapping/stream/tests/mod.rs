@@ -1,6 +1,7 @@
 //! Tests of the driver of a stream mapping.
 
 mod lineage;
+mod published;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
@@ -17,7 +18,7 @@ use super::delivery::ShardDelivery;
 use super::end::End;
 use super::source::{Page, ReadError, ReadFrom, ShardInfo, StreamSource};
 use super::start::Start;
-use super::watch::{ready, start};
+use super::watch::{children, ready, start};
 use super::{StreamMapping, StreamSettings};
 use crate::activity::Activity;
 use crate::checkpoint::MemoryCheckpoints;
@@ -226,7 +227,9 @@ fn a_child_shard_waits_for_its_parents() {
         let finished = finished.iter().map(|&id| id.to_owned()).collect();
         ready(&shards, &finished).map(|shard| shard.id.clone()).collect()
     };
-    assert_eq!(ids(&[]), ["a"]);
-    assert_eq!(ids(&["a"]), ["b"]);
+    let waiting = |finished: &[&str]| children(&shards, &finished.iter().map(|&id| id.to_owned()).collect());
+    assert_eq!((ids(&[]), waiting(&[])), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
+    assert_eq!((ids(&["a"]), waiting(&["a"])), (vec!["b".to_owned()], vec!["c".to_owned()]));
+    assert!(waiting(&["a", "b"]).is_empty());
     assert_eq!(ids(&["a", "b"]), ["c"]);
 }

@@ -5,6 +5,7 @@ mod failures;
 mod filters;
 mod giving_up;
 mod properties;
+mod reports;
 mod restarts;
 mod window_properties;
 mod windows;
