@@ -1,7 +1,11 @@
 //! Renders the status of the local system on one screen.
 
+mod lanes;
+
 use comfy_table::Table;
+use jiff::Timestamp;
 use serde_json::Value;
+use terminal::counted::counted;
 use terminal::escape::escaped_value;
 use terminal::table::{right, table};
 
@@ -59,7 +63,9 @@ fn mappings(status: &Value) -> String {
         table.add_row(row);
     }
     let errors = with_errors(&table, list(&status["mappings"]), "name");
+    let now = Timestamp::now();
     std::iter::once(errors)
+        .chain(list(&status["mappings"]).flat_map(|mapping| lanes::waiting(mapping, now)))
         .chain(list(&status["mappings"]).filter_map(position))
         .collect::<Vec<_>>()
         .join("\n")
@@ -140,13 +146,13 @@ fn buses(status: &Value) -> Option<String> {
     let (mut any, mut errors) = (false, Vec::new());
     for bus in list(&status["buses"]) {
         let name = text(&bus["bus"]);
-        errors.extend(bus["last_error"].as_str().map(|why| format!("! bus {name}: {why}")));
+        errors.extend(errors_of(&format!("bus {name}"), bus));
         for (rule, counts) in bus["rules"].as_object().into_iter().flatten() {
             any = true;
             let mut row = vec![comfy_table::Cell::new(format!("{name}: {rule}"))];
             row.extend(columns.iter().map(|(_, field)| right(count(&counts[*field]))));
             shown.add_row(row);
-            errors.extend(counts["last_error"].as_str().map(|why| format!("! rule {rule}: {why}")));
+            errors.extend(errors_of(&format!("rule {rule}"), counts));
         }
     }
     any.then(|| std::iter::once(shown.to_string()).chain(errors).collect::<Vec<_>>().join("\n"))
@@ -154,10 +160,20 @@ fn buses(status: &Value) -> Option<String> {
 
 fn with_errors<'a>(shown: &Table, rows: impl Iterator<Item = &'a Value>, name: &str) -> String {
     let mut lines = vec![shown.to_string()];
-    lines.extend(
-        rows.filter_map(|row| Some(format!("! {}: {}", text(&row[name]), row["last_error"].as_str()?))),
-    );
+    lines.extend(rows.flat_map(|row| errors_of(text(&row[name]), row)));
     lines.join("\n")
+}
+
+/// Returns the last error with its age, and the number of lost on-failure records.
+fn errors_of(name: &str, row: &Value) -> Vec<String> {
+    let ago = lanes::ago(&row["last_error_at"], Timestamp::now());
+    let error = row["last_error"].as_str().map(|why| format!("! {name}: {why}{ago}"));
+    let failures = &row["destination_failures"];
+    let lost = Some(count(&failures["count"])).filter(|lost| *lost > 0).map(|lost| {
+        let lost = counted(lost, "on-failure record", "on-failure records");
+        format!("! {name}: {lost} refused by the destination and lost: {}", text(&failures["last"]))
+    });
+    error.into_iter().chain(lost).collect()
 }
 
 fn functions(status: &Value) -> String {
@@ -224,7 +240,14 @@ fn dead_letters(status: &Value) -> String {
         .filter(|(queue, _)| *queue != "total")
         .map(|(queue, number)| format!("{queue} {}", count(number)))
         .collect();
-    let queues = if queues.is_empty() { "no queue for them".to_owned() } else { queues.join(", ") };
+    // Without an answer within its time, the engine sends no counts, and no total either.
+    let no_answer = status.pointer("/emulator/unanswered_seconds").is_some_and(Value::is_u64)
+        || status["dead_letters"].as_object().is_some_and(serde_json::Map::is_empty);
+    let queues = match (queues.is_empty(), no_answer) {
+        (true, true) => "not counted, because the emulator does not answer".to_owned(),
+        (true, false) => "no queue for them".to_owned(),
+        (false, _) => queues.join(", "),
+    };
     // A record that went to a queue may have been removed from it since. Nothing else counts what
     // went to other destinations.
     let is_queue = |given_up: &Value| given_up.pointer("/to/kind").map(text) == Some("queue");

@@ -95,6 +95,39 @@ fn a_function_that_has_not_run_took_no_time_and_not_zero() {
 }
 
 #[test]
+fn dead_letters_that_an_emulator_away_did_not_count_are_not_none() {
+    let away = dead_letters(&json!({"emulator": {"unanswered_seconds": 30}, "dead_letters": {"total": 0}}));
+    assert_eq!(away, "dead letters: not counted, because the emulator does not answer");
+    let silent = dead_letters(&json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {}}));
+    assert_eq!(silent, away);
+    let none = dead_letters(&json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {"total": 0}}));
+    assert_eq!(none, "dead letters: no queue for them");
+}
+
+#[test]
+fn an_error_has_its_age_a_lost_record_its_reason_and_a_lane_that_waits_its_line() {
+    let hour = Timestamp::now() - jiff::SignedDuration::from_hours(3);
+    let lost = json!({"count": 2, "last": "no such queue"});
+    let lane = json!({"shard": "shardId-000000000007", "lane": 0, "state": "unread"});
+    let status = json!({
+        "mappings": [{"name": "m", "last_error": "boom", "last_error_at": hour.to_string(), "destination_failures": lost, "lanes": [lane]}],
+        "asynchronous": [{"function": "f", "destination_failures": {"count": 1, "last": "refused"}}],
+        "buses": [{"bus": "b", "destination_failures": {"count": 0, "last": null}, "rules": {"r": {"last_error": "slow", "last_error_at": hour.to_string()}}}],
+    });
+    let screen = screen(&status);
+    for line in [
+        "! m: boom (3 h ago)",
+        "! m: 2 on-failure records refused by the destination and lost: no such queue",
+        "~ m shard 0007 lane 0: the rest of a failed batch has not been read yet",
+        "! f: 1 on-failure record refused by the destination and lost: refused",
+        "! rule r: slow (3 h ago)",
+    ] {
+        assert!(screen.lines().any(|shown| shown == line), "{line} is missing in\n{screen}");
+    }
+    assert!(!screen.contains("! bus b"), "{screen}");
+}
+
+#[test]
 fn what_filters_passed_over_has_a_column_once_there_is_any() {
     let status = |filtered: u64| json!({"mappings": [{"name": "orders", "filtered": filtered}]});
     assert!(!mappings(&status(0)).contains("filtered"));
