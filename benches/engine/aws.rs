@@ -24,7 +24,10 @@ pub(crate) struct Aws {
 
 impl Aws {
     pub(crate) fn new(endpoint: &str) -> Self {
-        Self { endpoint: endpoint.to_owned(), http: Client::builder(TokioExecutor::new()).build_http() }
+        Self {
+            endpoint: endpoint.to_owned(),
+            http: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -32,14 +35,25 @@ impl Aws {
     }
 
     /// Calls an operation of a service with a JSON protocol, such as `Kinesis_20131202.PutRecords`.
-    pub(crate) async fn call(&self, service: &str, target: &str, body: &Value) -> Result<Value, Problem> {
+    pub(crate) async fn call(
+        &self,
+        service: &str,
+        target: &str,
+        body: &Value,
+    ) -> Result<Value, Problem> {
         let request = self.request(Method::POST, "/", service).header("x-amz-target", target);
         self.send(target, request.header("content-type", "application/x-amz-json-1.1"), body).await
     }
 
     /// Calls Lambda.
-    pub(crate) async fn lambda(&self, method: Method, path: &str, body: &Value) -> Result<Value, Problem> {
-        let request = self.request(method, path, "lambda").header("content-type", "application/json");
+    pub(crate) async fn lambda(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Problem> {
+        let request =
+            self.request(method, path, "lambda").header("content-type", "application/json");
         self.send(path, request, body).await
     }
 
@@ -61,7 +75,10 @@ impl Aws {
         let answer = self.http.request(request).await?;
         let (status, body) = (answer.status(), answer.into_body().collect().await?.to_bytes());
         if !status.is_success() {
-            return Err(Problem::new(format!("{what}: {status} {}", String::from_utf8_lossy(&body))));
+            return Err(Problem::new(format!(
+                "{what}: {status} {}",
+                String::from_utf8_lossy(&body)
+            )));
         }
         Ok(serde_json::from_slice(&body).unwrap_or(Value::Null))
     }

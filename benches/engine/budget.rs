@@ -10,7 +10,8 @@ use crate::throughput::Side;
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     let mut budgets = Vec::new();
     let of = |side: Side| results.find(side, Source::Kinesis, 100, false);
-    if let Some((ours, theirs)) = of(Side::Engine).zip(results.fastest(Source::Kinesis, 100, false)) {
+    if let Some((ours, theirs)) = of(Side::Engine).zip(results.fastest(Source::Kinesis, 100, false))
+    {
         let ratio = ours.per_second / theirs.per_second;
         let what = "records per second from a Kinesis stream, batches of 100, engine : MiniStack";
         budgets.push(Budget::at_least(what, 20.0, ratio));

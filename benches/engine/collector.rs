@@ -64,7 +64,8 @@ impl Collector {
     pub(crate) async fn wait_for_any(&self, patience: Duration) -> Result<(), Problem> {
         let mut counter = self.records.subscribe();
         let any = timeout(patience, counter.wait_for(|_| !self.lock().is_empty())).await;
-        any.map(drop).map_err(|_| Problem::new(format!("the function was not invoked in {patience:?}")))
+        any.map(drop)
+            .map_err(|_| Problem::new(format!("the function was not invoked in {patience:?}")))
     }
 
     /// Returns the reports since the last call, and starts counting at zero.

@@ -30,7 +30,11 @@ impl Emulator {
         let mut command = Command::new(&program);
         // At INFO, MiniStack logs a line per request and per batch.
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
-        command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env("LOG_LEVEL", "WARNING")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let child = command.kill_on_drop(true).spawn().map_err(|error| {
             Problem::new(format!(
                 "{} cannot be started: {error}; scripts/setup installs MiniStack",

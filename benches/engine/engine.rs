@@ -43,15 +43,18 @@ impl Engine {
             .args(arguments);
         command.env("AWS_ENDPOINT_URL", endpoint).env_remove("RUST_LOG").stdin(Stdio::null());
         command.stdout(written.try_clone()?).stderr(written).kill_on_drop(true);
-        let child = command
-            .spawn()
-            .map_err(|error| Problem::new(format!("{} cannot be started: {error}", tidegate.display())))?;
+        let child = command.spawn().map_err(|error| {
+            Problem::new(format!("{} cannot be started: {error}", tidegate.display()))
+        })?;
         let process = Proc(child.id().unwrap_or_default());
         let mut engine = Self { child, process, log };
         let (started, ready) = (Instant::now(), state.join("engine.json"));
         while !ready.is_file() {
             if engine.child.try_wait()?.is_some() || started.elapsed() > PATIENCE {
-                return Err(Problem::new(format!("the engine does not get ready: {}", engine.said())));
+                return Err(Problem::new(format!(
+                    "the engine does not get ready: {}",
+                    engine.said()
+                )));
             }
             sleep(Duration::from_millis(10)).await;
         }

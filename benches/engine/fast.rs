@@ -83,7 +83,10 @@ fn sequence(n: u64) -> String {
     format!("4959{n:052}")
 }
 
-async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn answer(
+    inner: Arc<Inner>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let answered = match respond(&inner, request).await {
         Ok(answered) => answered,
         Err(problem) => {
@@ -95,10 +98,17 @@ async fn answer(inner: Arc<Inner>, request: Request<Incoming>) -> Result<Respons
     Ok(answered)
 }
 
-async fn respond(inner: &Inner, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Problem> {
+async fn respond(
+    inner: &Inner,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Problem> {
     let (mut head, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
-    let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let target = head
+        .headers
+        .get("x-amz-target")
+        .and_then(|target| target.to_str().ok())
+        .unwrap_or_default();
     let said = match target {
         "Kinesis_20131202.GetShardIterator" => {
             let asked: Value = serde_json::from_slice(&body)?;
@@ -108,8 +118,10 @@ async fn respond(inner: &Inner, request: Request<Incoming>) -> Result<Response<F
         }
         "Kinesis_20131202.GetRecords" => {
             let asked: Value = serde_json::from_slice(&body)?;
-            let from = asked.get("ShardIterator").and_then(Value::as_str).and_then(|n| n.parse().ok());
-            let limit = asked.get("Limit").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+            let from =
+                asked.get("ShardIterator").and_then(Value::as_str).and_then(|n| n.parse().ok());
+            let limit =
+                asked.get("Limit").and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
             page(inner, from.unwrap_or(0), limit.unwrap_or(MOST))
         }
         _ => {
@@ -128,7 +140,8 @@ fn page(inner: &Inner, from: usize, limit: usize) -> String {
     let written = inner.written.load(Ordering::Acquire);
     let to = written.min(from.saturating_add(limit.min(MOST))).max(from);
     let records = inner.records.get(from..to).unwrap_or_default();
-    let mut text = String::with_capacity(records.iter().map(|record| record.len() + 1).sum::<usize>() + 100);
+    let mut text =
+        String::with_capacity(records.iter().map(|record| record.len() + 1).sum::<usize>() + 100);
     text.push_str("{\"Records\":[");
     for (index, record) in records.iter().enumerate() {
         if index > 0 {

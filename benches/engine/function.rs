@@ -43,7 +43,12 @@ pub(crate) struct Function {
 impl Function {
     pub(crate) fn new(name: &str, program: &Path, collector: &Path) -> Self {
         let variables = BTreeMap::from([(COLLECTOR, collector.display().to_string())]);
-        Self { name: name.to_owned(), executor: Executor::Native, variables, program: program.to_owned() }
+        Self {
+            name: name.to_owned(),
+            executor: Executor::Native,
+            variables,
+            program: program.to_owned(),
+        }
     }
 
     /// Prints a line at each invocation.
@@ -75,7 +80,12 @@ impl Function {
     }
 
     /// Creates the function in MiniStack.
-    pub(crate) async fn create(&self, aws: &Aws, tools: &Path, directory: &Path) -> Result<(), Problem> {
+    pub(crate) async fn create(
+        &self,
+        aws: &Aws,
+        tools: &Path,
+        directory: &Path,
+    ) -> Result<(), Problem> {
         let (runtime, file) = match self.executor {
             Executor::Native => ("provided.al2023", "bootstrap"),
             Executor::Python => ("python3.11", "app.py"),

@@ -14,7 +14,8 @@ use crate::function::{COLLECTOR, FAILS, TALKS};
 
 /// Serves invocations until the process is killed.
 pub(crate) async fn run() -> Result<(), Problem> {
-    let collector = std::env::var(COLLECTOR).map_err(|_| Problem::new(format!("{COLLECTOR} is not set")))?;
+    let collector =
+        std::env::var(COLLECTOR).map_err(|_| Problem::new(format!("{COLLECTOR} is not set")))?;
     let collector = Mutex::new(UnixStream::connect(collector)?);
     let (talks, fails) = (std::env::var_os(TALKS).is_some(), std::env::var_os(FAILS).is_some());
     let handle = |event: LambdaEvent<Box<RawValue>>| {

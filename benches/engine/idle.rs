@@ -29,10 +29,14 @@ impl Lab {
         let state = directory.path().join("state");
         let arguments = [Path::new("--bin-dir"), bin_dir];
         let engine =
-            Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &arguments).await?;
+            Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &arguments)
+                .await?;
         let said = |mut command: Command| async move {
-            let output =
-                command.env("TIDEGATE_STATE", &state).env_remove("AWS_ENDPOINT_URL").output().await?;
+            let output = command
+                .env("TIDEGATE_STATE", &state)
+                .env_remove("AWS_ENDPOINT_URL")
+                .output()
+                .await?;
             let what = String::from_utf8_lossy(&output.stderr).into_owned();
             if output.status.success() { Ok(()) } else { Err(Problem::new(what)) }
         };

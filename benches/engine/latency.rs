@@ -62,7 +62,10 @@ impl Lab {
             let functions = function.declaration(&mapping, ENVIRONMENTS);
             let topology = write_topology(directory.path(), &functions, &declared)?;
             let state = directory.path().join("state");
-            Some(Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?)
+            Some(
+                Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[])
+                    .await?,
+            )
         };
         source.fill(&emulator.aws, "source", 0..1).await?;
         collector.wait_for(1, PATIENCE).await?;
@@ -77,7 +80,8 @@ impl Lab {
             let mut samples = Vec::new();
             for invocation in &told {
                 for n in source.numbers(&invocation.event)? {
-                    let written = usize::try_from(n - from).ok().and_then(|n| written.get(n).copied());
+                    let written =
+                        usize::try_from(n - from).ok().and_then(|n| written.get(n).copied());
                     samples.push(invocation.seen.at.saturating_sub(written.unwrap_or_default()));
                 }
             }

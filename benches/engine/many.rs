@@ -53,7 +53,8 @@ impl Lab {
         let declared = format!("streams = {{ {streams} }}\n");
         let topology = write_topology(directory.path(), &functions, &declared)?;
         let state = directory.path().join("state");
-        let engine = Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
+        let engine =
+            Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
         for name in &names {
             Source::Kinesis.fill(&emulator.aws, name, 0..1).await?;
         }
@@ -86,7 +87,8 @@ impl Lab {
         let idle = idle_share(&engine, IDLE).await?;
         engine.stop().await?;
         emulator.stop().await?;
-        let per_second = per_second(&seen).ok_or_else(|| Problem::new("there were not two invocations"))?;
+        let per_second =
+            per_second(&seen).ok_or_else(|| Problem::new("there were not two invocations"))?;
         Ok(Many { records, per_second, cpu, resident, idle })
     }
 }

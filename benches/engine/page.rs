@@ -134,7 +134,8 @@ fn side_by_side(results: &Results) -> String {
     for source in Source::ALL {
         for &batch in source.batches() {
             let theirs = results.fastest(source, batch, false);
-            let Some((ours, theirs)) = results.find(Side::Engine, source, batch, false).zip(theirs) else {
+            let Some((ours, theirs)) = results.find(Side::Engine, source, batch, false).zip(theirs)
+            else {
                 continue;
             };
             any = true;
@@ -157,9 +158,15 @@ fn side_by_side(results: &Results) -> String {
 }
 
 fn alone(results: &Results) -> String {
-    let mut table =
-        Table::new(&["batch", "records/s", "invocations/s", "CPU per record", "CPU per invocation"]);
-    let rows: Vec<&Row> = results.rows.iter().filter(|row| row.scenario.side == Side::EngineFast).collect();
+    let mut table = Table::new(&[
+        "batch",
+        "records/s",
+        "invocations/s",
+        "CPU per record",
+        "CPU per invocation",
+    ]);
+    let rows: Vec<&Row> =
+        results.rows.iter().filter(|row| row.scenario.side == Side::EngineFast).collect();
     for row in &rows {
         let invocation = row.cpu.mul_f64(row.records as f64 / row.invocations as f64);
         table.row(&[
@@ -186,15 +193,23 @@ fn talking(results: &Results) -> String {
     let mut table = Table::new(&["Kinesis, batches of 100", "prints nothing", "prints a line"]);
     let mut cells = |what: &str, row: &dyn Fn(bool) -> Option<f64>| {
         if let Some((silent, talks)) = row(false).zip(row(true)) {
-            table.row(&[what.to_owned(), format!("{silent:.0} records/s"), format!("{talks:.0} records/s")]);
+            table.row(&[
+                what.to_owned(),
+                format!("{silent:.0} records/s"),
+                format!("{talks:.0} records/s"),
+            ]);
         }
     };
-    for side in [Side::MiniStack(Executor::Native), Side::MiniStack(Executor::Python), Side::Engine] {
-        cells(name(side), &|talks| results.find(side, source, batch, talks).map(|row| row.per_second));
+    for side in [Side::MiniStack(Executor::Native), Side::MiniStack(Executor::Python), Side::Engine]
+    {
+        cells(name(side), &|talks| {
+            results.find(side, source, batch, talks).map(|row| row.per_second)
+        });
     }
     let ratio_of = |talks| {
-        let (ours, theirs) =
-            results.find(Side::Engine, source, batch, talks).zip(results.fastest(source, batch, talks))?;
+        let (ours, theirs) = results
+            .find(Side::Engine, source, batch, talks)
+            .zip(results.fastest(source, batch, talks))?;
         Some(ours.per_second / theirs.per_second)
     };
     let Some((silent, talks)) = ratio_of(false).zip(ratio_of(true)) else { return String::new() };
@@ -275,9 +290,9 @@ fn at_once(results: &Results) -> String {
             many.idle * 100.0
         )
     });
-    let shop = results
-        .idle
-        .map(|idle| format!("The whole shop, idle for a minute: {:.2} % of a core.\n", idle * 100.0));
+    let shop = results.idle.map(|idle| {
+        format!("The whole shop, idle for a minute: {:.2} % of a core.\n", idle * 100.0)
+    });
     let parts: Vec<String> = many.into_iter().chain(shop).collect();
     if parts.is_empty() {
         String::new()

@@ -16,7 +16,8 @@ impl Proc {
         let text = std::fs::read_to_string(format!("/proc/{}/stat", self.0))?;
         // The name, in parentheses, may contain any character.
         let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-        let ticks: u64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+        let ticks: u64 =
+            fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
         let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
         Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
     }
@@ -26,7 +27,8 @@ impl Proc {
         let text = std::fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let of = |name: &str| {
             let line = text.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0) * 1024
+            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or(0)
+                * 1024
         };
         Ok((of("VmRSS:"), of("VmHWM:")))
     }

@@ -36,19 +36,27 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    pub(crate) fn find(&self, side: Side, source: Source, batch: usize, talks: bool) -> Option<&Row> {
+    pub(crate) fn find(
+        &self,
+        side: Side,
+        source: Source,
+        batch: usize,
+        talks: bool,
+    ) -> Option<&Row> {
         self.rows.iter().find(|row| row.scenario == Scenario { side, source, batch, talks })
     }
 
     /// Returns MiniStack's result with its fastest executor.
     pub(crate) fn fastest(&self, source: Source, batch: usize, talks: bool) -> Option<&Row> {
-        let rows = EXECUTORS.iter().filter_map(|e| self.find(Side::MiniStack(*e), source, batch, talks));
+        let rows =
+            EXECUTORS.iter().filter_map(|e| self.find(Side::MiniStack(*e), source, batch, talks));
         rows.max_by(|a, b| a.per_second.total_cmp(&b.per_second))
     }
 }
 
 pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
+    let repository =
+        Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     let lab = Lab {
         tools: std::path::absolute(&options.tools)?,
         tidegate: options.tidegate.clone(),
@@ -61,7 +69,8 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let machine = Machine::look(repository, tools, amount);
     let less = u64::try_from(options.less.max(1))?;
     let mut results = Results::default();
-    let sources = || Source::ALL.into_iter().filter(|source| source.name().contains(&options.source));
+    let sources =
+        || Source::ALL.into_iter().filter(|source| source.name().contains(&options.source));
     if options.has(Part::Throughput) {
         for scenario in sources().flat_map(scenarios) {
             let records = (records(scenario) / less).max(2 * scenario.batch as u64);

@@ -27,7 +27,8 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    pub(crate) const ALL: [Self; 5] = [Self::Kinesis, Self::DynamoDb, Self::Queue, Self::Fifo, Self::Events];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Kinesis, Self::DynamoDb, Self::Queue, Self::Fifo, Self::Events];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -80,7 +81,10 @@ impl Source {
                 let rule = format!(
                     "{{ bus = \"{BUS}\", pattern = {pattern}, target = {{ function = \"{function}\" }} }}"
                 );
-                (String::new(), format!("buses = {{ {BUS} = {{}} }}\nrules = {{ {name} = {rule} }}\n"))
+                (
+                    String::new(),
+                    format!("buses = {{ {BUS} = {{}} }}\nrules = {{ {name} = {rule} }}\n"),
+                )
             }
         }
     }
@@ -93,8 +97,12 @@ impl Source {
                 aws.call("kinesis", "Kinesis_20131202.CreateStream", &stream).await?;
                 loop {
                     let asked = json!({ "StreamName": name });
-                    let found = aws.call("kinesis", "Kinesis_20131202.DescribeStreamSummary", &asked).await?;
-                    if found.pointer("/StreamDescriptionSummary/StreamStatus") == Some(&json!("ACTIVE")) {
+                    let found = aws
+                        .call("kinesis", "Kinesis_20131202.DescribeStreamSummary", &asked)
+                        .await?;
+                    if found.pointer("/StreamDescriptionSummary/StreamStatus")
+                        == Some(&json!("ACTIVE"))
+                    {
                         break;
                     }
                     tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -138,8 +146,7 @@ impl Source {
             let rule = json!({ "Name": name, "EventBusName": BUS, "EventPattern": pattern });
             aws.call("events", "AWSEvents.PutRule", &rule).await?;
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{function}");
-            let targets =
-                json!({ "Rule": name, "EventBusName": BUS, "Targets": [{ "Id": "1", "Arn": arn }] });
+            let targets = json!({ "Rule": name, "EventBusName": BUS, "Targets": [{ "Id": "1", "Arn": arn }] });
             aws.call("events", "AWSEvents.PutTargets", &targets).await?;
             return Ok(());
         }
@@ -153,7 +160,8 @@ impl Source {
             }
             _ => format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", self.physical(name)),
         };
-        let mut mapping = json!({ "EventSourceArn": arn, "FunctionName": function, "BatchSize": batch });
+        let mut mapping =
+            json!({ "EventSourceArn": arn, "FunctionName": function, "BatchSize": batch });
         if let Some(mapping) = mapping.as_object_mut() {
             if !self.is_queue() {
                 mapping.insert("StartingPosition".to_owned(), json!("TRIM_HORIZON"));
@@ -185,7 +193,12 @@ impl Source {
         Ok(())
     }
 
-    async fn write(self, aws: &Aws, name: &str, numbers: std::ops::Range<u64>) -> Result<(), Problem> {
+    async fn write(
+        self,
+        aws: &Aws,
+        name: &str,
+        numbers: std::ops::Range<u64>,
+    ) -> Result<(), Problem> {
         let (service, target, body) = match self {
             Self::Kinesis => {
                 let records: Vec<Value> = numbers.map(kinesis).collect();
@@ -194,11 +207,16 @@ impl Source {
             }
             Self::DynamoDb => {
                 let put = |n: u64| {
-                    let item = json!({ "n": { "N": n.to_string() }, "padding": { "S": padding() } });
+                    let item =
+                        json!({ "n": { "N": n.to_string() }, "padding": { "S": padding() } });
                     json!({ "PutRequest": { "Item": item } })
                 };
                 let puts: Vec<Value> = numbers.map(put).collect();
-                ("dynamodb", "DynamoDB_20120810.BatchWriteItem", json!({ "RequestItems": { name: puts } }))
+                (
+                    "dynamodb",
+                    "DynamoDB_20120810.BatchWriteItem",
+                    json!({ "RequestItems": { name: puts } }),
+                )
             }
             Self::Queue | Self::Fifo => {
                 let message = |n: u64| {
@@ -211,7 +229,11 @@ impl Source {
                 };
                 let entries: Vec<Value> = numbers.map(message).collect();
                 let url = format!("{}/{ACCOUNT}/{}", aws.endpoint(), self.physical(name));
-                ("sqs", "AmazonSQS.SendMessageBatch", json!({ "QueueUrl": url, "Entries": entries }))
+                (
+                    "sqs",
+                    "AmazonSQS.SendMessageBatch",
+                    json!({ "QueueUrl": url, "Entries": entries }),
+                )
             }
             Self::Events => {
                 let event = |n: u64| json!({ "EventBusName": BUS, "Source": "benchmark", "DetailType": "Nothing", "Detail": body(n) });
@@ -220,10 +242,14 @@ impl Source {
             }
         };
         let answer = aws.call(service, target, &body).await?;
-        let failed = ["FailedRecordCount", "FailedEntryCount"].map(|name| answer.get(name).cloned());
-        let refused = answer.get("Failed").and_then(Value::as_array).is_some_and(|failed| !failed.is_empty());
-        let left =
-            answer.get("UnprocessedItems").and_then(Value::as_object).is_some_and(|left| !left.is_empty());
+        let failed =
+            ["FailedRecordCount", "FailedEntryCount"].map(|name| answer.get(name).cloned());
+        let refused =
+            answer.get("Failed").and_then(Value::as_array).is_some_and(|failed| !failed.is_empty());
+        let left = answer
+            .get("UnprocessedItems")
+            .and_then(Value::as_object)
+            .is_some_and(|left| !left.is_empty());
         if refused || left || failed.into_iter().flatten().any(|count| count != json!(0)) {
             return Err(Problem::new(format!("{target} did not accept everything: {answer}")));
         }
@@ -232,7 +258,8 @@ impl Source {
 
     /// Waits until a queue is empty, because handled messages are deleted.
     pub(crate) async fn wait_until_empty(self, aws: &Aws, name: &str) -> Result<(), Problem> {
-        const COUNTS: [&str; 2] = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
+        const COUNTS: [&str; 2] =
+            ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
         if !self.is_queue() {
             return Ok(());
         }
@@ -240,7 +267,8 @@ impl Source {
         let asked = json!({ "QueueUrl": url, "AttributeNames": COUNTS });
         for _ in 0..500 {
             let answer = aws.call("sqs", "AmazonSQS.GetQueueAttributes", &asked).await?;
-            let empty = |name: &&str| answer.pointer(&format!("/Attributes/{name}")) == Some(&json!("0"));
+            let empty =
+                |name: &&str| answer.pointer(&format!("/Attributes/{name}")) == Some(&json!("0"));
             if COUNTS.iter().all(empty) {
                 return Ok(());
             }
@@ -256,7 +284,8 @@ impl Source {
     /// Returns the numbers of the records in an event.
     pub(crate) fn numbers(self, event: &[u8]) -> Result<Vec<u64>, Problem> {
         let event: Value = serde_json::from_slice(event)?;
-        let odd = || Problem::new(format!("a record of {} is not one that was written", self.name()));
+        let odd =
+            || Problem::new(format!("a record of {} is not one that was written", self.name()));
         let of = |record: &Value| {
             let text = |path: &str| record.pointer(path).and_then(Value::as_str);
             match self {

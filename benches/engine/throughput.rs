@@ -74,7 +74,9 @@ impl Lab {
         let directory = tempfile::tempdir()?;
         let emulator = Emulator::start(&self.tools).await?;
         let row = match scenario.side {
-            Side::Engine | Side::EngineFast => self.engine(scenario, records, &directory, &emulator).await,
+            Side::Engine | Side::EngineFast => {
+                self.engine(scenario, records, &directory, &emulator).await
+            }
             Side::MiniStack(executor) => {
                 self.ministack(scenario, executor, records, &directory, &emulator).await
             }
@@ -92,7 +94,8 @@ impl Lab {
     ) -> Result<Row, Problem> {
         let Scenario { source, batch, .. } = scenario;
         let collector = Collector::open(directory.path())?;
-        let function = Function::new("nothing", &self.program, collector.path()).talking(scenario.talks);
+        let function =
+            Function::new("nothing", &self.program, collector.path()).talking(scenario.talks);
         let (mapping, declared) = source.declaration("source", "nothing", batch);
         let functions = function.declaration(&mapping, ENVIRONMENTS);
         let topology = write_topology(directory.path(), &functions, &declared)?;
@@ -138,7 +141,8 @@ impl Lab {
         let Scenario { source, batch, .. } = scenario;
         let aws: &Aws = &emulator.aws;
         let collector = Collector::open(directory.path())?;
-        let function = Function::new("nothing", &self.program, collector.path()).talking(scenario.talks);
+        let function =
+            Function::new("nothing", &self.program, collector.path()).talking(scenario.talks);
         let function = Function { executor, ..function };
         function.create(aws, &self.tools, directory.path()).await?;
         source.create(aws, "source").await?;
@@ -162,14 +166,22 @@ impl Lab {
 }
 
 /// Writes a topology of these functions and other declarations.
-pub(crate) fn write_topology(directory: &Path, functions: &str, declared: &str) -> Result<PathBuf, Problem> {
+pub(crate) fn write_topology(
+    directory: &Path,
+    functions: &str,
+    declared: &str,
+) -> Result<PathBuf, Problem> {
     let topology = directory.join("topology.hcl");
     std::fs::write(&topology, format!("functions = {{\n{functions}}}\n{declared}"))?;
     Ok(topology)
 }
 
 /// Checks that every written record was delivered exactly once, because nothing failed.
-pub(crate) fn check(source: Source, told: &[Told], numbers: std::ops::Range<u64>) -> Result<(), Problem> {
+pub(crate) fn check(
+    source: Source,
+    told: &[Told],
+    numbers: std::ops::Range<u64>,
+) -> Result<(), Problem> {
     let mut times: BTreeMap<u64, u32> = numbers.clone().map(|n| (n, 0)).collect();
     for invocation in told {
         for n in source.numbers(&invocation.event)? {
@@ -177,10 +189,17 @@ pub(crate) fn check(source: Source, told: &[Told], numbers: std::ops::Range<u64>
         }
     }
     let odd = times.iter().find(|(n, times)| **times != 1 || !numbers.contains(n));
-    odd.map_or(Ok(()), |(n, times)| Err(Problem::new(format!("record {n} was delivered {times} times"))))
+    odd.map_or(Ok(()), |(n, times)| {
+        Err(Problem::new(format!("record {n} was delivered {times} times")))
+    })
 }
 
-fn row(scenario: Scenario, told: &[Told], records: u64, cpu: (Duration, Duration)) -> Result<Row, Problem> {
+fn row(
+    scenario: Scenario,
+    told: &[Told],
+    records: u64,
+    cpu: (Duration, Duration),
+) -> Result<Row, Problem> {
     check(scenario.source, told, 1..records + 1)?;
     let seen: Vec<Seen> = told.iter().map(|told| told.seen).collect();
     let per_record = |time: Duration| time.div_f64(records as f64);
@@ -188,7 +207,8 @@ fn row(scenario: Scenario, told: &[Told], records: u64, cpu: (Duration, Duration
         scenario,
         records,
         invocations: told.len() as u64,
-        per_second: per_second(&seen).ok_or_else(|| Problem::new("there were not two invocations"))?,
+        per_second: per_second(&seen)
+            .ok_or_else(|| Problem::new("there were not two invocations"))?,
         cpu: per_record(cpu.0),
         emulator_cpu: per_record(cpu.1),
     })

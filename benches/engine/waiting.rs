@@ -38,7 +38,8 @@ impl Lab {
         let functions = function.declaration(&mapping, ENVIRONMENTS);
         let topology = write_topology(directory.path(), &functions, &declared)?;
         let state = directory.path().join("state");
-        let engine = Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
+        let engine =
+            Engine::start(&self.tidegate, &topology, emulator.aws.endpoint(), &state, &[]).await?;
         let (before, _) = engine.process.resident()?;
         engine.pause()?;
         Source::Kinesis.fill(&emulator.aws, "source", 0..records).await?;

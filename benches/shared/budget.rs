@@ -70,7 +70,12 @@ pub fn table(budgets: &[Budget]) -> String {
     let mut table = Table::new(&["budget", "wanted", "found", ""]);
     for budget in budgets {
         let verdict = if budget.met { "met" } else { "**missed**" };
-        table.row(&[budget.what.clone(), budget.budget.clone(), budget.found.clone(), verdict.to_owned()]);
+        table.row(&[
+            budget.what.clone(),
+            budget.budget.clone(),
+            budget.found.clone(),
+            verdict.to_owned(),
+        ]);
     }
     table.text()
 }

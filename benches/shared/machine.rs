@@ -36,8 +36,11 @@ impl Machine {
     #[must_use]
     pub fn look(repository: &Path, tools: String, amount: String) -> Self {
         let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-        let model = information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-        let git = |arguments: &[&str]| said(Command::new("git").arg("-C").arg(repository).args(arguments));
+        let model =
+            information.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+        let git = |arguments: &[&str]| {
+            said(Command::new("git").arg("-C").arg(repository).args(arguments))
+        };
         let changed = if git(&["status", "--porcelain"]).is_empty() { "" } else { " and changes" };
         Self {
             processor: model
@@ -57,7 +60,8 @@ impl Machine {
     /// of the benchmark have ended.
     #[must_use]
     pub fn finish(self) -> Self {
-        let others = processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
+        let others =
+            processor::busy().saturating_sub(processor::family()).saturating_sub(self.busy);
         let all = self.start.elapsed().as_secs_f64() * self.processors as f64;
         Self { others: others.as_secs_f64() / all, ..self }
     }

@@ -28,7 +28,8 @@ impl Process {
     /// The process cannot be started.
     pub fn start(name: impl Into<String>, mut command: Command) -> Result<Self, Problem> {
         let name = name.into();
-        let started = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
+        let started =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child =
             started.map_err(|error| Problem::new(format!("{name} cannot be started: {error}")))?;
         let ends = child.stdin.take().zip(child.stdout.take());
@@ -42,7 +43,9 @@ impl Process {
     /// The process ended, or prints nothing for three minutes.
     pub async fn line(&mut self) -> Result<String, Problem> {
         match timeout(SILENCE, self.lines.next_line()).await {
-            Ok(line) => line?.ok_or_else(|| Problem::new(format!("{} ended, see above", self.name))),
+            Ok(line) => {
+                line?.ok_or_else(|| Problem::new(format!("{} ended, see above", self.name)))
+            }
             Err(_) => Err(Problem::new(format!("{} said nothing for {SILENCE:?}", self.name))),
         }
     }
@@ -77,6 +80,10 @@ impl Process {
         let status = timeout(SILENCE, self.child.wait())
             .await
             .map_err(|_| Problem::new(format!("{} does not end", self.name)))??;
-        if status.success() { Ok(()) } else { Err(Problem::new(format!("{}: {status}", self.name))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(Problem::new(format!("{}: {status}", self.name)))
+        }
     }
 }

@@ -18,8 +18,9 @@ pub fn time() -> Duration {
 #[must_use]
 pub fn family() -> Duration {
     let of = |who| {
-        getrusage(who)
-            .map_or(Duration::ZERO, |usage| duration(usage.user_time()) + duration(usage.system_time()))
+        getrusage(who).map_or(Duration::ZERO, |usage| {
+            duration(usage.user_time()) + duration(usage.system_time())
+        })
     };
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }

@@ -12,8 +12,11 @@ impl Table {
     /// Creates a table without rows.
     #[must_use]
     pub fn new(columns: &[&str]) -> Self {
-        let rule: String =
-            columns.iter().enumerate().map(|(n, _)| if n == 0 { "---|" } else { "---:|" }).collect();
+        let rule: String = columns
+            .iter()
+            .enumerate()
+            .map(|(n, _)| if n == 0 { "---|" } else { "---:|" })
+            .collect();
         Self { text: format!("| {} |\n|{rule}\n", columns.join(" | ")) }
     }
 

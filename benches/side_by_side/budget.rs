@@ -13,7 +13,8 @@ pub(crate) const fn at_once(side: Side, work: Work, phase: Phase) -> Wanted {
 
 /// Compares each of Tidegate's rows with Powertools' row of the same batch.
 fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item = (&Row, &Row)> {
-    let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
+    let each =
+        BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
     each.filter_map(move |(keys, batch)| {
         Some((results.find(ours, keys, batch)?, results.find(theirs, keys, batch)?))
     })
@@ -46,10 +47,14 @@ fn throughput(results: &Results) -> Vec<Budget> {
         ),
     ] {
         for (keys, one) in [("ten keys and more", false), ("one key", true)] {
-            let pairs = pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
+            let pairs =
+                pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
             let pairs = pairs.filter(|(ours, _)| (ours.scenario.keys == 1) == one);
-            let worst = pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
-            budgets.extend(worst.map(|worst| Budget::at_least(&format!("{what}, {keys}"), least, worst)));
+            let worst =
+                pairs.map(|(ours, theirs)| ours.per_core() / theirs.per_core()).reduce(f64::min);
+            budgets.extend(
+                worst.map(|worst| Budget::at_least(&format!("{what}, {keys}"), least, worst)),
+            );
         }
     }
     budgets
@@ -78,7 +83,12 @@ fn requests(results: &Results) -> Vec<Budget> {
         let worst = pairs.max_by(|(a, _), (b, _)| a.requests().total_cmp(&b.requests()));
         budgets.extend(worst.map(|(ours, theirs)| {
             let (found, limit) = (ours.requests(), theirs.requests());
-            Budget::counted(what, &format!("≤ theirs, {limit:.2}"), format!("{found:.2}"), found <= limit)
+            Budget::counted(
+                what,
+                &format!("≤ theirs, {limit:.2}"),
+                format!("{found:.2}"),
+                found <= limit,
+            )
         }));
     }
     budgets
@@ -94,8 +104,9 @@ fn exact_requests(results: &Results) -> Vec<Budget> {
     use Phase::{Change, First};
     let mut budgets = Vec::new();
     let exact = |row: &Row, operations: &[&str]| {
-        let wanted =
-            |name: &String| operations.iter().filter(|wanted| **wanted == name.as_str()).count() as u64;
+        let wanted = |name: &String| {
+            operations.iter().filter(|wanted| **wanted == name.as_str()).count() as u64
+        };
         let records = row.scenario.records as u64;
         row.counts.requests.iter().all(|(name, count)| *count == wanted(name) * records)
             && row.counts.requests.values().sum::<u64>() == operations.len() as u64 * records
@@ -139,9 +150,12 @@ fn refused_duplicates(results: &Results) -> Option<Budget> {
 /// Limits the processor time of a record in the toolkit itself.
 fn processor_time(results: &Results) -> Option<Budget> {
     let handler = at_once(Side::Tidegate, Work::None, Phase::First);
-    let each = BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
-    let slowest =
-        each.filter_map(|(keys, batch)| results.find(handler, keys, batch)).map(Row::cpu).reduce(f64::max);
+    let each =
+        BATCHES.into_iter().flat_map(|batch| KEYS.into_iter().map(move |keys| (keys, batch)));
+    let slowest = each
+        .filter_map(|(keys, batch)| results.find(handler, keys, batch))
+        .map(Row::cpu)
+        .reduce(f64::max);
     slowest.map(|found| Budget::at_most("CPU per record, AWS calls excluded", "µs", 10.0, found))
 }
 
@@ -152,7 +166,12 @@ fn starts(results: &Results) -> Vec<Budget> {
         let of = |what: &str| format!("{}: {what}", start.function);
         let first = start.first_next.as_secs_f64() * 1e3;
         budgets.push(Budget::at_most(&of("start to first /next"), "ms", 8.0, first));
-        budgets.push(Budget::at_most(&of("resident memory"), "MB", 20.0, start.resident as f64 / 1e3));
+        budgets.push(Budget::at_most(
+            &of("resident memory"),
+            "MB",
+            20.0,
+            start.resident as f64 / 1e3,
+        ));
         if start.zipped > 0 {
             // The limit is that of `make build`.
             budgets.push(Budget::at_most(

@@ -113,10 +113,28 @@ fn side_by_side(results: &Results) -> String {
         ("claim and complete", same, Work::Claim, Work::Claim, Phase::First),
         ("claim and complete, again", same, Work::Claim, Work::Claim, Phase::Again),
         ("claim and complete, again here", remembering, Work::Claim, Work::Claim, Phase::AgainHere),
-        ("guarded write : claim, put, complete", same, Work::Commit, Work::ClaimAndPut, Phase::First),
-        ("guarded write : claim, put, complete, again", same, Work::Commit, Work::ClaimAndPut, Phase::Again),
+        (
+            "guarded write : claim, put, complete",
+            same,
+            Work::Commit,
+            Work::ClaimAndPut,
+            Phase::First,
+        ),
+        (
+            "guarded write : claim, put, complete, again",
+            same,
+            Work::Commit,
+            Work::ClaimAndPut,
+            Phase::Again,
+        ),
         ("guarded write : conditional put by hand", same, Work::Commit, Work::Put, Phase::First),
-        ("guarded write : conditional put by hand, again", same, Work::Commit, Work::Put, Phase::Again),
+        (
+            "guarded write : conditional put by hand, again",
+            same,
+            Work::Commit,
+            Work::Put,
+            Phase::Again,
+        ),
     ] {
         let pair = results.find(at_once(sides.0, our_work, phase), keys, batch).zip(results.find(
             at_once(sides.1, their_work, phase),
@@ -164,13 +182,15 @@ fn side_by_side(results: &Results) -> String {
 fn grid(results: &Results, of: &[(&str, Work, Phase)], latency_ms: u64) -> String {
     let columns: Vec<String> =
         of.iter().flat_map(|(name, ..)| [format!("{name}: CPU"), "records/s".to_owned()]).collect();
-    let names: Vec<&str> = ["batch", "keys"].into_iter().chain(columns.iter().map(String::as_str)).collect();
+    let names: Vec<&str> =
+        ["batch", "keys"].into_iter().chain(columns.iter().map(String::as_str)).collect();
     let mut table = Table::new(&names);
     for batch in BATCHES {
         for keys in KEYS {
             let mut cells = vec![batch.to_string(), keys.to_string()];
             for (_, work, phase) in of {
-                let wanted = Wanted { side: Side::Tidegate, work: *work, phase: *phase, latency_ms };
+                let wanted =
+                    Wanted { side: Side::Tidegate, work: *work, phase: *phase, latency_ms };
                 let row = results.find(wanted, keys, batch);
                 cells.push(row.map_or_else(String::new, |row| format!("{:.1} µs", row.cpu())));
                 cells.push(row.map_or_else(String::new, |row| format!("{:.0}", row.per_second())));
@@ -189,7 +209,8 @@ fn by_keys(results: &Results) -> String {
         ("write", Work::Commit, Phase::First),
         ("write again", Work::Commit, Phase::Again),
     ];
-    let mut theirs = Table::new(&["Powertools", "batch", "CPU", "records/s", "again: CPU", "records/s"]);
+    let mut theirs =
+        Table::new(&["Powertools", "batch", "CPU", "records/s", "again: CPU", "records/s"]);
     for batch in BATCHES {
         for (name, work) in [
             ("no call", Work::None),
@@ -226,7 +247,8 @@ fn slow(results: &Results) -> String {
     ] {
         let mut cells = vec![name.to_owned()];
         for phase in [Phase::First, Phase::Again] {
-            let row = results.find(Wanted { side, work, phase, latency_ms: SLOW }, USUAL.0, USUAL.1);
+            let row =
+                results.find(Wanted { side, work, phase, latency_ms: SLOW }, USUAL.0, USUAL.1);
             any |= row.is_some();
             cells.push(row.map_or_else(String::new, |row| format!("{:.1} µs", row.cpu())));
             cells.push(row.map_or_else(String::new, |row| format!("{:.0}", row.per_second())));

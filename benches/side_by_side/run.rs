@@ -61,13 +61,17 @@ impl Results {
 pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
     let script = repository.join("benches/powertools.py");
-    let programs = Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
+    let programs =
+        Programs { own: std::env::current_exe()?, python: options.python.clone(), script };
     let amount = format!(
         "{} records and the median of {} rounds, with responses after 0 ms",
         options.records, options.rounds
     );
-    let machine =
-        Machine::look(repository, said(Command::new(&options.python).args(["-c", VERSIONS])), amount);
+    let machine = Machine::look(
+        repository,
+        said(Command::new(&options.python).args(["-c", VERSIONS])),
+        amount,
+    );
     let mut arena = Arena::open(programs, options.rounds).await?;
     let mut results = Results::default();
     let scenarios = if options.only_start { Vec::new() } else { scenarios(options) };
@@ -91,7 +95,11 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     for budget in &budgets {
         progress(&budget.to_string());
     }
-    Ok(if budgets.iter().any(|budget| budget.fails()) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if budgets.iter().any(|budget| budget.fails()) {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }
 
 fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {

@@ -103,7 +103,13 @@ impl Arena {
         command.arg("stub");
         let mut stub = Process::start("the stub", command)?;
         let endpoint = format!("http://{}", stub.line().await?);
-        Ok(Self { programs, stub, endpoint, rounds: rounds.max(1), directory: tempfile::tempdir()? })
+        Ok(Self {
+            programs,
+            stub,
+            endpoint,
+            rounds: rounds.max(1),
+            directory: tempfile::tempdir()?,
+        })
     }
 
     /// Ends the stub.
@@ -140,11 +146,18 @@ impl Arena {
         Ok(rows.into_iter().filter_map(median).collect())
     }
 
-    async fn run(&mut self, scenario: Scenario, phase: Phase, files: &Files) -> Result<Row, Problem> {
+    async fn run(
+        &mut self,
+        scenario: Scenario,
+        phase: Phase,
+        files: &Files,
+    ) -> Result<Row, Problem> {
         let events = if phase == Phase::Change { &files.changes } else { &files.events };
         let warm_up = if phase == Phase::AgainHere { &files.events } else { &files.warm_up };
-        let mut worker =
-            Process::start(format!("{scenario:?}, {phase:?}"), self.worker(scenario, warm_up, events))?;
+        let mut worker = Process::start(
+            format!("{scenario:?}, {phase:?}"),
+            self.worker(scenario, warm_up, events),
+        )?;
         worker.expect("ready").await?;
         self.order(Order::Recount).await?;
         worker.tell("go").await?;
@@ -153,20 +166,24 @@ impl Arena {
             .map_err(|_| Problem::new(format!("{scenario:?}, {phase:?} said: {said}")))?;
         let after = self.order(Order::Report).await?;
         worker.end().await?;
-        let row = Row { scenario, phase, measured, counts: after.counts, stub_cpu_ns: after.cpu_ns };
+        let row =
+            Row { scenario, phase, measured, counts: after.counts, stub_cpu_ns: after.cpu_ns };
         row.check(after.items)?;
         Ok(row)
     }
 
     fn worker(&self, scenario: Scenario, warm_up: &Path, events: &Path) -> Command {
         let own = matches!(scenario.side, Side::Tidegate | Side::TidegateRemembering);
-        let mut command = Command::new(if own { &self.programs.own } else { &self.programs.python });
+        let mut command =
+            Command::new(if own { &self.programs.own } else { &self.programs.python });
         aws_environment(&mut command, &self.endpoint);
         let work = scenario.work.to_possible_value().map(|work| work.get_name().to_owned());
         command.arg(if own { "worker".as_ref() } else { self.programs.script.as_os_str() });
         command.args(work).arg(warm_up).arg(events);
         match scenario.side {
-            Side::TidegateRemembering => command.args(["--remember", &scenario.records.to_string()]),
+            Side::TidegateRemembering => {
+                command.args(["--remember", &scenario.records.to_string()])
+            }
             Side::PowertoolsCached => command.args(["--cache", &scenario.records.to_string()]),
             Side::PowertoolsThreads => command.arg("--threads"),
             Side::Tidegate | Side::Powertools => &mut command,
@@ -198,7 +215,12 @@ impl Files {
         Ok(Self {
             warm_up: file(
                 "warm-up",
-                Batches { records: scenario.warm_up(), from: WARM_UP_FROM, keys: WARM_UP_KEYS, ..batches },
+                Batches {
+                    records: scenario.warm_up(),
+                    from: WARM_UP_FROM,
+                    keys: WARM_UP_KEYS,
+                    ..batches
+                },
             )?,
             events: file("events", batches)?,
             changes: file("changes", Batches { kind: "CancelOrder", ..batches })?,
@@ -231,7 +253,10 @@ impl Row {
         if items == wanted {
             return Ok(());
         }
-        Err(Problem::new(format!("{:?}, {:?}: {items} items, expected {wanted}", self.scenario, self.phase)))
+        Err(Problem::new(format!(
+            "{:?}, {:?}: {items} items, expected {wanted}",
+            self.scenario, self.phase
+        )))
     }
 
     fn per_record(&self, count: u64) -> f64 {

@@ -75,7 +75,8 @@ pub(crate) async fn measure(
             arena.order(Order::Empty { latency_ms: 0 }).await?;
             samples.push(api.run(&function, &binary, &variables, &arena.endpoint, &event).await?);
         }
-        let zipped = std::fs::metadata(zips.join(&function).join("bootstrap.zip")).map_or(0, |zip| zip.len());
+        let zipped = std::fs::metadata(zips.join(&function).join("bootstrap.zip"))
+            .map_or(0, |zip| zip.len());
         let median = |of: fn(&Sample) -> u64| {
             let mut values: Vec<u64> = samples.iter().map(of).collect();
             values.sort_unstable();
@@ -173,9 +174,14 @@ impl RuntimeApi {
             // If the function no longer waits, the check below reports it.
             let _ = next.send(invocation(event, function, number));
             match self.call(function).await? {
-                Call::Answer(at, body) if answered_well(&body) => times.push(at.duration_since(start)),
+                Call::Answer(at, body) if answered_well(&body) => {
+                    times.push(at.duration_since(start))
+                }
                 Call::Answer(_, body) | Call::Failure(body) => {
-                    return Err(Problem::new(format!("{function}: {}", String::from_utf8_lossy(&body))));
+                    return Err(Problem::new(format!(
+                        "{function}: {}",
+                        String::from_utf8_lossy(&body)
+                    )));
                 }
                 Call::Next(..) => return Err(Problem::new(format!("{function} asked twice"))),
             }
@@ -185,14 +191,20 @@ impl RuntimeApi {
         let nanoseconds =
             |time: Option<&Duration>| time.copied().map_or(0, benchmarks::processor::nanoseconds);
         Ok(Sample {
-            times: [nanoseconds(Some(&first_next)), nanoseconds(times.first()), nanoseconds(times.last())],
+            times: [
+                nanoseconds(Some(&first_next)),
+                nanoseconds(times.first()),
+                nanoseconds(times.last()),
+            ],
             resident: [resident_at_start, resident],
         })
     }
 
     async fn call(&mut self, function: &str) -> Result<Call, Problem> {
         let call = timeout(PATIENCE, self.calls.recv()).await;
-        call.ok().flatten().ok_or_else(|| Problem::new(format!("{function} says nothing for {PATIENCE:?}")))
+        call.ok()
+            .flatten()
+            .ok_or_else(|| Problem::new(format!("{function} says nothing for {PATIENCE:?}")))
     }
 
     async fn next(
@@ -222,7 +234,8 @@ async fn take(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let at = Instant::now();
-    let (next, failed) = (request.method() == Method::GET, request.uri().path().ends_with("/error"));
+    let (next, failed) =
+        (request.method() == Method::GET, request.uri().path().ends_with("/error"));
     let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     if next {
         let (reply, replied) = oneshot::channel();

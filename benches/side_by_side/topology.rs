@@ -10,24 +10,33 @@ use benchmarks::problem::Problem;
 
 /// Returns the variables of each function, as the engine and Terraform set them. The URLs of queues
 /// are dummies.
-pub(crate) fn variables(topology: &Path) -> Result<BTreeMap<String, BTreeMap<String, String>>, Problem> {
+pub(crate) fn variables(
+    topology: &Path,
+) -> Result<BTreeMap<String, BTreeMap<String, String>>, Problem> {
     let text = std::fs::read_to_string(topology)
         .map_err(|error| Problem::new(format!("{}: {error}", topology.display())))?;
     let body = parser::parse_body(&text)?;
-    let top = |name: &str| body.get_attribute(name).and_then(|attribute| attribute.value.as_object());
+    let top =
+        |name: &str| body.get_attribute(name).and_then(|attribute| attribute.value.as_object());
     let (functions, tables) = (top("functions"), top("tables"));
     let limit = body.get_attribute("event_bytes_limit").map(|attribute| number(&attribute.value));
     let mut all = BTreeMap::new();
     for (name, function) in functions.into_iter().flat_map(fields) {
-        let limit = limit.iter().map(|limit| ("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), limit.clone()));
+        let limit =
+            limit.iter().map(|limit| ("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), limit.clone()));
         let namespace =
             body.get_attribute("metrics_namespace").and_then(|attribute| attribute.value.as_str());
-        let namespace = namespace.map(|namespace| ("TIDEGATE_METRICS".to_owned(), namespace.to_owned()));
+        let namespace =
+            namespace.map(|namespace| ("TIDEGATE_METRICS".to_owned(), namespace.to_owned()));
         let mut variables: BTreeMap<String, String> = limit.chain(namespace).collect();
-        let below = |name: &str| function.as_object().and_then(|function| field(function, name)?.as_object());
+        let below = |name: &str| {
+            function.as_object().and_then(|function| field(function, name)?.as_object())
+        };
         for (variable, used) in below("uses").into_iter().flat_map(fields) {
-            let resource = used.as_object().into_iter().flat_map(fields).find(|(kind, _)| kind != "access");
-            let Some((kind, resource)) = resource.and_then(|(kind, name)| Some((kind, name.as_str()?)))
+            let resource =
+                used.as_object().into_iter().flat_map(fields).find(|(kind, _)| kind != "access");
+            let Some((kind, resource)) =
+                resource.and_then(|(kind, name)| Some((kind, name.as_str()?)))
             else {
                 continue;
             };

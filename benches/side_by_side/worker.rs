@@ -65,7 +65,11 @@ impl Decode for Orders {
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
         let command = Command::from_envelope(&envelope)?;
-        Ok(Request { origin: Origin::from_envelope(&envelope, delivery.arrived_at), envelope, command })
+        Ok(Request {
+            origin: Origin::from_envelope(&envelope, delivery.arrived_at),
+            envelope,
+            command,
+        })
     }
 
     fn span(&self, request: &Request) -> tracing::Span {
@@ -80,8 +84,14 @@ impl Handler for Orders {
             Work::Hold => self.claim(request, AfterCrash::Hold, context).await,
             Work::Commit => {
                 let stream = &request.envelope.subject;
-                execute::<Order>(&self.store, stream, &request.command, &request.origin, Retry::default())
-                    .await
+                execute::<Order>(
+                    &self.store,
+                    stream,
+                    &request.command,
+                    &request.origin,
+                    Retry::default(),
+                )
+                .await
             }
             Work::None | Work::ClaimAndPut | Work::Put => {
                 if let Command::PlaceOrder(order) = &request.command {
@@ -109,7 +119,12 @@ impl Orders {
 }
 
 /// Handles two files of events, one event per line: the first for the warm-up, the second measured.
-pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path, remember: usize) -> Result<(), Problem> {
+pub(crate) async fn run(
+    work: Work,
+    warm_up: &Path,
+    events: &Path,
+    remember: usize,
+) -> Result<(), Problem> {
     tidegate::log::start();
     let aws = AwsClients::from_env().await;
     let records = DynamoDbIdempotency::new(aws.dynamodb(), "idempotency");
@@ -120,7 +135,8 @@ pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path, remember: usi
         store: DynamoDbEventStore::new(aws.dynamodb(), "event-store"),
     };
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(orders, CONCURRENCY), "benchmark", letters);
+    let runner =
+        Runner::new(Source::Kinesis, EachRecord::new(orders, CONCURRENCY), "benchmark", letters);
 
     let (warm_up, events) = (std::fs::read_to_string(warm_up)?, std::fs::read_to_string(events)?);
     invoke_all(&runner, &warm_up).await?;
@@ -132,7 +148,10 @@ pub(crate) async fn run(work: Work, warm_up: &Path, events: &Path, remember: usi
     Ok(())
 }
 
-async fn invoke_all(runner: &Runner<EachRecord<Orders>>, events: &str) -> Result<Measured, Problem> {
+async fn invoke_all(
+    runner: &Runner<EachRecord<Orders>>,
+    events: &str,
+) -> Result<Measured, Problem> {
     let (start, cpu) = (Instant::now(), processor::time());
     let (mut applied, mut duplicate) = (0, 0);
     for event in events.lines() {

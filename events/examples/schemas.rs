@@ -28,9 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         if !broken.is_empty() {
             let text = broken.join("\n  ");
-            return Err(
-                format!("{path} is published; make a new version of the type instead:\n  {text}").into()
-            );
+            return Err(format!(
+                "{path} is published; make a new version of the type instead:\n  {text}"
+            )
+            .into());
         }
     }
     for (path, value) in &files {

@@ -24,8 +24,10 @@ impl<'a> Side<'a> {
     /// Returns the schema that a reference names. Schemars writes `$ref` alone or beside
     /// annotations.
     fn resolve(&self, schema: &'a Value) -> &'a Value {
-        let reference =
-            schema.get("$ref").and_then(Value::as_str).and_then(|reference| reference.strip_prefix('#'));
+        let reference = schema
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| reference.strip_prefix('#'));
         reference.and_then(|pointer| self.root.pointer(pointer)).unwrap_or(schema)
     }
 }
@@ -39,9 +41,17 @@ fn compare<'a>(
     changes: &mut Vec<String>,
 ) {
     let (was, is) = (old.resolve(was), new.resolve(is));
-    for keyword in
-        ["type", "format", "const", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength"]
-    {
+    for keyword in [
+        "type",
+        "format",
+        "const",
+        "enum",
+        "pattern",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+    ] {
         let (was, is) = (was.get(keyword), is.get(keyword));
         if canonical(was) != canonical(is) {
             changes.push(format!("{place}: `{keyword}` was {}, is {}", shown(was), shown(is)));
@@ -49,7 +59,9 @@ fn compare<'a>(
     }
     let (required_before, required_now) = (required(was), required(is));
     for name in required_now.difference(&required_before) {
-        changes.push(format!("{place}.{name}: became required; messages already written do not have it"));
+        changes.push(format!(
+            "{place}.{name}: became required; messages already written do not have it"
+        ));
     }
     for name in required_before.difference(&required_now) {
         changes.push(format!("{place}.{name}: is no longer required; readers rely on it"));
@@ -77,8 +89,9 @@ fn compare_alternatives<'a>(
     place: &str,
     changes: &mut Vec<String>,
 ) {
-    let list =
-        |schemas: Option<&'a Value>| schemas.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list = |schemas: Option<&'a Value>| {
+        schemas.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    };
     let (was, is) = (list(was), list(is));
     if was.len() != is.len() {
         changes.push(format!("{place}: had {} alternatives, has {}", was.len(), is.len()));
@@ -94,7 +107,13 @@ fn members(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 fn required(schema: &Value) -> BTreeSet<&str> {
-    schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect()
 }
 
 /// Compares words as a set, which has no order.

@@ -35,7 +35,10 @@ fn stream_batch(samples: &Samples) -> Result<Value, Box<dyn Error>> {
     let bodies = [
         (samples.place_order.subject.as_str(), serde_json::to_vec(&samples.place_order)?),
         (samples.record_return.subject.as_str(), serde_json::to_vec(&samples.record_return)?),
-        ("A563185", b"A563185,B,Adjust bad debt,1,2011-08-12T14:50:00Z,11062.06,,United Kingdom".to_vec()),
+        (
+            "A563185",
+            b"A563185,B,Adjust bad debt,1,2011-08-12T14:50:00Z,11062.06,,United Kingdom".to_vec(),
+        ),
     ];
     let records: Vec<Value> =
         (1..).zip(bodies).map(|(number, (key, body))| kinesis_record(number, key, &body)).collect();
@@ -64,9 +67,17 @@ fn kinesis_record(number: u32, partition_key: &str, body: &[u8]) -> Value {
 
 /// Creates the commit that contains an event, from the event's envelope.
 pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
-    let Data::Inline(data) = &envelope.data else { return Err("a sample holds its data by value".into()) };
+    let Data::Inline(data) = &envelope.data else {
+        return Err("a sample holds its data by value".into());
+    };
     let version = envelope.sequence.unwrap_or_default();
-    let event = RecordedEvent::new(&envelope.id, version, envelope.schema.clone(), envelope.time, data.get());
+    let event = RecordedEvent::new(
+        &envelope.id,
+        version,
+        envelope.schema.clone(),
+        envelope.time,
+        data.get(),
+    );
     let cause = Cause::new("shop.import", envelope.causation_id.clone().unwrap_or_default());
     let (stream, source) = (envelope.subject.clone(), envelope.source.clone());
     let mut commit = RecordedCommit::new(stream, source, cause, ARRIVED_AT, vec![event]);

@@ -46,7 +46,10 @@ pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
         for entry in std::fs::read_dir(directory)? {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            found.insert(format!("{folder}/{name}"), serde_json::from_slice(&std::fs::read(&path)?).ok());
+            found.insert(
+                format!("{folder}/{name}"),
+                serde_json::from_slice(&std::fs::read(&path)?).ok(),
+            );
         }
     }
     Ok(found)
@@ -55,7 +58,8 @@ pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
 /// Returns the schemas of older versions of existing types. Readers of old events need them.
 pub fn is_older_version(path: &str, files: &BTreeMap<String, Value>) -> bool {
     let parse = |path: &str| -> Option<(String, u32)> {
-        let (kind, version) = path.strip_prefix("schemas/")?.strip_suffix(".json")?.split_once(".v")?;
+        let (kind, version) =
+            path.strip_prefix("schemas/")?.strip_suffix(".json")?.split_once(".v")?;
         Some((kind.to_owned(), version.parse().ok()?))
     };
     let Some((kind, version)) = parse(path) else { return false };

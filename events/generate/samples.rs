@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::error::Error;
 
 use events::{
-    Currency, Defect, Money, ORDERS_SOURCE, OrderLine, OrderPlaced, OrderRejected, PlaceOrder, RecordReturn,
-    Rejection, ReturnRecorded, ReturnRejected,
+    Currency, Defect, Money, ORDERS_SOURCE, OrderLine, OrderPlaced, OrderRejected, PlaceOrder,
+    RecordReturn, Rejection, ReturnRecorded, ReturnRejected,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -88,8 +88,11 @@ impl Samples {
             lines: vec![OrderLine { quantity: 1, ..lamps }],
         };
         let empty: StreamId = "return#C536391".parse()?;
-        let bad_return =
-            RecordReturn { return_id: "C536391".into(), lines: Vec::new(), ..record_return.clone() };
+        let bad_return = RecordReturn {
+            return_id: "C536391".into(),
+            lines: Vec::new(),
+            ..record_return.clone()
+        };
         let return_rejected = ReturnRejected {
             return_id: "C536391".into(),
             reasons: vec![Rejection { line: None, stock_code: None, defect: Defect::NoLines }],
@@ -128,14 +131,23 @@ impl Samples {
 }
 
 fn line(stock_code: &str, description: &str, quantity: i64, unit_price: i64) -> OrderLine {
-    OrderLine { stock_code: stock_code.into(), description: description.to_owned(), quantity, unit_price }
+    OrderLine {
+        stock_code: stock_code.into(),
+        description: description.to_owned(),
+        quantity,
+        unit_price,
+    }
 }
 
 fn reason(line: u32, stock_code: &str, defect: Defect) -> Rejection {
     Rejection { line: Some(line), stock_code: Some(stock_code.into()), defect }
 }
 
-fn command<C: Message>(stream: StreamId, time: Timestamp, content: &C) -> Result<Envelope, Box<dyn Error>> {
+fn command<C: Message>(
+    stream: StreamId,
+    time: Timestamp,
+    content: &C,
+) -> Result<Envelope, Box<dyn Error>> {
     let data = serde_json::to_string(content)?;
     let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
     let data = Data::Inline(RawValue::from_string(data)?);

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::error::Error;
 
-use events::{OrderPlaced, OrderRejected, PlaceOrder, RecordReturn, ReturnRecorded, ReturnRejected};
+use events::{
+    OrderPlaced, OrderRejected, PlaceOrder, RecordReturn, ReturnRecorded, ReturnRejected,
+};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::Value;
 use tidegate::envelope::{DataSchema, Envelope};

@@ -53,7 +53,9 @@ impl fmt::Display for Rejection {
         }
         match self.defect {
             Defect::NoLines => f.write_str("there are no lines"),
-            Defect::QuantityNotPositive { quantity } => write!(f, "quantity {quantity} is not positive"),
+            Defect::QuantityNotPositive { quantity } => {
+                write!(f, "quantity {quantity} is not positive")
+            }
             Defect::PriceNegative { unit_price } => write!(f, "price {unit_price} is negative"),
             Defect::AmountTooLarge => f.write_str("the amount is too large"),
             Defect::AlreadyAccepted => f.write_str("it was accepted before"),

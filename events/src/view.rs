@@ -105,9 +105,8 @@ impl FromStr for Dimension {
     type Err = String;
 
     fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|dimension| dimension.as_str() == word)
-            .ok_or_else(|| format!("unknown dimension `{word}`, expected day, country, product or customer"))
+        Self::ALL.into_iter().find(|dimension| dimension.as_str() == word).ok_or_else(|| {
+            format!("unknown dimension `{word}`, expected day, country, product or customer")
+        })
     }
 }

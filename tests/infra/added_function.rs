@@ -21,7 +21,10 @@ const LIKE: &str = "order-processor";
 /// Other changes of the plan, and their reasons.
 const ALSO_CHANGED: [(&str, &str); 2] = [
     ("aws_cloudwatch_dashboard.*", "it shows every function"),
-    ("module.bucket[\"dead-letters\"].aws_s3_bucket_lifecycle_configuration.*", "its letters expire"),
+    (
+        "module.bucket[\"dead-letters\"].aws_s3_bucket_lifecycle_configuration.*",
+        "its letters expire",
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,11 +44,16 @@ async fn an_added_function_is_planned_with_its_own_resources_alone_and_the_engin
         own.iter().all(|address| address.contains(ADDED)),
         "what is new is not all of the new function: {own:#?}"
     );
-    for kind in
-        ["aws_lambda_function.this", "aws_iam_role_policy.this", "aws_lambda_event_source_mapping.this"]
-    {
+    for kind in [
+        "aws_lambda_function.this",
+        "aws_iam_role_policy.this",
+        "aws_lambda_event_source_mapping.this",
+    ] {
         let address = format!("module.function[\"{ADDED}\"].{kind}");
-        assert!(own.iter().any(|own| own.starts_with(&address)), "{address} is not planned: {own:#?}");
+        assert!(
+            own.iter().any(|own| own.starts_with(&address)),
+            "{address} is not planned: {own:#?}"
+        );
     }
     let changed: Vec<&String> = before
         .iter()
@@ -76,7 +84,8 @@ async fn runs(topology: &Path) {
         symlink(directory().join(&name), programs.path().join(&name)).unwrap();
     }
     symlink(directory().join(LIKE), programs.path().join(ADDED)).unwrap();
-    let mut options = Options::new(topology.to_owned(), Backend::MiniStack, state.path().to_owned());
+    let mut options =
+        Options::new(topology.to_owned(), Backend::MiniStack, state.path().to_owned());
     options.bin_dir = Some(programs.path().to_owned());
     let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
     let put = engine.clients().kinesis.put_record().stream_name("orders").partition_key("order#1");
@@ -86,8 +95,10 @@ async fn runs(topology: &Path) {
         let status = serde_json::to_value(engine.status().await).unwrap();
         let metrics = &status["functions"][ADDED]["metrics"];
         // Both functions read the stream. The second one finds that the order is already placed.
-        let handled =
-            ["Applied", "Duplicate"].map(|name| metrics[name].as_f64().unwrap_or(0.0)).iter().sum::<f64>();
+        let handled = ["Applied", "Duplicate"]
+            .map(|name| metrics[name].as_f64().unwrap_or(0.0))
+            .iter()
+            .sum::<f64>();
         if handled >= 1.0 { Ok(()) } else { Err(status["functions"][ADDED].to_string()) }
     })
     .await;

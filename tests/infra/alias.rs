@@ -14,8 +14,11 @@ async fn an_alias_that_somebody_moved_is_planned_back_unless_its_version_is_decl
     let topology = system.terraform.topology();
     let text = std::fs::read_to_string(&topology).unwrap();
     // Another configuration makes another version.
-    std::fs::write(&topology, text.replacen("memory_mb           = 256", "memory_mb           = 512", 1))
-        .unwrap();
+    std::fs::write(
+        &topology,
+        text.replacen("memory_mb           = 256", "memory_mb           = 512", 1),
+    )
+    .unwrap();
     timed("terraform apply of another version", system.terraform.apply()).await;
     assert_eq!(version(&system).await, "2");
     assert_eq!(moved(&system.terraform.plan().await), None, "nobody has moved the alias");

@@ -20,7 +20,10 @@ pub(crate) struct Api {
 
 impl Api {
     pub(crate) fn new(endpoint: &str) -> Self {
-        Self { endpoint: endpoint.to_owned(), client: Client::builder(TokioExecutor::new()).build_http() }
+        Self {
+            endpoint: endpoint.to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
     }
 
     /// Calls an operation of a service with a JSON protocol. `target` is the value of its header,
@@ -56,7 +59,12 @@ impl Api {
     }
 
     /// Calls an operation of a service with the query protocol. The response is XML.
-    pub(crate) async fn query(&self, service: &str, operation: &str, parameters: &[(&str, &str)]) -> String {
+    pub(crate) async fn query(
+        &self,
+        service: &str,
+        operation: &str,
+        parameters: &[(&str, &str)],
+    ) -> String {
         let headers = [("content-type", "application/x-www-form-urlencoded")];
         let mut form = format!("Action={operation}");
         for (name, value) in parameters {
@@ -83,8 +91,11 @@ impl Api {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::from(body)).expect("a request");
-        let answer =
-            self.client.request(request).await.unwrap_or_else(|error| panic!("{service}{path}: {error}"));
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .unwrap_or_else(|error| panic!("{service}{path}: {error}"));
         let status = answer.status();
         let body = answer.into_body().collect().await.expect("a body").to_bytes();
         (status, String::from_utf8(body.to_vec()).expect("text"))
@@ -105,7 +116,9 @@ fn parsed(what: &str, (status, body): (StatusCode, String)) -> Value {
 
 fn encoded(value: &str) -> String {
     let byte = |byte: u8| match byte {
-        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+            char::from(byte).to_string()
+        }
         _ => format!("%{byte:02X}"),
     };
     value.bytes().map(byte).collect()

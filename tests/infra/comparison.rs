@@ -72,8 +72,9 @@ async fn what_terraform_creates_is_what_the_engine_creates_but_for_the_listed_ex
     let deployed = normal(deployed, &system.emulator.endpoint);
 
     let state = tempfile::tempdir().expect("a directory");
-    let backend =
-        emulator::start(&Backend::MiniStack, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
+    let backend = emulator::start(&Backend::MiniStack, state.path())
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let clients = tidegate_local::clients::Clients::new(backend.endpoint());
     let provisioned = timed("the engine's provisioning", provision(&clients, &topology)).await;
     let provisioned = provisioned.unwrap_or_else(|error| panic!("{error}"));
@@ -90,10 +91,18 @@ async fn what_terraform_creates_is_what_the_engine_creates_but_for_the_listed_ex
         .iter()
         .filter(|name| !EXCEPTIONS.iter().any(|(pattern, _)| matches(pattern, name)))
         .map(|name| {
-            format!("{name}: Terraform {}, engine {}", shown(deployed.get(*name)), shown(engine.get(*name)))
+            format!(
+                "{name}: Terraform {}, engine {}",
+                shown(deployed.get(*name)),
+                shown(engine.get(*name))
+            )
         })
         .collect();
-    assert!(unlisted.is_empty(), "Terraform and engine create different things:\n{}", unlisted.join("\n"));
+    assert!(
+        unlisted.is_empty(),
+        "Terraform and engine create different things:\n{}",
+        unlisted.join("\n")
+    );
     for (pattern, reason) in EXCEPTIONS {
         assert!(
             differing.iter().any(|name| matches(pattern, name)),
@@ -112,14 +121,19 @@ async fn resources(api: &Api, topology: &Topology) -> Attributes {
     let mut found = Attributes::new();
     for name in topology.streams.keys() {
         let answer = api
-            .json("kinesis", "Kinesis_20131202.DescribeStreamSummary", &json!({ "StreamName": name }))
+            .json(
+                "kinesis",
+                "Kinesis_20131202.DescribeStreamSummary",
+                &json!({ "StreamName": name }),
+            )
             .await;
         add(&mut found, &format!("stream {name}"), &answer["StreamDescriptionSummary"]);
     }
     for name in topology.tables.keys() {
         let input = json!({ "TableName": name });
         for operation in ["DescribeTable", "DescribeTimeToLive", "DescribeContinuousBackups"] {
-            let answer = api.json("dynamodb", &format!("DynamoDB_20120810.{operation}"), &input).await;
+            let answer =
+                api.json("dynamodb", &format!("DynamoDB_20120810.{operation}"), &input).await;
             add(&mut found, &format!("table {name}"), &answer);
         }
     }
@@ -140,9 +154,14 @@ async fn resources(api: &Api, topology: &Topology) -> Attributes {
                 continue;
             }
             add(&mut found, &format!("bucket {name}"), &json!({ "name": physical }));
-            for part in
-                ["encryption", "versioning", "lifecycle", "policy", "publicAccessBlock", "ownershipControls"]
-            {
+            for part in [
+                "encryption",
+                "versioning",
+                "lifecycle",
+                "policy",
+                "publicAccessBlock",
+                "ownershipControls",
+            ] {
                 let text = api.text("s3", &format!("/{physical}?{part}")).await;
                 add(&mut found, &format!("bucket {name}"), &json!({ part: text }));
             }
@@ -158,11 +177,19 @@ async fn resources(api: &Api, topology: &Topology) -> Attributes {
     }
     for (name, rule) in &topology.rules {
         let described = api
-            .json("events", "AWSEvents.DescribeRule", &json!({ "Name": name, "EventBusName": rule.bus }))
+            .json(
+                "events",
+                "AWSEvents.DescribeRule",
+                &json!({ "Name": name, "EventBusName": rule.bus }),
+            )
             .await;
         add(&mut found, &format!("rule {name}"), &described);
         let targets = api
-            .json("events", "AWSEvents.ListTargetsByRule", &json!({ "Rule": name, "EventBusName": rule.bus }))
+            .json(
+                "events",
+                "AWSEvents.ListTargetsByRule",
+                &json!({ "Rule": name, "EventBusName": rule.bus }),
+            )
             .await;
         add(&mut found, &format!("rule {name}"), &targets);
     }
@@ -223,13 +250,14 @@ async fn functions(api: &Api, topology: &Topology) -> Attributes {
 fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attributes {
     let mut found = Attributes::new();
     let queue = |name: &str| provisioned.queues[name].arn.clone();
-    let destination = |declared: &topology::Destination| match declared.kind().expect("a checked topology") {
-        DestinationKind::Queue(name) => queue(name),
-        DestinationKind::Topic(name) => provisioned.topics[name].clone(),
-        DestinationKind::Bucket(name) => format!("arn:aws:s3:::{name}"),
-        DestinationKind::Function(name) => function_arn(REGION, name),
-        DestinationKind::Bus(name) => provisioned.buses[name].clone(),
-    };
+    let destination =
+        |declared: &topology::Destination| match declared.kind().expect("a checked topology") {
+            DestinationKind::Queue(name) => queue(name),
+            DestinationKind::Topic(name) => provisioned.topics[name].clone(),
+            DestinationKind::Bucket(name) => format!("arn:aws:s3:::{name}"),
+            DestinationKind::Function(name) => function_arn(REGION, name),
+            DestinationKind::Bus(name) => provisioned.buses[name].clone(),
+        };
     for (name, function) in &topology.functions {
         let environment = provisioned.environment(topology, name);
         let kept = json!({ "Environment": environment, "MemorySize": function.memory_mb, "Timeout": function.timeout_seconds });
@@ -241,14 +269,17 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                 "DestinationConfig": { "OnFailure": { "Destination": function.on_failure().map(destination) } },
             });
             if let Some(declared) = function.on_success() {
-                config["DestinationConfig"]["OnSuccess"] = json!({ "Destination": destination(declared) });
+                config["DestinationConfig"]["OnSuccess"] =
+                    json!({ "Destination": destination(declared) });
             }
             add(&mut found, &format!("function {name}/asynchronous"), &config);
         }
         for source in function.sources.values() {
             let (from, arn) = match (&source.stream, &source.table, &source.queue) {
                 (Some(stream), ..) => (stream.clone(), provisioned.streams[stream].clone()),
-                (_, Some(table), _) => (table.clone(), provisioned.tables[table].stream_arn.clone().unwrap()),
+                (_, Some(table), _) => {
+                    (table.clone(), provisioned.tables[table].stream_arn.clone().unwrap())
+                }
                 (_, _, from) => {
                     let arn = queue(from.as_ref().unwrap());
                     (arn.rsplit(':').next().unwrap().to_owned(), arn)
@@ -261,8 +292,10 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
                 "FunctionResponseTypes": if source.report_batch_item_failures { vec!["ReportBatchItemFailures"] } else { Vec::new() },
             });
             if !source.filter_criteria.is_empty() {
-                let filters =
-                    source.filter_criteria.iter().map(|filter| json!({ "Pattern": filter.pattern }));
+                let filters = source
+                    .filter_criteria
+                    .iter()
+                    .map(|filter| json!({ "Pattern": filter.pattern }));
                 kept["FilterCriteria"] = json!({ "Filters": filters.collect::<Vec<_>>() });
             }
             if source.queue.is_none() {
@@ -319,9 +352,10 @@ fn add(found: &mut Attributes, name: &str, value: &Value) {
         Value::Object(parts) => {
             parts.iter().for_each(|(part, value)| add(found, &format!("{name}/{part}"), value))
         }
-        Value::Array(parts) => {
-            parts.iter().enumerate().for_each(|(at, value)| add(found, &format!("{name}/{at}"), value))
-        }
+        Value::Array(parts) => parts
+            .iter()
+            .enumerate()
+            .for_each(|(at, value)| add(found, &format!("{name}/{at}"), value)),
         leaf => drop(found.insert(name.to_owned(), leaf.clone())),
     }
 }
@@ -335,8 +369,9 @@ fn normal(found: Attributes, endpoint: &str) -> Attributes {
     kept.map(|(name, value)| match value {
         Value::String(text) => {
             let text = text.replace(endpoint, "").replace(XML_DECLARATION, "");
-            let text =
-                text.split_once("/stream/20").map_or(text.clone(), |(table, _)| format!("{table}/stream"));
+            let text = text
+                .split_once("/stream/20")
+                .map_or(text.clone(), |(table, _)| format!("{table}/stream"));
             (name, Value::String(text))
         }
         value => (name, value),

@@ -47,8 +47,11 @@ impl Deployment {
         let (clients, api) = (emulator.clients(), Api::new(&emulator.endpoint));
         for (function, statement, _) in EMULATOR_GRANTS {
             let policy = format!(r#"{{"Version": "2012-10-17", "Statement": [{statement}]}}"#);
-            let parameters =
-                [("RoleName", function), ("PolicyName", EMULATOR_POLICY), ("PolicyDocument", &policy)];
+            let parameters = [
+                ("RoleName", function),
+                ("PolicyName", EMULATOR_POLICY),
+                ("PolicyDocument", &policy),
+            ];
             api.query("iam", "PutRolePolicy", &parameters).await;
         }
         Self { terraform, clients, api, emulator }
@@ -74,7 +77,8 @@ impl Deployment {
     pub(crate) async fn create_user(&self, name: &str, statements: &Value) -> Keys {
         self.api.query("iam", "CreateUser", &[("UserName", name)]).await;
         let policy = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-        let parameters = [("UserName", name), ("PolicyName", "own"), ("PolicyDocument", policy.as_str())];
+        let parameters =
+            [("UserName", name), ("PolicyName", "own"), ("PolicyDocument", policy.as_str())];
         self.api.query("iam", "PutUserPolicy", &parameters).await;
         let answer = self.api.query("iam", "CreateAccessKey", &[("UserName", name)]).await;
         Keys {
@@ -84,8 +88,12 @@ impl Deployment {
     }
 
     pub(crate) async fn delete_user(&self, name: &str, keys: &Keys) {
-        self.api.query("iam", "DeleteAccessKey", &[("UserName", name), ("AccessKeyId", &keys.id)]).await;
-        self.api.query("iam", "DeleteUserPolicy", &[("UserName", name), ("PolicyName", "own")]).await;
+        self.api
+            .query("iam", "DeleteAccessKey", &[("UserName", name), ("AccessKeyId", &keys.id)])
+            .await;
+        self.api
+            .query("iam", "DeleteUserPolicy", &[("UserName", name), ("PolicyName", "own")])
+            .await;
         self.api.query("iam", "DeleteUser", &[("UserName", name)]).await;
     }
 
@@ -102,7 +110,8 @@ impl Deployment {
     }
 
     pub(crate) async fn mail(&self) -> Vec<SentMail> {
-        let sent = sent_mail(&self.emulator.endpoint).await.unwrap_or_else(|error| panic!("{error}"));
+        let sent =
+            sent_mail(&self.emulator.endpoint).await.unwrap_or_else(|error| panic!("{error}"));
         sent.expect("a list of what was sent")
     }
 
@@ -131,12 +140,14 @@ impl Deployment {
 
     /// Returns the rows of the read model by order.
     pub(crate) async fn orders(&self) -> BTreeMap<String, BTreeMap<String, String>> {
-        let mut rows = self.clients.dynamodb.scan().table_name("order-view").into_paginator().items().send();
+        let mut rows =
+            self.clients.dynamodb.scan().table_name("order-view").into_paginator().items().send();
         let mut orders = BTreeMap::new();
         while let Some(row) = rows.next().await {
             let row = row.expect("a row");
-            let texts =
-                row.iter().filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
+            let texts = row
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), value.as_s().ok()?.clone())));
             let texts: BTreeMap<String, String> = texts.collect();
             orders.insert(texts["stream"].trim_start_matches("order#").to_owned(), texts);
         }

@@ -59,7 +59,8 @@ pub(crate) struct Change {
 pub(crate) fn changes(plan: &Value) -> BTreeSet<Change> {
     let mut found = BTreeSet::new();
     for resource in plan["resource_changes"].as_array().into_iter().flatten() {
-        let (change, address) = (&resource["change"], resource["address"].as_str().expect("an address"));
+        let (change, address) =
+            (&resource["change"], resource["address"].as_str().expect("an address"));
         let action = actions(change);
         let whole = |attribute: &str| Change {
             address: address.to_owned(),
@@ -96,14 +97,21 @@ pub(crate) fn changes(plan: &Value) -> BTreeSet<Change> {
 
 /// Fails with the changes that are not in the list, and with those in the list that do not occur.
 pub(crate) fn as_planned(changes: &BTreeSet<Change>) {
-    let known =
-        || KNOWN.iter().flat_map(|known| known.attributes.iter().map(move |attribute| (known, *attribute)));
+    let known = || {
+        KNOWN
+            .iter()
+            .flat_map(|known| known.attributes.iter().map(move |attribute| (known, *attribute)))
+    };
     let unknown: Vec<String> = changes
         .iter()
         .filter(|change| !known().any(|(known, attribute)| known.covers(attribute, change)))
         .map(|change| format!("{} {}: {}", change.address, change.attribute, change.action))
         .collect();
-    assert!(unknown.is_empty(), "planned again although nothing has changed:\n{}", unknown.join("\n"));
+    assert!(
+        unknown.is_empty(),
+        "planned again although nothing has changed:\n{}",
+        unknown.join("\n")
+    );
     for (known, attribute) in known() {
         assert!(
             changes.iter().any(|change| known.covers(attribute, change)),
@@ -127,7 +135,10 @@ pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((start, rest)) => text.strip_prefix(start).is_some_and(|left| {
-            left.char_indices().map(|(at, _)| at).chain([left.len()]).any(|at| matches(rest, &left[at..]))
+            left.char_indices()
+                .map(|(at, _)| at)
+                .chain([left.len()])
+                .any(|at| matches(rest, &left[at..]))
         }),
     }
 }
@@ -149,11 +160,13 @@ fn paths_that_differ(
         found.insert(path.to_owned());
         return;
     }
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below =
+        |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match (before, after) {
         (Value::Object(old), Value::Object(new)) => {
             let unknown_names = unknown.as_object().into_iter().flat_map(|names| names.keys());
-            let names: BTreeSet<&String> = old.keys().chain(new.keys()).chain(unknown_names).collect();
+            let names: BTreeSet<&String> =
+                old.keys().chain(new.keys()).chain(unknown_names).collect();
             for name in names {
                 paths_that_differ(&before[name], &after[name], &unknown[name], &below(name), found);
             }

@@ -42,15 +42,22 @@ impl Emulator {
         let program = tools().join("venv/bin/ministack");
         assert!(program.exists(), "{} is missing: run scripts/setup", program.display());
         let state = tempfile::tempdir().expect("a directory");
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let endpoint = format!("http://127.0.0.1:{port}");
         let log = File::create(state.path().join("emulator.log")).unwrap();
         let mut command = Command::new(program);
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
         // Functions get this address too, and need it to reach this emulator. Their code is
         // unpacked below TMPDIR.
-        command.env("AWS_ENDPOINT_URL", &endpoint).env("HOME", state.path()).env("TMPDIR", state.path());
-        command.env("AUTH", "true").env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
+        command
+            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("HOME", state.path())
+            .env("TMPDIR", state.path());
+        command
+            .env("AUTH", "true")
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string());
         command.env("LOG_LEVEL", "WARNING").stdin(Stdio::null());
         command.stdout(log.try_clone().unwrap()).stderr(log);
         let process = command.spawn().expect("a start of MiniStack");

@@ -33,6 +33,7 @@ pub(crate) async fn put_event(system: &Deployment, detail: Value) -> String {
         .source("shop.orders")
         .detail_type("OrderPlaced");
     let entry = entry.detail(detail.to_string()).build();
-    let answer = system.clients.events.put_events().entries(entry).send().await.expect("a put event");
+    let answer =
+        system.clients.events.put_events().entries(entry).send().await.expect("a put event");
     answer.entries.unwrap_or_default().remove(0).event_id.expect("an id")
 }

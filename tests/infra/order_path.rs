@@ -20,7 +20,8 @@ const UNUSED: [(&str, &str); 3] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clean_and_goes_without_a_trace() {
+async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clean_and_goes_without_a_trace()
+ {
     let system = Deployment::apply().await;
     let file = repository().join("events/invoices/online-retail-sample.csv.gz");
     let file = file.to_str().unwrap();
@@ -51,7 +52,11 @@ async fn what_terraform_creates_takes_orders_to_read_model_and_mail_replans_clea
     assert!(malformed > 0, "the sample has malformed lines");
     let letters = until("a dead letter of each malformed line", async || {
         let letters = system.messages("dead-letters").await;
-        if letters.len() == malformed { Ok(letters) } else { Err(format!("{} letters", letters.len())) }
+        if letters.len() == malformed {
+            Ok(letters)
+        } else {
+            Err(format!("{} letters", letters.len()))
+        }
     });
     for letter in letters.await {
         assert_eq!(letter["function"], "order-processor", "{letter:#}");
@@ -108,11 +113,18 @@ async fn confirmed(system: &Deployment) -> usize {
             .await
             .into_iter()
             .map(|mail| {
-                mail.subject.strip_prefix("Your order ").unwrap_or_else(|| panic!("{mail:?}")).to_owned()
+                mail.subject
+                    .strip_prefix("Your order ")
+                    .unwrap_or_else(|| panic!("{mail:?}"))
+                    .to_owned()
             })
             .collect();
         confirmed.sort();
-        if confirmed == expected { Ok(()) } else { Err(format!("{} of {}", confirmed.len(), expected.len())) }
+        if confirmed == expected {
+            Ok(())
+        } else {
+            Err(format!("{} of {}", confirmed.len(), expected.len()))
+        }
     })
     .await;
     expected.len()

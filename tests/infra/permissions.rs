@@ -56,7 +56,12 @@ const LARGE_ORDER: Stimulus = Stimulus::Order { lines: LINES_OF_A_LARGE_ORDER };
 /// it.
 const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
     ("order-processor", "UsesEventStoreTable", ORDER, Effect::Row),
-    ("order-processor", "UsesDeadLetterQueueUrl", Stimulus::BadRecord { bytes: 10 }, Effect::Letter),
+    (
+        "order-processor",
+        "UsesDeadLetterQueueUrl",
+        Stimulus::BadRecord { bytes: 10 },
+        Effect::Letter,
+    ),
     (
         "order-processor",
         "UsesDeadLetterBucket",
@@ -65,7 +70,12 @@ const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
     ),
     ("event-publisher", "UsesEventStoreTable", LARGE_ORDER, Effect::Mail),
     ("event-publisher", "UsesEventBus", ORDER, Effect::Mail),
-    ("event-publisher", "UsesDeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    (
+        "event-publisher",
+        "UsesDeadLetterQueueUrl",
+        Stimulus::BadCommit { bytes: 10 },
+        Effect::Letter,
+    ),
     (
         "event-publisher",
         "UsesDeadLetterBucket",
@@ -75,7 +85,12 @@ const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
     ("order-projection", "UsesEventStoreTable", LARGE_ORDER, Effect::Row),
     ("order-projection", "UsesOrderViewTable", ORDER, Effect::Row),
     ("order-projection", "UsesSalesTable", ORDER, Effect::Row),
-    ("order-projection", "UsesDeadLetterQueueUrl", Stimulus::BadCommit { bytes: 10 }, Effect::Letter),
+    (
+        "order-projection",
+        "UsesDeadLetterQueueUrl",
+        Stimulus::BadCommit { bytes: 10 },
+        Effect::Letter,
+    ),
     (
         "order-projection",
         "UsesDeadLetterBucket",
@@ -96,15 +111,32 @@ const NEEDED: [(&str, &str, Stimulus, Effect); 16] = [
 /// Statements whose need these tests cannot show, with the reason. `*` is any function.
 const NOT_SHOWN: [(&str, &str, &str); 6] = [
     ("*", "Logs", "the emulator writes a function's log itself, whatever its role says"),
-    ("order-processor", "SourceOrders", "the emulator's mappings read their sources without the role"),
-    ("event-publisher", "SourceEventStore", "the emulator's mappings read their sources without the role"),
-    ("order-projection", "SourceEventStore", "the emulator's mappings read their sources without the role"),
-    ("*", "OnFailure*", "the emulator sends nothing to an on-failure destination, or without the role"),
+    (
+        "order-processor",
+        "SourceOrders",
+        "the emulator's mappings read their sources without the role",
+    ),
+    (
+        "event-publisher",
+        "SourceEventStore",
+        "the emulator's mappings read their sources without the role",
+    ),
+    (
+        "order-projection",
+        "SourceEventStore",
+        "the emulator's mappings read their sources without the role",
+    ),
+    (
+        "*",
+        "OnFailure*",
+        "the emulator sends nothing to an on-failure destination, or without the role",
+    ),
     ("notification", "UsesSenderAddress", "the emulator never grants it: see EMULATOR_GRANTS"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_it_does_not_come_about() {
+async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_it_does_not_come_about()
+ {
     let system = Deployment::apply().await;
     let mut needed: BTreeSet<(&str, &str)> =
         NEEDED.iter().map(|(function, sid, ..)| (*function, *sid)).collect();
@@ -113,10 +145,13 @@ async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_
     let policies = system.terraform.resources("aws_iam_role_policy").await;
     for policy in &policies {
         let function = policy["role"].as_str().unwrap();
-        let document: Value = serde_json::from_str(policy["policy"].as_str().unwrap()).expect("a policy");
+        let document: Value =
+            serde_json::from_str(policy["policy"].as_str().unwrap()).expect("a policy");
         for statement in document["Statement"].as_array().unwrap() {
             let sid = statement["Sid"].as_str().expect("a statement has a Sid");
-            let listed = NOT_SHOWN.iter().find(|(of, named, _)| matches(of, function) && matches(named, sid));
+            let listed = NOT_SHOWN
+                .iter()
+                .find(|(of, named, _)| matches(of, function) && matches(named, sid));
             if let Some((pattern, of, _)) = listed {
                 not_shown.remove(&(*pattern, *of));
                 continue;
@@ -125,9 +160,11 @@ async fn without_any_one_statement_of_a_role_its_call_is_refused_and_what_needs_
             let (_, _, stimulus, effect) =
                 case.unwrap_or_else(|| panic!("{function} has the statement {sid}: say in NEEDED what needs it, or in NOT_SHOWN why nothing does"));
             let step = format!("without {sid}, {function}");
-            let refused =
-                timed(&step, needs(&system, function, policy, &document, statement, *stimulus, *effect))
-                    .await;
+            let refused = timed(
+                &step,
+                needs(&system, function, policy, &document, statement, *stimulus, *effect),
+            )
+            .await;
             say(&format!("… is refused {refused}; {stimulus:?} has no {effect:?}"));
             needed.retain(|(of, named)| (*of, *named) != (function, sid));
         }
@@ -164,7 +201,9 @@ async fn needs(
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let actions: Vec<&str> = match &statement["Action"] {
         Value::String(action) => vec![action],
-        actions => actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect(),
+        actions => {
+            actions.as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect()
+        }
     };
     let lost = stimulus.send(system, &format!("{function}-{sid}-refused")).await;
     let refused = until(&format!("{function} is refused without {sid}"), async || {
@@ -192,17 +231,25 @@ async fn needs(
     put_policy(system, function, policy, document).await;
     let granted = stimulus.send(system, &format!("{function}-{sid}-granted")).await;
     until(&format!("{stimulus:?} has its {effect:?} with {sid} of {function}"), async || {
-        if effect.is_there(system, function, &granted).await { Ok(()) } else { Err("not there".to_owned()) }
+        if effect.is_there(system, function, &granted).await {
+            Ok(())
+        } else {
+            Err("not there".to_owned())
+        }
     })
     .await;
-    assert!(!effect.is_there(system, function, &lost).await, "{function} did {effect:?} without {sid}");
+    assert!(
+        !effect.is_there(system, function, &lost).await,
+        "{function} did {effect:?} without {sid}"
+    );
     refused
 }
 
 async fn put_policy(system: &Deployment, function: &str, policy: &Value, document: &Value) {
     let name = policy["name"].as_str().unwrap();
     let document = document.to_string();
-    let parameters = [("RoleName", function), ("PolicyName", name), ("PolicyDocument", document.as_str())];
+    let parameters =
+        [("RoleName", function), ("PolicyName", name), ("PolicyDocument", document.as_str())];
     system.api.query("iam", "PutRolePolicy", &parameters).await;
 }
 
@@ -211,14 +258,18 @@ impl Stimulus {
     async fn send(self, system: &Deployment, name: &str) -> String {
         match self {
             Self::Order { lines } => {
-                put_record(system, &format!("order#{name}"), place_order(name, lines).to_string()).await;
+                put_record(system, &format!("order#{name}"), place_order(name, lines).to_string())
+                    .await;
             }
             Self::BadRecord { bytes } => put_record(system, name, "x".repeat(bytes)).await,
             Self::BadCommit { bytes } => {
                 let put = system.clients.dynamodb.put_item().table_name("event-store");
                 let put = put.item("stream", AttributeValue::S(format!("order#{name}")));
                 let put = put.item("version", AttributeValue::N("1".to_owned()));
-                put.item("events", AttributeValue::S("x".repeat(bytes))).send().await.expect("a stored item");
+                put.item("events", AttributeValue::S("x".repeat(bytes)))
+                    .send()
+                    .await
+                    .expect("a stored item");
             }
             Self::BadEvent { bytes } => {
                 return put_event(system, json!({ "nonsense": "x".repeat(bytes) })).await;

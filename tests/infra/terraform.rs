@@ -42,8 +42,11 @@ impl Terraform {
         let directory = tempfile::tempdir().expect("a directory");
         copy(&repository().join("infra"), &directory.path().join("infra"));
         std::fs::create_dir(directory.path().join("scripts")).unwrap();
-        std::fs::copy(repository().join("scripts/terraform"), directory.path().join("scripts/terraform"))
-            .unwrap();
+        std::fs::copy(
+            repository().join("scripts/terraform"),
+            directory.path().join("scripts/terraform"),
+        )
+        .unwrap();
         let terraform = Self { directory, endpoint: endpoint.to_owned(), zips: zips() };
         terraform.succeed(&["init", "-input=false"]).await;
         terraform
@@ -89,13 +92,20 @@ impl Terraform {
 
     /// Returns the plan, as `terraform show -json` prints it.
     pub(crate) async fn plan(&self) -> Value {
-        let arguments =
-            self.with_variables(&["plan", "-input=false", "-detailed-exitcode", "-out=infra-test.plan"]);
+        let arguments = self.with_variables(&[
+            "plan",
+            "-input=false",
+            "-detailed-exitcode",
+            "-out=infra-test.plan",
+        ]);
         let output = self.run(&arguments).await;
         assert!(matches!(output.status.code(), Some(0 | 2)), "terraform plan: {}", shown(&output));
         let plan = self.json(&["show", "-json", "infra-test.plan"]).await;
         let is_empty = output.status.code() == Some(0);
-        assert_eq!(plan["applyable"], !is_empty, "the exit code and the plan contradict each other");
+        assert_eq!(
+            plan["applyable"], !is_empty,
+            "the exit code and the plan contradict each other"
+        );
         plan
     }
 
@@ -126,7 +136,8 @@ impl Terraform {
 
     async fn json(&self, arguments: &[&str]) -> Value {
         let output = self.succeed(arguments).await;
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
     }
 
     async fn succeed<A: AsRef<str>>(&self, arguments: &[A]) -> Output {
@@ -140,7 +151,10 @@ impl Terraform {
         let mut command = Command::new(self.directory.path().join("scripts/terraform"));
         command.env_clear().kill_on_drop(true);
         command.envs(KEPT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
-        command.env("TIDEGATE_TOOLS", tools()).env("TF_IN_AUTOMATION", "1").env("TF_CLI_ARGS", "-no-color");
+        command
+            .env("TIDEGATE_TOOLS", tools())
+            .env("TF_IN_AUTOMATION", "1")
+            .env("TF_CLI_ARGS", "-no-color");
         command.env("AWS_ENDPOINT_URL", &self.endpoint).env("AWS_EC2_METADATA_DISABLED", "true");
         command.env("AWS_ACCESS_KEY_ID", "test").env("AWS_SECRET_ACCESS_KEY", "test");
         command.env("AWS_CONFIG_FILE", "/dev/null").env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
@@ -154,12 +168,16 @@ impl Terraform {
 
 /// Directory of the release zips.
 pub(crate) fn zips() -> PathBuf {
-    let given =
-        std::env::var_os("TIDEGATE_ZIPS").map_or_else(|| repository().join("target/lambda"), PathBuf::from);
+    let given = std::env::var_os("TIDEGATE_ZIPS")
+        .map_or_else(|| repository().join("target/lambda"), PathBuf::from);
     let functions = std::fs::read_dir(repository().join("functions")).expect("functions/");
     for function in functions {
         let zip = given.join(function.unwrap().file_name()).join("bootstrap.zip");
-        assert!(zip.exists(), "{} is missing: run `make build`, which makes the release zips", zip.display());
+        assert!(
+            zip.exists(),
+            "{} is missing: run `make build`, which makes the release zips",
+            zip.display()
+        );
     }
     given
 }

@@ -16,7 +16,9 @@ pub(crate) async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Result<T
     loop {
         match look().await {
             Ok(found) => return found,
-            Err(instead) => assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}: {instead}"),
+            Err(instead) => {
+                assert!(Instant::now() < deadline, "{what}: not within {PATIENCE:?}: {instead}")
+            }
         }
         sleep(LOOK_AGAIN).await;
     }

@@ -44,10 +44,17 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
     let letters = world.tidegate(&["dlq", "--json"]).await;
     assert!(letters.status.success(), "{}", shown(&letters));
     let letters: Value = serde_json::from_slice(&letters.stdout).unwrap();
-    let mut conditions: Vec<&str> =
-        letters.as_array().unwrap().iter().map(|letter| letter["condition"].as_str().unwrap()).collect();
+    let mut conditions: Vec<&str> = letters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|letter| letter["condition"].as_str().unwrap())
+        .collect();
     conditions.sort_unstable();
-    assert_eq!(conditions, ["permanent/not_json", "permanent/subject_mismatch", "permanent/unknown_type"]);
+    assert_eq!(
+        conditions,
+        ["permanent/not_json", "permanent/subject_mismatch", "permanent/unknown_type"]
+    );
     assert!(letters.to_string().contains("this is not JSON"), "the payload is kept: {letters:#}");
 
     let placed = world.shop_json(&["order", "show", "1", "--json"]).await;
@@ -64,7 +71,11 @@ async fn bad_records_end_as_dead_letters_with_their_payload_and_cost_their_neigh
     world.end().await;
 }
 
-async fn up(directory: &Path, environment: &[(&str, &str)], topology: &Path) -> std::process::Output {
+async fn up(
+    directory: &Path,
+    environment: &[(&str, &str)],
+    topology: &Path,
+) -> std::process::Output {
     let mut command = program("tidegate");
     command.args(["local", "up", "--bin-dir"]).arg(crate::programs::directory());
     command.arg("--topology").arg(topology).current_dir(directory);

@@ -116,7 +116,8 @@ async fn a_function_killed_before_or_after_any_of_its_calls_ends_where_one_that_
             let (rules, expected) = kills(&operations, index, when);
             let plan = FaultPlan::parse(&rules).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
             let (_, injected) = run(plan).await;
-            let missing: Vec<_> = expected.iter().filter(|kill| !injected.contains_key(*kill)).collect();
+            let missing: Vec<_> =
+                expected.iter().filter(|kill| !injected.contains_key(*kill)).collect();
             assert!(missing.is_empty(), "never injected: {missing:?}; {injected:?}");
         }
     }

@@ -60,7 +60,8 @@ pub(crate) async fn gather(world: &World, file: &Path, limit: usize) -> (Fed, Ve
     let kinesis = &world.clients().kinesis;
     create(kinesis).await;
     let (file, limit) = (file.to_str().expect("a file name in UTF-8"), limit.to_string());
-    let arguments = ["import", "online-retail", file, "--limit", &limit, "--stream", WAITING, "--json"];
+    let arguments =
+        ["import", "online-retail", file, "--limit", &limit, "--stream", WAITING, "--json"];
     let imported = world.shop_json(&arguments).await;
     let count = |name: &str| imported[name].as_u64().expect("a number of records");
     let records = count("orders") + count("returns") + count("raw_lines");
@@ -76,12 +77,17 @@ pub(crate) async fn gather(world: &World, file: &Path, limit: usize) -> (Fed, Ve
         match serde_json::from_slice::<Value>(&data) {
             Ok(command) => {
                 let place = fed.commands.len();
-                let contested = place < CONTESTED && place % RIVALS == 0 && data.len() <= RIVAL_BYTES;
+                let contested =
+                    place < CONTESTED && place % RIVALS == 0 && data.len() <= RIVAL_BYTES;
                 let rival = contested.then(|| (rival(&command), true));
                 for (command, rival) in [Some((command, false)), rival].into_iter().flatten() {
                     let text = |name: &str| command[name].as_str().expect("a text").to_owned();
                     fed.commands.entry(text("subject")).or_default().push(text("id"));
-                    entries.push(Entry { key: key.clone(), data: command.to_string().into_bytes(), rival });
+                    entries.push(Entry {
+                        key: key.clone(),
+                        data: command.to_string().into_bytes(),
+                        rival,
+                    });
                 }
             }
             Err(_) => {
@@ -108,8 +114,12 @@ fn rival(command: &Value) -> Value {
 async fn create(kinesis: &Client) {
     kinesis.create_stream().stream_name(WAITING).shard_count(1).send().await.expect("a stream");
     loop {
-        let described =
-            kinesis.describe_stream_summary().stream_name(WAITING).send().await.expect("the stream");
+        let described = kinesis
+            .describe_stream_summary()
+            .stream_name(WAITING)
+            .send()
+            .await
+            .expect("the stream");
         if described
             .stream_description_summary
             .is_some_and(|summary| summary.stream_status == StreamStatus::Active)
@@ -124,12 +134,16 @@ async fn read(kinesis: &Client, count: usize) -> Vec<Record> {
     let shards = kinesis.list_shards().stream_name(WAITING).send().await.expect("shards");
     let shard = shards.shards().first().expect("a shard").shard_id();
     let from_start = ShardIteratorType::TrimHorizon;
-    let start =
-        kinesis.get_shard_iterator().stream_name(WAITING).shard_id(shard).shard_iterator_type(from_start);
+    let start = kinesis
+        .get_shard_iterator()
+        .stream_name(WAITING)
+        .shard_id(shard)
+        .shard_iterator_type(from_start);
     let mut iterator = start.send().await.expect("an iterator").shard_iterator;
     let mut records = Vec::new();
     while records.len() < count {
-        let page = kinesis.get_records().set_shard_iterator(iterator).send().await.expect("records");
+        let page =
+            kinesis.get_records().set_shard_iterator(iterator).send().await.expect("records");
         records.extend(page.records);
         iterator = page.next_shard_iterator;
     }
@@ -152,7 +166,8 @@ pub(crate) async fn put(world: &World, entries: Vec<Entry>) {
         requests.last_mut().expect("a request").push(entry.build().expect("a record"));
     }
     for request in requests.into_iter().filter(|request| !request.is_empty()) {
-        let put = kinesis.put_records().stream_name("orders").set_records(Some(request)).send().await;
+        let put =
+            kinesis.put_records().stream_name("orders").set_records(Some(request)).send().await;
         // A command that arrives later than its rival would rightly be refused.
         assert_eq!(
             put.expect("records on the stream").failed_record_count,

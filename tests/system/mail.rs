@@ -8,7 +8,11 @@ use crate::world::World;
 pub(crate) async fn confirmations(world: &World) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for mail in world.mail().await {
-        let order = mail.subject.strip_prefix("Your order ").unwrap_or_else(|| panic!("{mail:?}")).to_owned();
+        let order = mail
+            .subject
+            .strip_prefix("Your order ")
+            .unwrap_or_else(|| panic!("{mail:?}"))
+            .to_owned();
         *counts.entry(order).or_default() += 1;
     }
     counts
@@ -16,7 +20,8 @@ pub(crate) async fn confirmations(world: &World) -> BTreeMap<String, usize> {
 
 /// Placed orders with a customer. Each must be confirmed.
 pub(crate) async fn to_be_confirmed(world: &World) -> Vec<String> {
-    let mut pages = world.clients().dynamodb.scan().table_name("order-view").into_paginator().items().send();
+    let mut pages =
+        world.clients().dynamodb.scan().table_name("order-view").into_paginator().items().send();
     let mut orders = Vec::new();
     while let Some(row) = pages.next().await {
         let row = row.expect("a row");

@@ -22,7 +22,8 @@ async fn replay(world: &World, arguments: &[&str]) -> std::process::Output {
 async fn letters(world: &World) -> Vec<Value> {
     let listed = replay(world, &["--json"]).await;
     assert!(listed.status.success(), "{}", shown(&listed));
-    serde_json::from_slice(&listed.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&listed)))
+    serde_json::from_slice(&listed.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", shown(&listed)))
 }
 
 fn order_placed(order: &str) -> Value {

@@ -82,7 +82,8 @@ impl World {
     pub(crate) async fn shop_json(&self, arguments: &[&str]) -> Value {
         let output = self.shop(arguments).await;
         assert!(output.status.success(), "shop {arguments:?}: {}", shown(&output));
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
     }
 
     /// Runs `tidegate` against this system.
@@ -125,11 +126,15 @@ impl World {
     pub(crate) async fn successes(&self, function: &str) -> BTreeMap<String, u64> {
         let status = self.status().await;
         let calls = status["calls"][function].as_object().cloned().unwrap_or_default();
-        calls.into_iter().map(|(operation, counts)| (operation, counts["ok"].as_u64().unwrap_or(0))).collect()
+        calls
+            .into_iter()
+            .map(|(operation, counts)| (operation, counts["ok"].as_u64().unwrap_or(0)))
+            .collect()
     }
 
     pub(crate) async fn mail(&self) -> Vec<SentMail> {
-        let sent = sent_mail(&self.engine.file().endpoint).await.unwrap_or_else(|error| panic!("{error}"));
+        let sent =
+            sent_mail(&self.engine.file().endpoint).await.unwrap_or_else(|error| panic!("{error}"));
         sent.expect("a backend that keeps what it sent")
     }
 

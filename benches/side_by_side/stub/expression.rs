@@ -17,7 +17,10 @@ pub(crate) struct Placeholders<'a> {
 impl<'a> Placeholders<'a> {
     pub(crate) fn parse(action: &'a Value) -> Self {
         let map = |field: &str| action.get(field).and_then(Value::as_object);
-        Placeholders { names: map("ExpressionAttributeNames"), values: map("ExpressionAttributeValues") }
+        Placeholders {
+            names: map("ExpressionAttributeNames"),
+            values: map("ExpressionAttributeValues"),
+        }
     }
 
     fn name(self, word: &'a str) -> Result<&'a str, String> {
@@ -63,7 +66,11 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, wanted: &str) -> Result<(), String> {
-        if self.take(wanted) { Ok(()) } else { Err(format!("expected {wanted}, found {:?}", self.peek())) }
+        if self.take(wanted) {
+            Ok(())
+        } else {
+            Err(format!("expected {wanted}, found {:?}", self.peek()))
+        }
     }
 
     fn path(&mut self) -> Result<&'a str, String> {
@@ -207,7 +214,11 @@ pub(crate) fn met(
 }
 
 /// Returns an item after an update.
-pub(crate) fn updated(update: &str, placeholders: Placeholders<'_>, before: &Item) -> Result<Item, String> {
+pub(crate) fn updated(
+    update: &str,
+    placeholders: Placeholders<'_>,
+    before: &Item,
+) -> Result<Item, String> {
     let mut item = before.clone();
     let mut reader = Reader::new(update, placeholders);
     while reader.peek().is_some() {
@@ -241,7 +252,8 @@ pub(crate) fn updated(update: &str, placeholders: Placeholders<'_>, before: &Ite
 }
 
 fn sum(value: Option<&Value>, amount: &Value) -> Result<Value, String> {
-    let number = |value: &Value| number(value).ok_or_else(|| format!("{value} is not a whole number"));
+    let number =
+        |value: &Value| number(value).ok_or_else(|| format!("{value} is not a whole number"));
     let value = value.map_or(Ok(0), number)?;
     Ok(json!({ "N": (value + number(amount)?).to_string() }))
 }

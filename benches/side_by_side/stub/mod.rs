@@ -115,7 +115,9 @@ async fn accept(listener: TcpListener, stub: Arc<Mutex<Stub>>) {
         let service = service_fn(move |request| answer(Arc::clone(&stub), request));
         // A client that closes its connection is not an error.
         tokio::spawn(
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service),
+            http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service),
         );
     }
 }
@@ -148,8 +150,9 @@ fn respond(stub: &Mutex<Stub>, target: &str, body: &[u8]) -> (u16, &'static str,
     }
     if target == "AWSEvents.PutEvents" {
         let entries = serde_json::from_slice::<Value>(body).ok();
-        let entries =
-            entries.and_then(|request| request.get("Entries")?.as_array().map(Vec::len)).unwrap_or(0);
+        let entries = entries
+            .and_then(|request| request.get("Entries")?.as_array().map(Vec::len))
+            .unwrap_or(0);
         let accepted: Vec<Value> = (0..entries).map(|_| json!({ "EventId": "1" })).collect();
         let answer = json!({ "FailedEntryCount": 0, "Entries": accepted });
         return (200, "application/x-amz-json-1.1", answer.to_string().into());

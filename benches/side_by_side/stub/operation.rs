@@ -123,25 +123,32 @@ impl Store {
         }
         match checked {
             Checked::Met(place, write) => {
-                let before = if old == Some("ALL_OLD") { self.tables.get(&place).cloned() } else { None };
+                let before =
+                    if old == Some("ALL_OLD") { self.tables.get(&place).cloned() } else { None };
                 self.apply(place, write);
                 Ok(done(before.map_or_else(|| json!({}), |before| json!({ "Attributes": before }))))
             }
             Checked::Failed(before) => {
                 self.counts.refused += 1;
-                let wanted = request.get("ReturnValuesOnConditionCheckFailure").and_then(Value::as_str);
+                let wanted =
+                    request.get("ReturnValuesOnConditionCheckFailure").and_then(Value::as_str);
                 let mut more = json!({});
                 if wanted == Some("ALL_OLD") && !before.is_empty() {
                     more = json!({ "Item": before });
                 }
-                Ok(failed("ConditionalCheckFailedException", "The conditional request failed", more))
+                Ok(failed(
+                    "ConditionalCheckFailedException",
+                    "The conditional request failed",
+                    more,
+                ))
             }
         }
     }
 
     fn transact(&mut self, request: &Value) -> Result<Answer, String> {
         refuse_unknown(request, &["TransactItems", "ClientRequestToken"])?;
-        let actions = request.get("TransactItems").and_then(Value::as_array).ok_or("no TransactItems")?;
+        let actions =
+            request.get("TransactItems").and_then(Value::as_array).ok_or("no TransactItems")?;
         let mut writes = Vec::with_capacity(actions.len());
         let mut reasons = Vec::with_capacity(actions.len());
         for action in actions {
@@ -185,7 +192,8 @@ impl Store {
     /// Returns whole items, because DynamoDB also bills attributes that a projection leaves out.
     fn batch_get(&mut self, request: &Value) -> Result<Answer, String> {
         refuse_unknown(request, &["RequestItems"])?;
-        let wanted = request.get("RequestItems").and_then(Value::as_object).ok_or("no RequestItems")?;
+        let wanted =
+            request.get("RequestItems").and_then(Value::as_object).ok_or("no RequestItems")?;
         let mut responses = Item::new();
         for (table, wanted) in wanted {
             let consistent = flag(wanted, "ConsistentRead", false);
@@ -216,9 +224,11 @@ impl Store {
         let condition = text(request, "KeyConditionExpression")?;
         let placeholders = Placeholders::parse(request);
         // The first value is the partition: `#stream = :stream AND …`.
-        let name = condition.split_whitespace().nth(2).ok_or("no partition key in the key condition")?;
-        let partition =
-            request.get("ExpressionAttributeValues").and_then(|values| values.get(name)?.get("S")?.as_str());
+        let name =
+            condition.split_whitespace().nth(2).ok_or("no partition key in the key condition")?;
+        let partition = request
+            .get("ExpressionAttributeValues")
+            .and_then(|values| values.get(name)?.get("S")?.as_str());
         let partition = partition.ok_or_else(|| format!("{name} is not a text"))?;
         Tables::partition_key(table)?;
         let mut items = Vec::new();
@@ -260,7 +270,8 @@ fn done(body: Value) -> Answer {
 
 fn failed(code: &str, message: &str, mut body: Value) -> Answer {
     if let Some(fields) = body.as_object_mut() {
-        fields.insert("__type".to_owned(), format!("com.amazonaws.dynamodb.v20120810#{code}").into());
+        fields
+            .insert("__type".to_owned(), format!("com.amazonaws.dynamodb.v20120810#{code}").into());
         fields.insert("message".to_owned(), message.into());
     }
     Answer { status: 400, body }

@@ -45,12 +45,14 @@ impl Tables {
             .find(|(name, _)| *name == table)
             .ok_or_else(|| format!("there is no table {table}"))?;
         let partition = item.get(keys.partition).and_then(|value| value.get("S")?.as_str());
-        let partition = partition.ok_or_else(|| format!("{table}: no text {}", keys.partition))?.to_owned();
+        let partition =
+            partition.ok_or_else(|| format!("{table}: no text {}", keys.partition))?.to_owned();
         let sort = match keys.sort {
             None => 0,
-            Some(name) => {
-                item.get(name).and_then(number).ok_or_else(|| format!("{table}: no whole number {name}"))?
-            }
+            Some(name) => item
+                .get(name)
+                .and_then(number)
+                .ok_or_else(|| format!("{table}: no whole number {name}"))?,
         };
         Ok(Place { table, partition, sort })
     }
@@ -77,8 +79,16 @@ impl Tables {
     }
 
     /// Items of one partition, in order.
-    pub(super) fn partition(&self, table: &str, partition: &str) -> impl DoubleEndedIterator<Item = &Item> {
-        self.items.get(table).and_then(|table| table.get(partition)).into_iter().flat_map(BTreeMap::values)
+    pub(super) fn partition(
+        &self,
+        table: &str,
+        partition: &str,
+    ) -> impl DoubleEndedIterator<Item = &Item> {
+        self.items
+            .get(table)
+            .and_then(|table| table.get(partition))
+            .into_iter()
+            .flat_map(BTreeMap::values)
     }
 
     /// Returns the name of a table's partition key.
@@ -103,12 +113,16 @@ fn length(text: &str) -> u64 {
 }
 
 fn value_bytes(typed: &Value) -> u64 {
-    let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else { return 0 };
+    let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else {
+        return 0;
+    };
     match (kind.as_str(), value) {
         ("S", Value::String(text)) => length(text),
         // About one byte for two digits, plus one.
         ("N", Value::String(text)) => length(text).div_ceil(2) + 1,
-        ("L", Value::Array(values)) => 3 + values.iter().map(|value| 1 + value_bytes(value)).sum::<u64>(),
+        ("L", Value::Array(values)) => {
+            3 + values.iter().map(|value| 1 + value_bytes(value)).sum::<u64>()
+        }
         ("M", Value::Object(item)) => {
             3 + item.iter().map(|(name, value)| 1 + length(name) + value_bytes(value)).sum::<u64>()
         }

@@ -36,8 +36,9 @@ fn plain(read: Json<'_>, levels: usize) -> Value {
         Json::Text(text) => text.into_owned().into(),
         Json::List(_) | Json::Object(_) if levels == 0 => Value::Null,
         Json::List(list) => list.into_iter().map(|value| plain(value, levels - 1)).collect(),
-        Json::Object(fields) => {
-            fields.into_iter().map(|(name, value)| (name.into_owned(), plain(value, levels - 1))).collect()
-        }
+        Json::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name.into_owned(), plain(value, levels - 1)))
+            .collect(),
     }
 }

@@ -197,9 +197,13 @@ impl<'a> Reader<'a> {
     /// Reads the four digits after `\u`.
     fn unit(&mut self) -> Result<u16, Malformed> {
         let digits = self.text.get(self.at..self.at + 4).unwrap_or_default();
-        let unit =
-            digits.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16));
-        let Some(Ok(unit)) = unit else { return Err(self.wrong("expected four hexadecimal digits")) };
+        let unit = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then(|| u16::from_str_radix(digits, 16));
+        let Some(Ok(unit)) = unit else {
+            return Err(self.wrong("expected four hexadecimal digits"));
+        };
         self.at += 4;
         Ok(unit)
     }
@@ -210,7 +214,8 @@ impl<'a> Reader<'a> {
         if self.text.get(start..)?.starts_with("\\u") {
             self.at += 2;
             let low = self.unit().ok();
-            if let Some(Ok(character)) = low.and_then(|low| char::decode_utf16([high, low]).next()) {
+            if let Some(Ok(character)) = low.and_then(|low| char::decode_utf16([high, low]).next())
+            {
                 return Some(character);
             }
         }
@@ -259,7 +264,8 @@ impl<'a> Reader<'a> {
 
     fn literal(&mut self) -> Result<Json<'a>, Malformed> {
         let rest = self.text.get(self.at..).unwrap_or_default();
-        let literals = [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))];
+        let literals =
+            [("null", Json::Null), ("true", Json::Bool(true)), ("false", Json::Bool(false))];
         let found = literals.into_iter().find(|(word, _)| rest.starts_with(word));
         let Some((word, literal)) = found else { return Err(self.wrong("expected a value")) };
         self.at += word.len();
@@ -290,7 +296,8 @@ impl<'a> Reader<'a> {
 
     fn wrong(&self, reason: impl Into<String>) -> Malformed {
         let reason = reason.into();
-        let reason = if self.at < self.text.len() { reason } else { format!("the text ends: {reason}") };
+        let reason =
+            if self.at < self.text.len() { reason } else { format!("the text ends: {reason}") };
         malformed(self.text, self.at, reason)
     }
 }

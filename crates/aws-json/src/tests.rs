@@ -148,13 +148,14 @@ fn same(read: &Json<'_>, strict: &Value) -> bool {
     match (read, strict) {
         (Json::Number(read), Value::Number(strict)) => read.parse::<f64>().ok() == strict.as_f64(),
         (Json::List(read), Value::Array(strict)) => {
-            read.len() == strict.len() && read.iter().zip(strict).all(|(read, strict)| same(read, strict))
+            read.len() == strict.len()
+                && read.iter().zip(strict).all(|(read, strict)| same(read, strict))
         }
         (Json::Object(read), Value::Object(strict)) => {
             read.len() == strict.len()
-                && read
-                    .iter()
-                    .all(|(name, read)| strict.get(&**name).is_some_and(|strict| same(read, strict)))
+                && read.iter().all(|(name, read)| {
+                    strict.get(&**name).is_some_and(|strict| same(read, strict))
+                })
         }
         (read, strict) => *read == Json::from(strict),
     }

@@ -55,9 +55,9 @@ impl<'a> From<&'a Value> for Json<'a> {
             Value::Number(number) => Self::Number(number.to_string().into()),
             Value::String(text) => Self::Text(text.into()),
             Value::Array(values) => Self::List(values.iter().map(Self::from).collect()),
-            Value::Object(fields) => {
-                Self::Object(fields.iter().map(|(name, value)| (name.into(), value.into())).collect())
-            }
+            Value::Object(fields) => Self::Object(
+                fields.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            ),
         }
     }
 }

@@ -123,8 +123,9 @@ impl EngineClient {
         let headers: Vec<_> =
             context.iter().map(|context| ("x-amz-client-context", context.as_str())).collect();
         let answer = self.call(Method::POST, &path, &headers, payload).await?;
-        let header =
-            |name: &str| answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| {
+            answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+        };
         if answer.status() != StatusCode::OK {
             return Err(ClientError::Refused {
                 status: answer.status().as_u16(),
@@ -162,14 +163,18 @@ impl EngineClient {
         headers: &[(&str, &str)],
         body: Bytes,
     ) -> Result<Response<Bytes>, ClientError> {
-        let mut request = Request::builder().method(method).uri(format!("{}{path}", self.engine.control));
+        let mut request =
+            Request::builder().method(method).uri(format!("{}{path}", self.engine.control));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Full::new(body)).map_err(|error| self.no_answer(&error.to_string()))?;
-        let answer = self.http.request(request).await.map_err(|error| self.no_answer(&error.to_string()))?;
+        let request =
+            request.body(Full::new(body)).map_err(|error| self.no_answer(&error.to_string()))?;
+        let answer =
+            self.http.request(request).await.map_err(|error| self.no_answer(&error.to_string()))?;
         let (head, body) = answer.into_parts();
-        let body = body.collect().await.map_err(|error| self.no_answer(&error.to_string()))?.to_bytes();
+        let body =
+            body.collect().await.map_err(|error| self.no_answer(&error.to_string()))?.to_bytes();
         Ok(Response::from_parts(head, body))
     }
 
@@ -180,7 +185,8 @@ impl EngineClient {
 
 fn message(body: &[u8]) -> String {
     let value: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let found =
-        value.as_ref().and_then(|value| value.get("message").or_else(|| value.get("Message"))?.as_str());
+    let found = value
+        .as_ref()
+        .and_then(|value| value.get("message").or_else(|| value.get("Message"))?.as_str());
     found.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned)
 }

@@ -75,9 +75,14 @@ impl EngineFile {
             io::ErrorKind::NotFound => EngineFileError::NotRunning(state_dir.to_owned()),
             _ => EngineFileError::Unreadable { file: file.clone(), why: error.to_string() },
         })?;
-        let found: Self = serde_json::from_slice(&text)
-            .map_err(|error| EngineFileError::Unreadable { file: file.clone(), why: error.to_string() })?;
-        if found.is_running() { Ok(found) } else { Err(EngineFileError::Stale { file, pid: found.pid }) }
+        let found: Self = serde_json::from_slice(&text).map_err(|error| {
+            EngineFileError::Unreadable { file: file.clone(), why: error.to_string() }
+        })?;
+        if found.is_running() {
+            Ok(found)
+        } else {
+            Err(EngineFileError::Stale { file, pid: found.pid })
+        }
     }
 
     /// Returns the URL of the engine's console.
@@ -87,8 +92,10 @@ impl EngineFile {
 
     /// Returns whether the process that wrote the file still runs.
     pub fn is_running(&self) -> bool {
-        self.process_started
-            .map_or_else(|| process::is_running(self.pid), |started| process::is_same(self.pid, started))
+        self.process_started.map_or_else(
+            || process::is_running(self.pid),
+            |started| process::is_same(self.pid, started),
+        )
     }
 
     /// Writes the file atomically.

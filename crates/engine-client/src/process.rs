@@ -16,5 +16,7 @@ pub fn is_same(pid: i32, started: u64) -> bool {
 
 /// Returns whether a process runs. A process that has ended but was not reaped does not.
 pub fn is_running(pid: i32) -> bool {
-    Process::new(pid).and_then(|process| process.stat()).is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+    Process::new(pid)
+        .and_then(|process| process.stat())
+        .is_ok_and(|stat| !matches!(stat.state, 'Z' | 'X'))
 }

@@ -56,7 +56,9 @@ const LATEST: &str = "$LATEST";
 pub fn record(ended: &Ended<'_>, now: Moment) -> serde_json::Result<String> {
     let whole = body(ended, ended.answer.map(json).transpose()?, now)?;
     match ended.answer {
-        Some(_) if whole.len() > LARGEST && ended.condition == Condition::Success => body(ended, None, now),
+        Some(_) if whole.len() > LARGEST && ended.condition == Condition::Success => {
+            body(ended, None, now)
+        }
         Some(error) if whole.len() > LARGEST => body(ended, Some(cut(error)?), now),
         _ => Ok(whole),
     }
@@ -81,7 +83,11 @@ struct ErrorObject {
     error_message: String,
 }
 
-fn body(ended: &Ended<'_>, response: Option<Box<RawValue>>, now: Moment) -> serde_json::Result<String> {
+fn body(
+    ended: &Ended<'_>,
+    response: Option<Box<RawValue>>,
+    now: Moment,
+) -> serde_json::Result<String> {
     let body = Body {
         version: "1.0",
         timestamp: now.with_millis(),
@@ -215,7 +221,8 @@ mod tests {
     fn an_error_too_large_for_the_destination_is_cut_and_the_payload_is_kept() {
         let payload = format!("\"{}\"", "p".repeat(900_000));
         let errors = [
-            json!({"errorType": "Boom", "errorMessage": "m".repeat(200_000), "stackTrace": []}).to_string(),
+            json!({"errorType": "Boom", "errorMessage": "m".repeat(200_000), "stackTrace": []})
+                .to_string(),
             format!(r#"{{"errorType":"Boom","errorMessage":"\ud83d{}"}}"#, "m".repeat(200_000)),
             format!("[\"{}\"]", "\u{1F980}".repeat(100_000)),
             "not json ".repeat(30_000),
@@ -234,7 +241,8 @@ mod tests {
             assert!(text.len() <= LARGEST, "{}", text.len());
             let body: Value = serde_json::from_str(&text).unwrap();
             assert_eq!(body["requestPayload"].as_str().unwrap().len(), 900_000);
-            let (first, message) = (&error[..1], body["responsePayload"]["errorMessage"].as_str().unwrap());
+            let (first, message) =
+                (&error[..1], body["responsePayload"]["errorMessage"].as_str().unwrap());
             match first {
                 "{" => assert_eq!(body["responsePayload"]["errorType"], "Boom"),
                 _ => assert!(message.starts_with(first), "{message}"),
@@ -297,7 +305,8 @@ mod tests {
 
     #[test]
     fn an_event_and_an_error_that_a_strict_reader_refuses_are_in_the_record_as_they_were() {
-        let (event, error) = (r#"{"note":"thanks \ud83d","total":1e999}"#, r#"{"errorMessage":"\ud83d"}"#);
+        let (event, error) =
+            (r#"{"note":"thanks \ud83d","total":1e999}"#, r#"{"errorMessage":"\ud83d"}"#);
         let ended = Ended {
             request_id: "r",
             function_arn: "arn",

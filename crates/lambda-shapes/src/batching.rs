@@ -95,7 +95,11 @@ pub fn readiness<'a>(
         None => Readiness::Empty,
         Some(read) => {
             let due = limits.window.end(read);
-            if count >= limits.records || due <= now { Readiness::Batch(count) } else { Readiness::At(due) }
+            if count >= limits.records || due <= now {
+                Readiness::Batch(count)
+            } else {
+                Readiness::At(due)
+            }
         }
     }
 }
@@ -104,7 +108,11 @@ pub fn readiness<'a>(
 ///
 /// # Errors
 /// No batch is closed: the moment at which the next one is, or `None` if the queue is empty.
-pub fn cut(queue: &mut VecDeque<Entry>, limits: Limits, now: Moment) -> Result<Vec<Entry>, Option<Moment>> {
+pub fn cut(
+    queue: &mut VecDeque<Entry>,
+    limits: Limits,
+    now: Moment,
+) -> Result<Vec<Entry>, Option<Moment>> {
     match readiness(queue.iter().map(|e| (e.record.json.len(), e.read)), limits, now) {
         Readiness::Empty => Err(None),
         Readiness::At(due) => Err(Some(due)),
@@ -121,7 +129,10 @@ pub fn event<'a>(records: impl Iterator<Item = &'a Bytes> + Clone) -> Bytes {
 /// Joins records, each as JSON, to an event with other fields behind them. `closing` is the rest of
 /// the event: it begins with the `]` of `Records`.
 #[must_use]
-pub fn event_closed_by<'a>(records: impl Iterator<Item = &'a Bytes> + Clone, closing: &[u8]) -> Bytes {
+pub fn event_closed_by<'a>(
+    records: impl Iterator<Item = &'a Bytes> + Clone,
+    closing: &[u8],
+) -> Bytes {
     let size = records.clone().map(|record| record.len() + 1).sum::<usize>();
     let mut event = BytesMut::with_capacity(OPENING.len() + size + closing.len());
     event.put_slice(OPENING);
@@ -148,7 +159,10 @@ mod tests {
 
     #[test]
     fn without_a_window_whatever_is_there_is_a_batch() {
-        assert_eq!(readiness([(10, NOW), (10, NOW)], limits(100, 1000, 0), NOW), Readiness::Batch(2));
+        assert_eq!(
+            readiness([(10, NOW), (10, NOW)], limits(100, 1000, 0), NOW),
+            Readiness::Batch(2)
+        );
     }
 
     #[test]
@@ -184,7 +198,10 @@ mod tests {
     #[test]
     fn the_window_counts_from_the_first_record() {
         let queue = [(1, Moment::from_millis(9_700)), (1, Moment::from_millis(9_999))];
-        assert_eq!(readiness(queue, limits(9, 999, 500), NOW), Readiness::At(Moment::from_millis(10_200)));
+        assert_eq!(
+            readiness(queue, limits(9, 999, 500), NOW),
+            Readiness::At(Moment::from_millis(10_200))
+        );
         assert_eq!(readiness(queue, limits(9, 999, 300), NOW), Readiness::Batch(2));
     }
 

@@ -115,7 +115,10 @@ struct Identity<'a> {
 struct Seconds(i64);
 
 impl Serialize for Seconds {
-    #[expect(clippy::cast_precision_loss, reason = "milliseconds of this age fit exactly into an f64")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds of this age fit exactly into an f64"
+    )]
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if self.0 % 1000 == 0 {
             serializer.serialize_i64(self.0 / 1000)
@@ -225,7 +228,8 @@ mod tests {
 
     #[test]
     fn a_record_has_lambdas_shape() {
-        let image = HashMap::from([("Message".to_owned(), AttributeValue::S("New item!".to_owned()))]);
+        let image =
+            HashMap::from([("Message".to_owned(), AttributeValue::S("New item!".to_owned()))]);
         assert_eq!(
             written(&source(image)),
             json!({
@@ -271,8 +275,9 @@ mod tests {
     fn a_removal_by_time_to_live_names_the_service() {
         let mut source = source(HashMap::new());
         source.event_name = Some(OperationType::Remove);
-        source.user_identity =
-            Some(Identity::builder().principal_id("dynamodb.amazonaws.com").r#type("Service").build());
+        source.user_identity = Some(
+            Identity::builder().principal_id("dynamodb.amazonaws.com").r#type("Service").build(),
+        );
         let event = written(&source);
         assert_eq!(
             event["userIdentity"],

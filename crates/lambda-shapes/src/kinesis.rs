@@ -27,7 +27,12 @@ pub struct Origin {
 ///
 /// # Errors
 /// The element cannot be serialised. This does not occur with these types.
-pub fn record(source: &Source, shard: &str, origin: &Origin, read: Moment) -> serde_json::Result<Record> {
+pub fn record(
+    source: &Source,
+    shard: &str,
+    origin: &Origin,
+    read: Moment,
+) -> serde_json::Result<Record> {
     let partition_key = source.partition_key.as_deref().unwrap_or_default();
     let arrived = Moment::arrival(source.approximate_arrival_timestamp).unwrap_or(read);
     let event = EventRecord {
@@ -140,7 +145,8 @@ mod tests {
             .approximate_arrival_timestamp(DateTime::from_millis(0))
             .build()
             .unwrap();
-        let origin = Origin { region: String::new(), stream_arn: String::new(), role_arn: String::new() };
+        let origin =
+            Origin { region: String::new(), stream_arn: String::new(), role_arn: String::new() };
         let event: Value =
             serde_json::from_slice(&record(&source, "s", &origin, READ).unwrap().json).unwrap();
         assert_eq!(STANDARD.decode(event["kinesis"]["data"].as_str().unwrap()).unwrap(), bytes);

@@ -42,7 +42,8 @@ pub async fn send(
         let value = replaced(&value);
         bytes += name.len() + TEXT.len() + value.len();
         let value = MessageAttributeValue::builder().data_type(TEXT).string_value(value);
-        request = request.message_attributes(name, value.build().map_err(SdkError::construction_failure)?);
+        request = request
+            .message_attributes(name, value.build().map_err(SdkError::construction_failure)?);
     }
     if bytes > LARGEST {
         return Err(SdkError::construction_failure(TooLarge { bytes }));
@@ -66,9 +67,11 @@ pub async fn send_in_group(
         return Err(SdkError::construction_failure(TooLarge { bytes: body.len() }));
     }
     let is_fifo = queue_url.ends_with(".fifo");
-    let content =
-        is_fifo.then(|| Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect());
-    let request = sqs.send_message().queue_url(queue_url).message_body(body).message_group_id(group);
+    let content = is_fifo.then(|| {
+        Sha256::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    let request =
+        sqs.send_message().queue_url(queue_url).message_body(body).message_group_id(group);
     request.set_message_deduplication_id(content).send().await.map(|sent| sent.message_id)
 }
 
@@ -133,7 +136,9 @@ mod tests {
         // Unpaired surrogates, and whatever else a strict reader refuses, stay as they are written.
         let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
         let refused = |character: &str| {
-            format!(r#"{{"note":"thanks \ud83d{character}","total":1e999,"deep":{deep},"n":1,"n":2}}"#)
+            format!(
+                r#"{{"note":"thanks \ud83d{character}","total":1e999,"deep":{deep},"n":1,"n":2}}"#
+            )
         };
         assert_eq!(sendable(&refused("\u{FFFE}")), refused(r"\ufffe"));
         for text in ["no json \u{FFFF}", "{\"a\":\"\u{1}\"}"] {

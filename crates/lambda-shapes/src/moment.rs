@@ -40,7 +40,10 @@ impl Moment {
             return Some(Self(time.secs()));
         }
         let up = i64::from(time.subsec_nanos() % 1_000_000 >= 500_000);
-        time.to_millis().ok().filter(|millis| *millis != 0).map(|millis| Self(millis.saturating_add(up)))
+        time.to_millis()
+            .ok()
+            .filter(|millis| *millis != 0)
+            .map(|millis| Self(millis.saturating_add(up)))
     }
 
     /// Returns the milliseconds since the Unix epoch.
@@ -119,6 +122,9 @@ mod tests {
         let moment = Moment::from_millis(1_573_691_884_835);
         assert_eq!(moment.with_millis(), "2019-11-14T00:38:04.835Z");
         assert_eq!(moment.whole_seconds(), "2019-11-14T00:38:04Z");
-        assert_eq!(Moment::from_millis(1_573_691_884_000).with_millis(), "2019-11-14T00:38:04.000Z");
+        assert_eq!(
+            Moment::from_millis(1_573_691_884_000).with_millis(),
+            "2019-11-14T00:38:04.000Z"
+        );
     }
 }

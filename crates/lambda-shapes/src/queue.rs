@@ -43,7 +43,8 @@ pub fn message(source: &Source, queue_arn: &str, region: &str) -> serde_json::Re
         event_source_arn: queue_arn,
         aws_region: region,
     };
-    let group = source.attributes.as_ref().and_then(|a| a.get(&MessageSystemAttributeName::MessageGroupId));
+    let group =
+        source.attributes.as_ref().and_then(|a| a.get(&MessageSystemAttributeName::MessageGroupId));
     // Messages of a standard queue may have group ids too, for fair sharing. They do not imply an
     // order.
     let group = group.filter(|_| queue_arn.ends_with(".fifo"));
@@ -86,7 +87,8 @@ struct SystemAttributes<'a>(Option<&'a HashMap<MessageSystemAttributeName, Strin
 
 impl Serialize for SystemAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.into_iter().flatten().map(|(name, value)| (name.as_str(), value)))
+        serializer
+            .collect_map(self.0.into_iter().flatten().map(|(name, value)| (name.as_str(), value)))
     }
 }
 
@@ -94,7 +96,8 @@ struct MessageAttributes<'a>(Option<&'a HashMap<String, MessageAttributeValue>>)
 
 impl Serialize for MessageAttributes<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.into_iter().flatten().map(|(name, value)| (name, Attribute(value))))
+        serializer
+            .collect_map(self.0.into_iter().flatten().map(|(name, value)| (name, Attribute(value))))
     }
 }
 
@@ -125,8 +128,11 @@ mod tests {
 
     #[test]
     fn a_message_has_lambdas_shape() {
-        let attribute =
-            MessageAttributeValue::builder().data_type("String").string_value("100").build().unwrap();
+        let attribute = MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value("100")
+            .build()
+            .unwrap();
         let source = Source::builder()
             .message_id("059f36b4-87a3-44ab-83d2-661975830a7d")
             .receipt_handle("AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a")
@@ -136,9 +142,12 @@ mod tests {
             .message_attributes("myAttribute", attribute)
             .md5_of_body("e4e68fb7bd0e697a0ae8f1bb342846b3")
             .build();
-        let message = message(&source, "arn:aws:sqs:us-east-2:123456789012:my-queue", "us-east-2").unwrap();
+        let message =
+            message(&source, "arn:aws:sqs:us-east-2:123456789012:my-queue", "us-east-2").unwrap();
         assert_eq!(message.group, None, "the groups of a standard queue have no order");
-        let fifo = super::message(&source, "arn:aws:sqs:us-east-2:123456789012:q.fifo", "us-east-2").unwrap();
+        let fifo =
+            super::message(&source, "arn:aws:sqs:us-east-2:123456789012:q.fifo", "us-east-2")
+                .unwrap();
         assert_eq!(fifo.group.as_deref(), Some("g"));
         assert_eq!(
             serde_json::from_slice::<Value>(&message.json).unwrap(),
@@ -163,7 +172,8 @@ mod tests {
     fn a_message_keeps_what_its_queue_says_about_it() {
         use aws_sdk_sqs::primitives::Blob;
         use aws_sdk_sqs::types::MessageSystemAttributeName as Name;
-        let bytes = MessageAttributeValue::builder().data_type("Binary").binary_value(Blob::new(b"ab"));
+        let bytes =
+            MessageAttributeValue::builder().data_type("Binary").binary_value(Blob::new(b"ab"));
         let said = [
             (Name::ApproximateFirstReceiveTimestamp, "1573251510774"),
             (Name::ApproximateReceiveCount, "6"),
@@ -175,15 +185,22 @@ mod tests {
             (Name::SentTimestamp, "1573251510774"),
             (Name::SequenceNumber, "18849496460467696128"),
         ];
-        let mut source = Source::builder().message_id("m").message_attributes("b", bytes.build().unwrap());
+        let mut source =
+            Source::builder().message_id("m").message_attributes("b", bytes.build().unwrap());
         for (name, value) in said.clone() {
             source = source.attributes(name, value);
         }
-        let message =
-            message(&source.build(), "arn:aws:sqs:us-east-2:123456789012:letters.fifo", "us-east-2").unwrap();
+        let message = message(
+            &source.build(),
+            "arn:aws:sqs:us-east-2:123456789012:letters.fifo",
+            "us-east-2",
+        )
+        .unwrap();
         let event: Value = serde_json::from_slice(&message.json).unwrap();
-        let expected: serde_json::Map<String, Value> =
-            said.into_iter().map(|(name, value)| (name.as_str().to_owned(), json!(value))).collect();
+        let expected: serde_json::Map<String, Value> = said
+            .into_iter()
+            .map(|(name, value)| (name.as_str().to_owned(), json!(value)))
+            .collect();
         assert_eq!(event["attributes"], Value::Object(expected));
         assert_eq!(event["messageAttributes"]["b"]["binaryValue"], "YWI=");
         assert_eq!(event["messageAttributes"]["b"].get("stringValue"), None);

@@ -51,7 +51,8 @@ mod tests {
     #[test]
     fn a_longer_number_is_greater_whatever_its_digits() {
         let long = SequenceNumber::new("49590338271490256608559692538361571095921575989136588898");
-        let longer = SequenceNumber::new("149590338271490256608559692538361571095921575989136588898");
+        let longer =
+            SequenceNumber::new("149590338271490256608559692538361571095921575989136588898");
         assert!(SequenceNumber::new("9") < SequenceNumber::new("10"));
         assert!(long < longer);
         assert!(SequenceNumber::new("11") < SequenceNumber::new("12"));

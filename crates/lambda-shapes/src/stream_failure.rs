@@ -89,11 +89,13 @@ pub fn record(
             condition,
             approximate_invoke_count: invocations.count.max(1),
         },
-        response_context: (condition == Condition::RetryAttemptsExhausted).then_some(ResponseContext {
-            status_code: 200,
-            executed_version: "$LATEST",
-            function_error: invocations.function_error.then_some("Unhandled"),
-        }),
+        response_context: (condition == Condition::RetryAttemptsExhausted).then_some(
+            ResponseContext {
+                status_code: 200,
+                executed_version: "$LATEST",
+                function_error: invocations.function_error.then_some("Unhandled"),
+            },
+        ),
         version: "1.0",
         timestamp: now.with_millis(),
         kinesis_batch_info: kinesis,
@@ -183,8 +185,12 @@ mod tests {
             count,
             function_error,
         };
-        let range =
-            Range { kind, stream_arn: "arn:stream", shard: "shardId-000000000000", entries: &entries };
+        let range = Range {
+            kind,
+            stream_arn: "arn:stream",
+            shard: "shardId-000000000000",
+            entries: &entries,
+        };
         let now = Moment::from_millis(1_573_691_890_000);
         let text = record(condition, &invocations, &range, now).unwrap();
         serde_json::from_str(&text).unwrap()
@@ -192,7 +198,8 @@ mod tests {
 
     #[test]
     fn a_kinesis_range_is_written_in_lambdas_shape() {
-        let response = json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
+        let response =
+            json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"});
         assert_eq!(
             written(StreamKind::Kinesis, Condition::RetryAttemptsExhausted, true),
             kinesis(request(ID, "RetryAttemptsExhausted", 3), Some(response))
@@ -254,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_function_error_is_null_when_the_batch_failed_by_a_partial_response() {
-        let response = json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": null});
+        let response =
+            json!({"statusCode": 200, "executedVersion": "$LATEST", "functionError": null});
         assert_eq!(
             written(StreamKind::Kinesis, Condition::RetryAttemptsExhausted, false),
             kinesis(request(ID, "RetryAttemptsExhausted", 3), Some(response))

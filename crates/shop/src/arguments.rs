@@ -214,13 +214,21 @@ mod tests {
             ("shop frobnicate", "unrecognized subcommand 'frobnicate'", "`shop --help`"),
             ("shop", "'shop' needs a command", "`shop <COMMAND>`"),
             ("shop import", "'shop import' needs a command", "`shop import <COMMAND>`"),
-            ("shop import online-retail", "not provided: <FILE>", "`shop import online-retail <FILE>`"),
+            (
+                "shop import online-retail",
+                "not provided: <FILE>",
+                "`shop import online-retail <FILE>`",
+            ),
             (
                 "shop import online-retail f --limit many",
                 "invalid value 'many' for '--limit <N>'",
                 "`shop --help`",
             ),
-            ("shop import online-retail f --resend-every 0", "'0' for '--resend-every <N>'", "not in"),
+            (
+                "shop import online-retail f --resend-every 0",
+                "'0' for '--resend-every <N>'",
+                "not in",
+            ),
             (
                 "shop sales --by moon",
                 "invalid value 'moon' for '--by <DIMENSION>'",

@@ -22,7 +22,9 @@ pub(crate) async fn show(options: &arguments::OrderShow) -> Result<ExitCode, Pro
     let client = connection.dynamodb();
     let view = options.view.table(&options.endpoint);
     for stream in streams(&options.id) {
-        let row = read_order(&client, &view, &stream).await.map_err(|problem| connection.explain(problem))?;
+        let row = read_order(&client, &view, &stream)
+            .await
+            .map_err(|problem| connection.explain(problem))?;
         if let Some(row) = row {
             if options.json {
                 output::json(&row)?;
@@ -52,7 +54,8 @@ fn streams(id: &str) -> Vec<String> {
 fn table(row: &OrderRow) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    let or_none = |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
+    let or_none =
+        |text: &Option<String>, none: &str| text.clone().unwrap_or_else(|| none.to_owned());
     let currency = row.currency.as_deref().unwrap_or_default();
     let mut fields = vec![
         ("stream", row.stream.clone()),
@@ -97,7 +100,10 @@ mod tests {
             ..OrderRow::default()
         };
         let shown = table(&row);
-        assert!(shown.contains(r"\u{1b}[2JFrance\u{202e}") && shown.contains(r"rejected\nstatus"), "{shown}");
+        assert!(
+            shown.contains(r"\u{1b}[2JFrance\u{202e}") && shown.contains(r"rejected\nstatus"),
+            "{shown}"
+        );
         assert!(!shown.contains(['\x1b', '\u{202e}']), "{shown:?}");
     }
 
@@ -111,6 +117,9 @@ mod tests {
             ..OrderRow::default()
         };
         let shown = table(&row);
-        assert!(shown.contains("rejected") && shown.contains("quantity 0 is not positive"), "{shown}");
+        assert!(
+            shown.contains("rejected") && shown.contains("quantity 0 is not positive"),
+            "{shown}"
+        );
     }
 }

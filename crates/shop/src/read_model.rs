@@ -105,8 +105,9 @@ pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<
             continue;
         };
         let count = |name: &str| {
-            number(&item, name)
-                .map_err(|problem| Problem::new(format!("table `{table}`, row `{row_key}`: {problem}")))
+            number(&item, name).map_err(|problem| {
+                Problem::new(format!("table `{table}`, row `{row_key}`: {problem}"))
+            })
         };
         let slice = Totals {
             orders: count(sales::ORDERS)?.unwrap_or(0),
@@ -158,8 +159,13 @@ pub(crate) async fn read_order(
 }
 
 async fn scan(client: &Client, table: &PhysicalName) -> Result<Vec<Item>, Problem> {
-    let mut pages =
-        client.scan().table_name(table.as_str()).consistent_read(true).into_paginator().items().send();
+    let mut pages = client
+        .scan()
+        .table_name(table.as_str())
+        .consistent_read(true)
+        .into_paginator()
+        .items()
+        .send();
     let mut items = Vec::new();
     while let Some(item) = pages.next().await {
         items.push(item.map_err(|error| unreadable(table, &error))?);
@@ -219,9 +225,10 @@ fn text(item: &Item, name: &str) -> Option<String> {
 fn number(item: &Item, name: &str) -> Result<Option<i128>, String> {
     match item.get(name) {
         None => Ok(None),
-        Some(AttributeValue::N(digits)) => {
-            digits.parse().map(Some).map_err(|_| format!("`{name}` is {digits}, which is not an integer"))
-        }
+        Some(AttributeValue::N(digits)) => digits
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("`{name}` is {digits}, which is not an integer")),
         Some(_) => Err(format!("`{name}` is not a number")),
     }
 }

@@ -53,8 +53,10 @@ fn of_dimension(totals: SalesByKey, dimension: Dimension, top: Option<usize>) ->
         .map(|((_, key), totals)| KeySales { key, totals })
         .collect();
     if let Some(top) = top {
-        let mut ranked: Vec<(i128, String)> =
-            rows.iter().map(|row| (row.totals.refunded - row.totals.revenue, row.key.clone())).collect();
+        let mut ranked: Vec<(i128, String)> = rows
+            .iter()
+            .map(|row| (row.totals.refunded - row.totals.revenue, row.key.clone()))
+            .collect();
         ranked.sort();
         let kept: HashSet<String> = ranked.into_iter().take(top).map(|(_, key)| key).collect();
         rows.retain(|row| kept.contains(&row.key));
@@ -103,7 +105,13 @@ mod tests {
     use super::*;
 
     fn some_sales() -> SalesByKey {
-        let row = |revenue, refunded| Totals { orders: 1, units: 2, revenue, refunded, ..Totals::default() };
+        let row = |revenue, refunded| Totals {
+            orders: 1,
+            units: 2,
+            revenue,
+            refunded,
+            ..Totals::default()
+        };
         [("c", row(500, 450)), ("b", row(100, 0)), ("a", row(100, 0)), ("d", row(90, 0))]
             .into_iter()
             .map(|(key, totals)| ((Dimension::Product, key.to_owned()), totals))
@@ -118,14 +126,17 @@ mod tests {
             serde_json::to_string(&rows).unwrap(),
             r#"[{"key":"2010-12-01","orders":1,"units":2,"revenue":1,"returns":0,"returned_units":0,"refunded":0}]"#
         );
-        let keys: Vec<_> =
-            of_dimension(some_sales(), Dimension::Product, None).into_iter().map(|row| row.key).collect();
+        let keys: Vec<_> = of_dimension(some_sales(), Dimension::Product, None)
+            .into_iter()
+            .map(|row| row.key)
+            .collect();
         assert_eq!(keys, ["a", "b", "c", "d"]);
     }
 
     #[test]
     fn a_key_from_outside_moves_no_cursor_and_makes_no_further_row() {
-        let rows = [KeySales { key: "\x1b[2J\u{202e}UK\nFrance".to_owned(), totals: Totals::default() }];
+        let rows =
+            [KeySales { key: "\x1b[2J\u{202e}UK\nFrance".to_owned(), totals: Totals::default() }];
         let shown = table(&rows, Dimension::Country);
         assert!(shown.contains(r"\u{1b}[2J\u{202e}UK\nFrance"), "{shown}");
     }
@@ -133,7 +144,10 @@ mod tests {
     #[test]
     fn the_top_is_by_revenue_after_refunds_and_stays_sorted_by_key() {
         let top = |n| -> Vec<String> {
-            of_dimension(some_sales(), Dimension::Product, Some(n)).into_iter().map(|row| row.key).collect()
+            of_dimension(some_sales(), Dimension::Product, Some(n))
+                .into_iter()
+                .map(|row| row.key)
+                .collect()
         };
         assert_eq!(top(3), ["a", "b", "d"]);
         assert_eq!(top(1), ["a"]);

@@ -29,7 +29,11 @@ pub enum Intent {
 ///
 /// # Errors
 /// Misuse: neither an account nor a name prefix is given.
-pub(crate) fn must_be_named(option: &EndpointOption, intent: Intent, why: &str) -> Result<(), Problem> {
+pub(crate) fn must_be_named(
+    option: &EndpointOption,
+    intent: Intent,
+    why: &str,
+) -> Result<(), Problem> {
     if intent == Intent::Read || option.account.is_some() || !option.name_prefix.is_empty() {
         return Ok(());
     }
@@ -139,9 +143,12 @@ mod tests {
         }
         let refused = must_be_named(&option(None, ""), Intent::Change, &why).unwrap_err();
         let Problem::Misuse(said) = refused else { panic!("{refused:?}") };
-        for part in
-            ["/srv/shop/.tidegate/engine.json", "tidegate local up", "--account ID", "--name-prefix PREFIX"]
-        {
+        for part in [
+            "/srv/shop/.tidegate/engine.json",
+            "tidegate local up",
+            "--account ID",
+            "--name-prefix PREFIX",
+        ] {
             assert!(said.contains(part), "{part} is not in {said}");
         }
     }
@@ -154,6 +161,9 @@ mod tests {
             "addressed: AWS account 123456789012, region eu-west-1, names that begin with shop-dev-"
         );
         let none = addressed(None, "eu-west-1", &NamePrefix::default());
-        assert!(none.contains("account (not known)") && none.ends_with("names without a prefix"), "{none}");
+        assert!(
+            none.contains("account (not known)") && none.ends_with("names without a prefix"),
+            "{none}"
+        );
     }
 }

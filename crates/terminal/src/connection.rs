@@ -53,11 +53,15 @@ impl Connection {
     /// None of them exists or nothing responds. A name prefix or an account is given for the local
     /// system. An account would be changed that the command line does not name.
     pub async fn open(option: &EndpointOption, intent: Intent) -> Result<Self, Problem> {
-        let here = env::current_dir()
-            .map_err(|error| Problem::new(format!("the current directory cannot be read: {error}")));
-        let named = env::var_os(STATE_VARIABLE).filter(|state| !state.is_empty()).map(PathBuf::from);
-        let state =
-            named.map_or_else(|| here.map(|here| local_system::state_dir(&here)), |state| Ok(Some(state)));
+        let here = env::current_dir().map_err(|error| {
+            Problem::new(format!("the current directory cannot be read: {error}"))
+        });
+        let named =
+            env::var_os(STATE_VARIABLE).filter(|state| !state.is_empty()).map(PathBuf::from);
+        let state = named.map_or_else(
+            || here.map(|here| local_system::state_dir(&here)),
+            |state| Ok(Some(state)),
+        );
         let looked = state.as_ref().ok().cloned().flatten().unwrap_or_else(|| PathBuf::from(STATE));
         let local = state.and_then(|state| match state {
             Some(state) => local_system::endpoint(&state),
@@ -113,7 +117,11 @@ impl Connection {
         if let Some(endpoint) = endpoint {
             if endpoint.is_aws() {
                 let Endpoint { url, named_by } = endpoint;
-                account::must_be_named(option, intent, &format!("{url} (from {named_by}) is at AWS"))?;
+                account::must_be_named(
+                    option,
+                    intent,
+                    &format!("{url} (from {named_by}) is at AWS"),
+                )?;
             }
             endpoint.reach()?;
             if endpoint.is_aws() {
@@ -138,7 +146,10 @@ impl Connection {
 
     /// Connects to the AWS account of the environment and prints so. All calls go to the endpoint
     /// if there is one.
-    async fn account(endpoint: Option<&Endpoint>, option: &EndpointOption) -> Result<Self, Problem> {
+    async fn account(
+        endpoint: Option<&Endpoint>,
+        option: &EndpointOption,
+    ) -> Result<Self, Problem> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(tls_client())
             .timeout_config(timeouts());
@@ -147,7 +158,9 @@ impl Connection {
         }
         let config = loader.load().await;
         let Some(region) = config.region() else {
-            return Err(Problem::new("no region is set: name it with AWS_REGION, or in the AWS profile"));
+            return Err(Problem::new(
+                "no region is set: name it with AWS_REGION, or in the AWS profile",
+            ));
         };
         let named = option.account.as_ref();
         let found = match endpoint {
@@ -155,7 +168,11 @@ impl Connection {
             None => account::of_credentials(&config, named).await?,
         };
         output::note(&account::addressed(found.as_deref(), region.as_ref(), &option.name_prefix));
-        Ok(Self { config, endpoint: endpoint.map(|endpoint| endpoint.url.clone()), is_account: true })
+        Ok(Self {
+            config,
+            endpoint: endpoint.map(|endpoint| endpoint.url.clone()),
+            is_account: true,
+        })
     }
 
     /// Connects to an endpoint, with the credentials and region of the environment or, without
@@ -172,7 +189,11 @@ impl Connection {
 
     fn with(endpoint: &str, credentials: Credentials) -> Self {
         let region = variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
-        let http = if endpoint.starts_with("https://") { tls_client() } else { Builder::new().build_http() };
+        let http = if endpoint.starts_with("https://") {
+            tls_client()
+        } else {
+            Builder::new().build_http()
+        };
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.unwrap_or_else(|| LOCAL_REGION.to_owned())))
@@ -216,7 +237,9 @@ impl Connection {
 }
 
 fn tls_client() -> aws_sdk_dynamodb::config::SharedHttpClient {
-    Builder::new().tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring)).build_https()
+    Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+        .build_https()
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -109,9 +109,11 @@ impl Endpoint {
         let rest = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
         let host = authority.rsplit('@').next().unwrap_or_default();
-        let host = host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
+        let host =
+            host.split(':').next().unwrap_or_default().trim_end_matches('.').to_ascii_lowercase();
         AWS_DOMAINS.iter().any(|domain| {
-            host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+            host.strip_suffix(domain)
+                .is_some_and(|before| before.is_empty() || before.ends_with('.'))
         })
     }
 
@@ -135,18 +137,24 @@ impl Endpoint {
             "https" => 443,
             _ => return Err(no_url()),
         };
-        let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-        let address = if has_port { authority.to_owned() } else { format!("{authority}:{default_port}") };
+        let has_port =
+            authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+        let address =
+            if has_port { authority.to_owned() } else { format!("{authority}:{default_port}") };
         let silent = |error: String| {
-            Problem::new(format!("nothing answers at {url} (from {named_by}): {error}; {HOW_TO_START}"))
+            Problem::new(format!(
+                "nothing answers at {url} (from {named_by}): {error}; {HOW_TO_START}"
+            ))
         };
         let mut last = "it has no address".to_owned();
         for address in address.to_socket_addrs().map_err(|error| silent(error.to_string()))? {
             let answer =
-                TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).and_then(|stream| match scheme {
-                    "http" => first_byte(stream, authority),
-                    _ => Ok(()),
-                });
+                TcpStream::connect_timeout(&address, CONNECT_TIMEOUT).and_then(
+                    |stream| match scheme {
+                        "http" => first_byte(stream, authority),
+                        _ => Ok(()),
+                    },
+                );
             match answer {
                 Ok(()) => return Ok(()),
                 Err(error) => last = error.to_string(),
@@ -161,11 +169,17 @@ fn first_byte(mut stream: TcpStream, authority: &str) -> io::Result<()> {
     stream.set_read_timeout(Some(FIRST_BYTE_TIMEOUT))?;
     write!(stream, "GET / HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\n\r\n")?;
     match stream.read(&mut [0]) {
-        Ok(0) => Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection without an answer")),
+        Ok(0) => Err(io::Error::new(
+            ErrorKind::UnexpectedEof,
+            "it closed the connection without an answer",
+        )),
         Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Err(
-            io::Error::new(ErrorKind::TimedOut, format!("no answer in {} s", FIRST_BYTE_TIMEOUT.as_secs())),
-        ),
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+            Err(io::Error::new(
+                ErrorKind::TimedOut,
+                format!("no answer in {} s", FIRST_BYTE_TIMEOUT.as_secs()),
+            ))
+        }
         Err(error) => Err(error),
     }
 }
@@ -176,7 +190,8 @@ mod tests {
 
     #[test]
     fn aws_itself_is_known_by_its_name() {
-        let is_aws = |url: &str| Endpoint { url: url.to_owned(), named_by: "X".to_owned() }.is_aws();
+        let is_aws =
+            |url: &str| Endpoint { url: url.to_owned(), named_by: "X".to_owned() }.is_aws();
         for url in [
             "https://dynamodb.eu-west-1.amazonaws.com",
             "https://DynamoDB.eu-west-1.AmazonAWS.com.:443/",

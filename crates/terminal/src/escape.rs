@@ -149,7 +149,10 @@ mod tests {
         let value = serde_json::json!({ "k\u{202e}": "\x1b[2J\u{9b}\u{7f}\u{e0041}\n" });
         let text = serde_json::to_string_pretty(&value).unwrap();
         let written = escaped_json(&text);
-        assert!(written.chars().all(|character| character == '\n' || !is_control(character)), "{written}");
+        assert!(
+            written.chars().all(|character| character == '\n' || !is_control(character)),
+            "{written}"
+        );
         assert_eq!(serde_json::from_str::<serde_json::Value>(&written).unwrap(), value);
     }
 
@@ -169,6 +172,10 @@ mod tests {
             assert_eq!(line, escaped_json(&compact));
             assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), value, "{line:?}");
         }
-        assert_eq!(escaped_json_line(" { \"n\" : 1.50 } "), r#"{"n":1.50}"#, "numbers stay as they are");
+        assert_eq!(
+            escaped_json_line(" { \"n\" : 1.50 } "),
+            r#"{"n":1.50}"#,
+            "numbers stay as they are"
+        );
     }
 }

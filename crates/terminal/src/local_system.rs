@@ -26,7 +26,9 @@ struct Engine {
 /// Returns the state directory of the system that was started in this directory, or in the nearest
 /// one above it.
 pub fn state_dir(from: &Path) -> Option<PathBuf> {
-    from.ancestors().map(|directory| directory.join(STATE)).find(|state| state.join(ENGINE_FILE).is_file())
+    from.ancestors()
+        .map(|directory| directory.join(STATE))
+        .find(|state| state.join(ENGINE_FILE).is_file())
 }
 
 /// Returns the endpoint of the system with this state directory. `None` if no system runs.
@@ -39,10 +41,12 @@ pub fn endpoint(state: &Path) -> Result<Option<Endpoint>, Problem> {
         return Ok(None);
     }
     let named_by = file.display().to_string();
-    let unusable =
-        |error: String| Problem::new(format!("{named_by} cannot be used ({error}); {HOW_TO_START}"));
+    let unusable = |error: String| {
+        Problem::new(format!("{named_by} cannot be used ({error}); {HOW_TO_START}"))
+    };
     let text = fs::read_to_string(&file).map_err(|error| unusable(error.to_string()))?;
-    let engine: Engine = serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
+    let engine: Engine =
+        serde_json::from_str(&text).map_err(|error| unusable(error.to_string()))?;
     Ok(Some(Endpoint { url: engine.endpoint, named_by }))
 }
 
@@ -61,11 +65,15 @@ mod tests {
         let file = root.path().join(".tidegate/engine.json");
         fs::write(&file, r#"{"pid": 1, "endpoint": "http://127.0.0.1:9"}"#).unwrap();
         assert_eq!(state_dir(&below), Some(root.path().join(".tidegate")));
-        let found = Endpoint { url: "http://127.0.0.1:9".to_owned(), named_by: file.display().to_string() };
+        let found =
+            Endpoint { url: "http://127.0.0.1:9".to_owned(), named_by: file.display().to_string() };
         assert_eq!(endpoint(&root.path().join(".tidegate")).unwrap(), Some(found));
         fs::write(&file, "{}").unwrap();
         assert!(
-            endpoint(&root.path().join(".tidegate")).unwrap_err().to_string().contains("tidegate local up")
+            endpoint(&root.path().join(".tidegate"))
+                .unwrap_err()
+                .to_string()
+                .contains("tidegate local up")
         );
     }
 }

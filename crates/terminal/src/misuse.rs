@@ -55,9 +55,13 @@ mod tests {
     use super::*;
 
     fn program() -> Command {
-        let number = Arg::new("n").long("limit").value_name("N").value_parser(clap::value_parser!(u8));
-        let list = Command::new("list").arg(Arg::new("file").value_name("FILE").required(true)).arg(number);
-        let group = Command::new("group").subcommand_required(true).subcommand(Command::new("show"));
+        let number =
+            Arg::new("n").long("limit").value_name("N").value_parser(clap::value_parser!(u8));
+        let list = Command::new("list")
+            .arg(Arg::new("file").value_name("FILE").required(true))
+            .arg(number);
+        let group =
+            Command::new("group").subcommand_required(true).subcommand(Command::new("show"));
         Command::new("prog").subcommand_required(true).subcommand(list).subcommand(group)
     }
 
@@ -68,7 +72,10 @@ mod tests {
                 "prog lst",
                 "unrecognized subcommand 'lst'; a similar subcommand exists: 'list'; run `prog <COMMAND>`; `prog --help` lists the commands",
             ),
-            ("prog", "'prog' needs a command [subcommands: list, group, help]; run `prog <COMMAND>`"),
+            (
+                "prog",
+                "'prog' needs a command [subcommands: list, group, help]; run `prog <COMMAND>`",
+            ),
             (
                 "prog group",
                 "'prog group' needs a command [subcommands: show, help]; run `prog group <COMMAND>`",

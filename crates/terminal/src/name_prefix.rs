@@ -48,7 +48,8 @@ impl FromStr for NamePrefix {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let of_a_name = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        let of_a_name =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let is_prefix = text.len() <= LONGEST
             && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text.ends_with('-')
@@ -94,7 +95,9 @@ impl PhysicalName {
         let name = &self.name;
         Problem::new(match &self.prefix {
             None => {
-                format!("there is no {kind} `{name}`; this name was given, so --name-prefix does not apply")
+                format!(
+                    "there is no {kind} `{name}`; this name was given, so --name-prefix does not apply"
+                )
             }
             Some(prefix) if prefix.is_empty() => format!(
                 "there is no {kind} `{name}`; where names begin with a prefix, give it: --name-prefix PREFIX (TIDEGATE_NAME_PREFIX)"
@@ -125,9 +128,18 @@ mod tests {
         for good in ["", "a-", "shop-dev-", "shop--2-", "abcdefghijklmno-"] {
             assert_eq!(prefix(good).to_string(), good);
         }
-        for bad in
-            ["shop", "-", "-shop-", "2-", "Shop-", "shop_dev-", "shöp-", "shop.-", " ", "abcdefghijklmnop-"]
-        {
+        for bad in [
+            "shop",
+            "-",
+            "-shop-",
+            "2-",
+            "Shop-",
+            "shop_dev-",
+            "shöp-",
+            "shop.-",
+            " ",
+            "abcdefghijklmnop-",
+        ] {
             assert!(bad.parse::<NamePrefix>().unwrap_err().contains("`shop-dev-`"), "{bad}");
         }
     }
@@ -138,10 +150,16 @@ mod tests {
         assert_eq!(dev.physical("orders").as_str(), "shop-dev-orders");
         assert_eq!(dev.declared("shop-dev-orders"), "orders");
         assert_eq!(dev.declared("orders"), "orders");
-        assert!(dev.means("orders", "shop-dev-orders") && dev.means("shop-dev-orders", "shop-dev-orders"));
+        assert!(
+            dev.means("orders", "shop-dev-orders")
+                && dev.means("shop-dev-orders", "shop-dev-orders")
+        );
         assert!(!dev.means("orders", "orders-2") && !dev.means("shop-dev-orders", "orders"));
         let none = NamePrefix::default();
-        assert_eq!((none.physical("orders").as_str(), none.declared("orders")), ("orders", "orders"));
+        assert_eq!(
+            (none.physical("orders").as_str(), none.declared("orders")),
+            ("orders", "orders")
+        );
     }
 
     #[test]

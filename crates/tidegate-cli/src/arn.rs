@@ -18,7 +18,8 @@ impl<'a> Arn<'a> {
         let mut parts = text.splitn(6, ':');
         let mut next = || parts.next().filter(|part| !part.is_empty());
         let arn = next()?;
-        let (partition, service, region, account, resource) = (next()?, next()?, next()?, next()?, next()?);
+        let (partition, service, region, account, resource) =
+            (next()?, next()?, next()?, next()?, next()?);
         (arn == "arn").then_some(Arn { partition, service, region, account, resource })
     }
 }
@@ -34,7 +35,11 @@ pub(crate) struct Home {
 impl Home {
     /// Creates a home from its parts.
     pub(crate) fn new(partition: &str, region: &str, account: &str) -> Self {
-        Self { partition: partition.to_owned(), region: region.to_owned(), account: account.to_owned() }
+        Self {
+            partition: partition.to_owned(),
+            region: region.to_owned(),
+            account: account.to_owned(),
+        }
     }
 
     /// Returns the partition, region and account of a resource.
@@ -42,7 +47,8 @@ impl Home {
     /// # Errors
     /// The text is not an ARN.
     pub(crate) fn from_arn(arn: &str) -> Result<Self, Problem> {
-        let parsed = Arn::parse(arn).ok_or_else(|| Problem::new(format!("`{arn}` is not an ARN")))?;
+        let parsed =
+            Arn::parse(arn).ok_or_else(|| Problem::new(format!("`{arn}` is not an ARN")))?;
         Ok(Self::new(parsed.partition, parsed.region, parsed.account))
     }
 
@@ -77,7 +83,8 @@ mod tests {
 
     #[test]
     fn every_part_of_an_arn_is_compared() {
-        let home = Home::from_arn("arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures").unwrap();
+        let home = Home::from_arn("arn:aws-cn:sqs:cn-north-1:123456789012:shop-dev-async-failures")
+            .unwrap();
         let own = home.function_arn("f");
         assert_eq!(own, "arn:aws-cn:lambda:cn-north-1:123456789012:function:f");
         assert_eq!(home.resource("lambda", &own), Ok("function:f"));
@@ -90,8 +97,13 @@ mod tests {
             let refused = home.resource("lambda", &own.replacen(from, to, 1)).unwrap_err();
             assert!(refused.ends_with(said), "{refused}");
         }
-        for none in ["", "f", "function:f", "arn:aws:lambda:us-east-1:1", "urn:aws:lambda:r:1:function:f"] {
-            assert!(home.resource("lambda", none).unwrap_err().ends_with("is not an ARN"), "{none}");
+        for none in
+            ["", "f", "function:f", "arn:aws:lambda:us-east-1:1", "urn:aws:lambda:r:1:function:f"]
+        {
+            assert!(
+                home.resource("lambda", none).unwrap_err().ends_with("is not an ARN"),
+                "{none}"
+            );
         }
         assert!(Home::from_arn("async-failures").is_err());
     }

@@ -47,7 +47,9 @@ impl System {
         let named = place.endpoint.endpoint();
         let engine = match &named {
             // A local system that has ended does not matter to another endpoint.
-            Some(endpoint) => engine.ok().flatten().filter(|engine| endpoint.is_at(&engine.endpoint)),
+            Some(endpoint) => {
+                engine.ok().flatten().filter(|engine| endpoint.is_at(&engine.endpoint))
+            }
             None => engine?,
         };
         if engine.is_some() {
@@ -144,8 +146,8 @@ impl System {
 
     /// Creates a client for buckets. At a custom endpoint, buckets are addressed in the path.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config =
-            aws_sdk_s3::config::Builder::from(self.connection.config()).force_path_style(!self.is_account());
+        let config = aws_sdk_s3::config::Builder::from(self.connection.config())
+            .force_path_style(!self.is_account());
         aws_sdk_s3::Client::from_conf(config.build())
     }
 
@@ -163,7 +165,9 @@ impl System {
     pub(crate) async fn explain_table(&self, table: &PhysicalName, why: &str) -> Problem {
         let described = self.dynamodb().describe_table().table_name(table.as_str()).send().await;
         let missing = described.is_err_and(|error| {
-            error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception)
+            error
+                .as_service_error()
+                .is_some_and(DescribeTableError::is_resource_not_found_exception)
         });
         self.explain(if missing {
             table.missing("table")

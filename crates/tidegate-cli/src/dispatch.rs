@@ -6,7 +6,9 @@ use clap::CommandFactory;
 use terminal::output;
 use terminal::problem::Problem;
 
-use crate::arguments::{Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand};
+use crate::arguments::{
+    Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
+};
 use crate::{cost, dlq, effects, event_store, local, new, parked, topology};
 
 /// Runs the command.

@@ -48,7 +48,8 @@ pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
             events(&commits).map(|(commit, event)| commit.envelope(event)).collect();
         output::json(&envelopes.map_err(|failure| said(&system, &table, &failure))?)?;
     } else {
-        let blocks: Vec<String> = events(&commits).map(|(commit, event)| block(commit, event)).collect();
+        let blocks: Vec<String> =
+            events(&commits).map(|(commit, event)| block(commit, event)).collect();
         output::line(&blocks.join("\n"))?;
     }
     Ok(ExitCode::SUCCESS)
@@ -63,7 +64,8 @@ fn table_of(topology: &Topology) -> Option<String> {
     let found = topology.tables.iter().find(|(_, table)| {
         let sort = table.sort_key.as_ref();
         table.stream_view.is_some()
-            && (table.partition_key.name.as_str(), table.partition_key.kind) == (PARTITION_KEY, KeyType::S)
+            && (table.partition_key.name.as_str(), table.partition_key.kind)
+                == (PARTITION_KEY, KeyType::S)
             && sort.is_some_and(|key| (key.name.as_str(), key.kind) == (SORT_KEY, KeyType::N))
     });
     found.map(|(name, _)| name.clone())
@@ -79,11 +81,15 @@ fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
     let mut text = format!("{}  {kind} v{}  {}\n", event.version, event.data_version, event.time);
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "   id           {}", escaped(&event.id));
-    let _ =
-        writeln!(text, "   cause        {} of {}", escaped(&commit.cause.id), escaped(&commit.cause.source));
+    let _ = writeln!(
+        text,
+        "   cause        {} of {}",
+        escaped(&commit.cause.id),
+        escaped(&commit.cause.source)
+    );
     let _ = writeln!(text, "   correlation  {}", escaped(&commit.correlation_id));
-    let laid_out =
-        serde_json::from_str::<Value>(&event.data).and_then(|value| serde_json::to_string_pretty(&value));
+    let laid_out = serde_json::from_str::<Value>(&event.data)
+        .and_then(|value| serde_json::to_string_pretty(&value));
     let data = match &laid_out {
         Ok(json) => escaped_json(json),
         Err(_) => escaped_lines(&event.data),
@@ -93,7 +99,8 @@ fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
         let _ = writeln!(text, "   {line}");
     }
     if lines.len() > DATA_LINES {
-        let _ = writeln!(text, "   … {} more lines; --json shows everything", lines.len() - DATA_LINES);
+        let _ =
+            writeln!(text, "   … {} more lines; --json shows everything", lines.len() - DATA_LINES);
     }
     text
 }
@@ -130,7 +137,10 @@ mod tests {
         let mut commit = commit("\"\u{202e}\u{9b}2J");
         commit.correlation_id = "k\x1b[2J\nforged".to_owned();
         let text = block(&commit, &commit.events[0]);
-        assert!(text.contains(r"k\u{1b}[2J\nforged") && text.contains(r"\u{202e}\u{9b}2J"), "{text}");
+        assert!(
+            text.contains(r"k\u{1b}[2J\nforged") && text.contains(r"\u{202e}\u{9b}2J"),
+            "{text}"
+        );
         assert!(!text.contains(['\x1b', '\u{202e}', '\u{9b}']), "{text:?}");
     }
 

@@ -109,7 +109,8 @@ pub(crate) async fn invoke(
             Err(error) => match error.as_service_error() {
                 // It did not run.
                 Some(refused)
-                    if refused.is_too_many_requests_exception() && began.elapsed() < THROTTLED_LIMIT =>
+                    if refused.is_too_many_requests_exception()
+                        && began.elapsed() < THROTTLED_LIMIT =>
                 {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -123,7 +124,10 @@ pub(crate) async fn invoke(
                     return Err(format!("{function} refused the invocation: {message}"));
                 }
                 None => {
-                    return Err(format!("{function} could not be invoked: {}", DisplayErrorContext(&error)));
+                    return Err(format!(
+                        "{function} could not be invoked: {}",
+                        DisplayErrorContext(&error)
+                    ));
                 }
             },
         }
@@ -138,7 +142,12 @@ pub(crate) fn short_name(function: &str) -> &str {
     rest.split(':').next().unwrap_or(rest)
 }
 
-fn judge(status: i32, function_error: Option<&str>, payload: &[u8], shape: Shape) -> Result<(), String> {
+fn judge(
+    status: i32,
+    function_error: Option<&str>,
+    payload: &[u8],
+    shape: Shape,
+) -> Result<(), String> {
     if status != 200 {
         return Err(format!("the invocation was answered with HTTP {status}"));
     }
@@ -189,15 +198,23 @@ mod tests {
         let half = br#"{"errorType":"transient.x","errorMessage":"down \ud83d"}"#;
         let failed = judge(200, Some("Unhandled"), half, Shape::Event);
         assert_eq!(failed, Err("the function failed: transient.x: down ?".to_owned()));
-        let partial = judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":"42"}]}"#, Shape::Batch);
-        assert_eq!(partial, Err("the function could not apply record 42 (its log says why)".to_owned()));
-        assert!(judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Shape::Batch).is_err());
+        let partial =
+            judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":"42"}]}"#, Shape::Batch);
+        assert_eq!(
+            partial,
+            Err("the function could not apply record 42 (its log says why)".to_owned())
+        );
+        assert!(
+            judge(200, None, br#"{"batchItemFailures":[{"itemIdentifier":""}]}"#, Shape::Batch)
+                .is_err()
+        );
         assert!(judge(202, None, b"", Shape::Event).is_err());
     }
 
     #[test]
     fn every_form_of_success_is_one() {
-        for answer in ["", "null", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]
+        for answer in
+            ["", "null", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]
         {
             assert_eq!(judge(200, None, answer.as_bytes(), Shape::Batch), Ok(()), "{answer}");
         }

@@ -35,8 +35,10 @@ pub(crate) async fn url_of(sqs: &Client, queue: &PhysicalName) -> Result<String,
 pub(crate) async fn arn_of(sqs: &Client, queue: &PhysicalName) -> Result<String, Problem> {
     let url = url_of(sqs, queue).await?;
     let failed = |error: String| Problem::new(format!("queue {queue}: {error}"));
-    let asked = sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = asked.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let asked =
+        sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+    let answer =
+        asked.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
     let arn = answer.attributes.and_then(|mut names| names.remove(&QueueAttributeName::QueueArn));
     arn.ok_or_else(|| failed("SQS returned no ARN for it".to_owned()))
 }

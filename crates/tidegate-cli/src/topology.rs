@@ -36,7 +36,11 @@ pub(crate) fn check(options: &TopologyCheck) -> Result<ExitCode, Problem> {
     } else {
         match &checked {
             Ok(checked) if checked.warnings.is_empty() => {
-                output::line(&format!("{}: {}; no mistakes", file.display(), summary(&checked.topology)))?;
+                output::line(&format!(
+                    "{}: {}; no mistakes",
+                    file.display(),
+                    summary(&checked.topology)
+                ))?;
             }
             Ok(checked) => {
                 output::line(&lines(&file, &checked.warnings))?;
@@ -52,7 +56,8 @@ pub(crate) fn check(options: &TopologyCheck) -> Result<ExitCode, Problem> {
 
 /// Returns one line per mistake. Each line begins with the file.
 pub(crate) fn lines(file: &Path, mistakes: &[Mistake]) -> String {
-    let lines: Vec<String> = mistakes.iter().map(|mistake| format!("{}:{mistake}", file.display())).collect();
+    let lines: Vec<String> =
+        mistakes.iter().map(|mistake| format!("{}:{mistake}", file.display())).collect();
     lines.join("\n")
 }
 

@@ -78,7 +78,10 @@ impl Declared {
             let digits: LitInt = meta.value()?.parse()?;
             let version: u32 = digits.base10_parse()?;
             if version == 0 {
-                return Err(Error::new_spanned(digits, "the version of a message must be at least 1"));
+                return Err(Error::new_spanned(
+                    digits,
+                    "the version of a message must be at least 1",
+                ));
             }
             once(meta, &mut self.version, version)
         } else if meta.path.is_ident("upcast") {

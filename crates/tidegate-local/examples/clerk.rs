@@ -21,8 +21,10 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
     let mut failed = Vec::new();
     for record in payload["Records"].as_array().into_iter().flatten() {
-        let data = record["kinesis"]["data"].as_str().map(|data| STANDARD.decode(data)).transpose()?;
-        let body = data.unwrap_or_else(|| record["body"].as_str().unwrap_or("{}").as_bytes().to_vec());
+        let data =
+            record["kinesis"]["data"].as_str().map(|data| STANDARD.decode(data)).transpose()?;
+        let body =
+            data.unwrap_or_else(|| record["body"].as_str().unwrap_or("{}").as_bytes().to_vec());
         let body: Value = serde_json::from_slice(&body)?;
         let id = record["kinesis"]["sequenceNumber"].as_str().or(record["messageId"].as_str());
         let fails = body["do"] == "fail";

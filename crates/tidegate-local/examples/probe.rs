@@ -42,7 +42,10 @@ fn count_in(file: String) -> Result<(), Error> {
             // Replaced as a whole: a process that is stopped while it writes leaves no partial
             // file.
             let next = format!("{file}.next");
-            if std::fs::write(&next, n.to_string()).and_then(|()| std::fs::rename(&next, &file)).is_err() {
+            if std::fs::write(&next, n.to_string())
+                .and_then(|()| std::fs::rename(&next, &file))
+                .is_err()
+            {
                 return;
             }
         }
@@ -53,7 +56,9 @@ fn count_in(file: String) -> Result<(), Error> {
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
     // The first record of a stream may also say what to do.
-    let data = payload["Records"][0]["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
+    let data = payload["Records"][0]["kinesis"]["data"]
+        .as_str()
+        .and_then(|data| STANDARD.decode(data).ok());
     let said = data.and_then(|data| serde_json::from_slice(&data).ok());
     let payload = said.filter(|said: &Value| said["do"].is_string()).unwrap_or(payload);
     match payload["do"].as_str() {
@@ -196,8 +201,10 @@ async fn put(payload: &Value) -> Result<Value, Error> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     for key in payload["keys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
-        let item =
-            dynamodb.put_item().table_name(payload["table"].as_str().unwrap_or_default()).item("stream", key);
+        let item = dynamodb
+            .put_item()
+            .table_name(payload["table"].as_str().unwrap_or_default())
+            .item("stream", key);
         item.send().await?;
     }
     Ok(Value::Null)
@@ -209,7 +216,8 @@ async fn credentials(payload: &Value) -> Result<Value, Error> {
     let http = aws_smithy_http_client::Builder::new().build_http();
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
     let config = config.http_client(http.clone()).load().await;
-    let chain = config.credentials_provider().ok_or("no credentials")?.provide_credentials().await?;
+    let chain =
+        config.credentials_provider().ok_or("no credentials")?.provide_credentials().await?;
     let profile = aws_config::profile::ProfileFileCredentialsProvider::builder()
         .configure(&aws_config::provider_config::ProviderConfig::default().with_http_client(http))
         .profile_name(payload["profile"].as_str().unwrap_or_default())
@@ -228,7 +236,9 @@ async fn invoke(payload: &Value) -> Result<Value, Error> {
     let lambda = aws_sdk_lambda::Client::new(&config);
     let kind = payload["type"].as_str().unwrap_or("RequestResponse");
     let call = lambda.invoke().function_name(payload["function"].as_str().unwrap_or_default());
-    let call = call.invocation_type(kind.into()).payload(payload["payload"].to_string().into_bytes().into());
+    let call = call
+        .invocation_type(kind.into())
+        .payload(payload["payload"].to_string().into_bytes().into());
     Ok(match call.send().await {
         Ok(answer) => json!({
             "status": answer.status_code(),
@@ -266,8 +276,9 @@ async fn call_aws(payload: &Value) -> Result<Value, Error> {
             .put_item()
             .table_name(table)
             .item("key", aws_sdk_dynamodb::types::AttributeValue::S("1".into()));
-        let put =
-            put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", "key");
+        let put = put
+            .condition_expression("attribute_not_exists(#key)")
+            .expression_attribute_names("#key", "key");
         results.push(put.send().await.is_ok());
     }
     let bucket = payload["bucket"].as_str().unwrap_or_default();

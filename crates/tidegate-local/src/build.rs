@@ -77,12 +77,19 @@ impl BuildError {
                 message.split_whitespace().collect::<Vec<_>>().join(" "),
             ),
             Self::NoPackage(_) => {
-                format!("has no package of its name in the workspace around the topology; {command}")
+                format!(
+                    "has no package of its name in the workspace around the topology; {command}"
+                )
             }
-            Self::NoBinary(_) => "has no binary of its name in its package; add a src/main.rs".to_owned(),
+            Self::NoBinary(_) => {
+                "has no binary of its name in its package; add a src/main.rs".to_owned()
+            }
             Self::Failed(_) => "could not be built; cargo's messages above say why".to_owned(),
             Self::NotInDirectory { directory, .. } => {
-                format!("has no binary in {}; build it there, or name another directory", directory.display())
+                format!(
+                    "has no binary in {}; build it there, or name another directory",
+                    directory.display()
+                )
             }
         })
     }
@@ -152,7 +159,10 @@ pub(crate) async fn build(
 ///
 /// # Errors
 /// A binary is missing.
-pub(crate) fn find(directory: &Path, functions: &[String]) -> Result<BTreeMap<String, PathBuf>, BuildError> {
+pub(crate) fn find(
+    directory: &Path,
+    functions: &[String],
+) -> Result<BTreeMap<String, PathBuf>, BuildError> {
     let directory = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     collect(functions, |function| Some(directory.join(function)).filter(|file| file.is_file()))
         .map_err(|functions| BuildError::NotInDirectory { directory: directory.clone(), functions })
@@ -179,7 +189,11 @@ fn cargo(directory: &Path) -> Command {
 }
 
 fn not_run(error: io::Error) -> BuildError {
-    if error.kind() == io::ErrorKind::NotFound { BuildError::NoCargo } else { BuildError::Cargo(error) }
+    if error.kind() == io::ErrorKind::NotFound {
+        BuildError::NoCargo
+    } else {
+        BuildError::Cargo(error)
+    }
 }
 
 #[derive(Deserialize)]
@@ -195,9 +209,13 @@ struct Package {
 
 async fn metadata(directory: &Path) -> Result<Metadata, BuildError> {
     let mut command = cargo(directory);
-    let output =
-        command.args(["metadata", "--no-deps", "--format-version", "1"]).output().await.map_err(not_run)?;
-    let workspace = |message: String| BuildError::Workspace { directory: directory.to_owned(), message };
+    let output = command
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .await
+        .map_err(not_run)?;
+    let workspace =
+        |message: String| BuildError::Workspace { directory: directory.to_owned(), message };
     if !output.status.success() {
         return Err(workspace(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
     }

@@ -97,7 +97,11 @@ impl FileCheckpoints {
     }
 
     /// Calls `act` with the stored positions of a mapping, which are read on first use.
-    fn with<T>(&self, mapping: &str, act: impl FnOnce(&Path, &mut Stored) -> io::Result<T>) -> io::Result<T> {
+    fn with<T>(
+        &self,
+        mapping: &str,
+        act: impl FnOnce(&Path, &mut Stored) -> io::Result<T>,
+    ) -> io::Result<T> {
         let path = self.path(mapping);
         let mut mappings = self.mappings.lock();
         match mappings.entry(mapping.to_owned()) {
@@ -134,7 +138,9 @@ impl Stored {
             text.resize(length.max(text.len()), b' ');
         }
         let overwritten = match small.map(|_| overwrite(path, &text)) {
-            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => return Err(at(path, error)),
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(at(path, error));
+            }
             Some(Ok(())) => true,
             _ => false,
         };

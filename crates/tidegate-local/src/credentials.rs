@@ -41,9 +41,12 @@ mod tests {
         ] {
             assert!(is_aws(aws), "{aws}");
         }
-        for other in
-            ["http://127.0.0.1:4566", "http://localhost.localstack.cloud", "http://notamazonaws.com", "x"]
-        {
+        for other in [
+            "http://127.0.0.1:4566",
+            "http://localhost.localstack.cloud",
+            "http://notamazonaws.com",
+            "x",
+        ] {
             assert!(!is_aws(other), "{other}");
         }
     }

@@ -33,10 +33,16 @@ pub(crate) async fn guarded(request: Request, next: Next) -> Response {
 }
 
 /// Returns why a request is refused, if it is.
-pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) -> Option<&'static str> {
+pub(crate) fn refused(
+    audience: Audience,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Option<&'static str> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(host) = text(header::HOST).filter(|host| is_local(host)) else {
-        return Some("the local system answers only at 127.0.0.1, localhost and host.docker.internal\n");
+        return Some(
+            "the local system answers only at 127.0.0.1, localhost and host.docker.internal\n",
+        );
     };
     // A browser names the page's origin in every request that may change something. Programs do
     // not.
@@ -47,7 +53,8 @@ pub(crate) fn refused(audience: Audience, method: &Method, headers: &HeaderMap) 
             changes && headers.get(header::ORIGIN).is_some_and(foreign)
         }
         Audience::Programs => {
-            headers.contains_key(header::ORIGIN) || headers.get(SITE).is_some_and(|site| site != "none")
+            headers.contains_key(header::ORIGIN)
+                || headers.get(SITE).is_some_and(|site| site != "none")
         }
     };
     from_page.then_some("the local system refuses requests from other web pages\n")
@@ -87,7 +94,8 @@ mod tests {
     const HOST: (HeaderName, &str) = (header::HOST, "127.0.0.1:4000");
 
     fn refuses(audience: Audience, method: &Method, given: &[(HeaderName, &str)]) -> bool {
-        let given = given.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
+        let given =
+            given.iter().map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()));
         refused(audience, method, &given.collect()).is_some()
     }
 
@@ -126,7 +134,9 @@ mod tests {
     #[test]
     fn a_page_of_another_origin_changes_nothing() {
         let refuses = |given: &[_]| refuses(Audience::ItsPages, &Method::POST, given);
-        for origin in ["http://example.com", "null", "http://127.0.0.1:4001", "http://localhost:4000"] {
+        for origin in
+            ["http://example.com", "null", "http://127.0.0.1:4001", "http://localhost:4000"]
+        {
             assert!(refuses(&[HOST, (header::ORIGIN, origin)]), "{origin}");
         }
         assert!(!refuses(&[HOST, (header::ORIGIN, "http://127.0.0.1:4000")]));

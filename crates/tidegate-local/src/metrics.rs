@@ -40,15 +40,21 @@ impl Metrics {
             return false;
         }
         let Ok(document) = aws_json::value(line) else { return false };
-        let Some(directives) = document.pointer("/_aws/CloudWatchMetrics").and_then(Value::as_array) else {
+        let Some(directives) =
+            document.pointer("/_aws/CloudWatchMetrics").and_then(Value::as_array)
+        else {
             return false;
         };
-        let declared =
-            directives.iter().filter_map(|directive| directive.get("Metrics")?.as_array()).flatten();
-        let unit = |metric: &Value| metric.get("Unit").and_then(Value::as_str).is_none_or(is_a_count);
+        let declared = directives
+            .iter()
+            .filter_map(|directive| directive.get("Metrics")?.as_array())
+            .flatten();
+        let unit =
+            |metric: &Value| metric.get("Unit").and_then(Value::as_str).is_none_or(is_a_count);
         // A metric declared under several sets of dimensions is one measurement.
-        let names: BTreeMap<&str, bool> =
-            declared.filter_map(|metric| Some((metric.get("Name")?.as_str()?, unit(metric)))).collect();
+        let names: BTreeMap<&str, bool> = declared
+            .filter_map(|metric| Some((metric.get("Name")?.as_str()?, unit(metric))))
+            .collect();
         for directive in directives {
             self.add_series(directive, &document);
         }
@@ -79,7 +85,8 @@ impl Metrics {
     /// Counts each metric of a directive with each of its sets of dimensions. CloudWatch keeps, and
     /// bills, each as a metric of its own.
     fn add_series(&mut self, directive: &Value, document: &Value) {
-        let list = |field: &str| directive.get(field).and_then(Value::as_array).into_iter().flatten();
+        let list =
+            |field: &str| directive.get(field).and_then(Value::as_array).into_iter().flatten();
         let namespace = directive.get("Namespace").and_then(Value::as_str).unwrap_or_default();
         let metrics = list("Metrics").filter_map(|metric| metric.get("Name")?.as_str());
         for name in metrics.filter(|name| document.get(*name).is_some()) {
@@ -89,7 +96,9 @@ impl Metrics {
                 }
                 let mut series = DefaultHasher::new();
                 (namespace, name).hash(&mut series);
-                for dimension in dimensions.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                for dimension in
+                    dimensions.as_array().into_iter().flatten().filter_map(Value::as_str)
+                {
                     let value = document.get(dimension).and_then(Value::as_str).unwrap_or_default();
                     (dimension, value).hash(&mut series);
                 }
@@ -133,13 +142,21 @@ fn values(value: &Value) -> Option<Vec<(f64, f64)>> {
         Value::Object(histogram) => {
             let values = histogram.get("Values")?.as_array()?;
             let counts = histogram.get("Counts")?.as_array()?;
-            values.iter().zip(counts).map(|(value, count)| Some((value.as_f64()?, count.as_f64()?))).collect()
+            values
+                .iter()
+                .zip(counts)
+                .map(|(value, count)| Some((value.as_f64()?, count.as_f64()?)))
+                .collect()
         }
         Value::Null | Value::Bool(_) | Value::String(_) => None,
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count is a small number")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a count is a small number"
+)]
 fn whole(count: f64) -> u64 {
     count.max(0.0).round() as u64
 }
@@ -160,9 +177,9 @@ mod tests {
     fn counts_are_added_up_and_times_are_not() {
         let mut metrics = Metrics::default();
         assert!(metrics.add_line(line(r#""Applied":2,"Latency":[1.5,2.5]"#).as_bytes()));
-        assert!(
-            metrics.add_line(line(r#""Applied":3,"Latency":{"Values":[2,10],"Counts":[3,1]}"#).as_bytes())
-        );
+        assert!(metrics.add_line(
+            line(r#""Applied":3,"Latency":{"Values":[2,10],"Counts":[3,1]}"#).as_bytes()
+        ));
         assert_eq!(metrics.sums(), &BTreeMap::from([("Applied".to_owned(), 5.0)]));
         let latency = metrics.distributions()["Latency"];
         assert_eq!((latency.count, latency.max), (6, 10.0));

@@ -27,7 +27,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Counts what waits for an operator.
 pub trait WaitsForOperator: Send + Sync {
     /// Returns a count for each kind in each of its places, including counts of zero.
-    fn count<'a>(&'a self, clients: &'a Clients, topology: &'a Topology) -> BoxFuture<'a, Vec<Waits>>;
+    fn count<'a>(
+        &'a self,
+        clients: &'a Clients,
+        topology: &'a Topology,
+    ) -> BoxFuture<'a, Vec<Waits>>;
 }
 
 /// How much of one kind waits in one place.

@@ -189,7 +189,11 @@ mod tests {
     async fn a_person_is_told_once_that_it_is_away_and_once_that_it_is_back() {
         let outage = outage();
         outage.failed("refused");
-        assert_eq!(state(&outage), State::New, "it has not answered yet: that is its starter's business");
+        assert_eq!(
+            state(&outage),
+            State::New,
+            "it has not answered yet: that is its starter's business"
+        );
         outage.answered();
         let since = Instant::now();
         outage.failed("refused");

@@ -101,7 +101,10 @@ impl RemoteFunctions {
         Self {
             url: url.0,
             http: Client::builder(TokioExecutor::new()).build(connector),
-            functions: functions.into_iter().map(|spec| (spec.name.clone(), remote(spec))).collect(),
+            functions: functions
+                .into_iter()
+                .map(|spec| (spec.name.clone(), remote(spec)))
+                .collect(),
             in_flight: AtomicUsize::new(0),
             trouble: Mutex::default(),
         }
@@ -111,7 +114,12 @@ impl RemoteFunctions {
     ///
     /// If nothing listens, or the function is unknown there, the result is a throttle: the function
     /// did not run, and the delivery is tried again.
-    async fn hand_over(&self, remote: &Remote, request: &Request, request_id: &str) -> InvocationResult {
+    async fn hand_over(
+        &self,
+        remote: &Remote,
+        request: &Request,
+        request_id: &str,
+    ) -> InvocationResult {
         let function = &remote.spec.name;
         let _turn = remote.turn.lock().await;
         let mut timed_out = false;
@@ -141,7 +149,9 @@ impl RemoteFunctions {
             Err(_) => {
                 timed_out = true;
                 let seconds = limit.as_secs_f64();
-                let why = format!("RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds");
+                let why = format!(
+                    "RequestId: {request_id} Error: Task timed out after {seconds:.2} seconds"
+                );
                 InvocationResult::FunctionError(error_object("Sandbox.Timedout", &why))
             }
         };
@@ -162,12 +172,17 @@ impl RemoteFunctions {
         }
         let call = match call.body(Full::new(request.payload.clone())) {
             Ok(call) => call,
-            Err(error) => return Reply::NotRun(format!("cannot build a request for {function}: {error}")),
+            Err(error) => {
+                return Reply::NotRun(format!("cannot build a request for {function}: {error}"));
+            }
         };
         let answer = match self.http.request(call).await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => {
-                return Reply::NotRun(format!("nothing answers at {}: start `cargo lambda watch`", self.url));
+                return Reply::NotRun(format!(
+                    "nothing answers at {}: start `cargo lambda watch`",
+                    self.url
+                ));
             }
             Err(error) => return Reply::CutOff(format!("sent no answer: {error}")),
         };
@@ -181,7 +196,9 @@ impl RemoteFunctions {
                 Reply::Answered(InvocationResult::FunctionError(body))
             }
             StatusCode::OK => Reply::Answered(InvocationResult::Success(body)),
-            StatusCode::INTERNAL_SERVER_ERROR => Reply::Answered(InvocationResult::FunctionError(body)),
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                Reply::Answered(InvocationResult::FunctionError(body))
+            }
             status => {
                 let said = String::from_utf8_lossy(&body);
                 Reply::NotRun(format!("{} does not run {function}: {status} {said}", self.url))
@@ -233,7 +250,10 @@ impl Functions for RemoteFunctions {
 
     /// Returns the counts of each function. Their resource usage is unknown.
     fn status(&self) -> BTreeMap<String, FunctionStatus> {
-        self.functions.iter().map(|(name, remote)| (name.clone(), remote.counts.lock().clone())).collect()
+        self.functions
+            .iter()
+            .map(|(name, remote)| (name.clone(), remote.counts.lock().clone()))
+            .collect()
     }
 
     fn in_flight(&self) -> usize {

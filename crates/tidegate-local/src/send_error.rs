@@ -100,9 +100,10 @@ impl Reason {
             | "TooManyRequestsException" => Self::Throttled,
             "RequestTimeout" => Self::TimedOut,
             // A wrong clock or an expired session can be corrected.
-            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" | "RequestTimeTooSkewed" => {
-                Self::Failed
-            }
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "RequestTimeTooSkewed" => Self::Failed,
             _ => match status {
                 401 | 403 => Self::Forbidden,
                 404 => Self::Missing,
@@ -124,12 +125,16 @@ impl SendError {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let reason = Reason::from_error(&error);
-        Self { reason, message: format!("{what} cannot be sent to {to}: {}", DisplayErrorContext(error)) }
+        Self {
+            reason,
+            message: format!("{what} cannot be sent to {to}: {}", DisplayErrorContext(error)),
+        }
     }
 
     /// Creates the error of content that is larger than its receiver accepts.
     pub fn too_large(what: &str, to: &str, bytes: usize, limit: usize) -> Self {
-        let message = format!("{what} cannot be sent to {to}: it has {bytes} bytes; the limit is {limit}");
+        let message =
+            format!("{what} cannot be sent to {to}: it has {bytes} bytes; the limit is {limit}");
         Self { reason: Reason::Refused, message }
     }
 
@@ -171,7 +176,11 @@ mod tests {
             ("EntityTooLarge", 400, Reason::Refused),
             ("", 418, Reason::Refused),
         ] {
-            assert_eq!((Reason::said(code, status), reason.is_final()), (reason, true), "{code} {status}");
+            assert_eq!(
+                (Reason::said(code, status), reason.is_final()),
+                (reason, true),
+                "{code} {status}"
+            );
         }
         for (code, status, reason) in [
             ("RequestThrottled", 403, Reason::Throttled),
@@ -185,17 +194,24 @@ mod tests {
             ("InternalFailure", 500, Reason::Failed),
             ("", 503, Reason::Failed),
         ] {
-            assert_eq!((Reason::said(code, status), reason.is_final()), (reason, false), "{code} {status}");
+            assert_eq!(
+                (Reason::said(code, status), reason.is_final()),
+                (reason, false),
+                "{code} {status}"
+            );
         }
     }
 
     #[tokio::test]
     async fn every_services_refusal_is_read_from_its_answer() {
         let refused = |code: &str| {
-            format!("<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>")
+            format!(
+                "<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+            )
         };
         let endpoint = answering(403, refused("AuthorizationError")).await;
-        let error = Clients::new(&endpoint).sns.publish().topic_arn("arn:t").message("m").send().await;
+        let error =
+            Clients::new(&endpoint).sns.publish().topic_arn("arn:t").message("m").send().await;
         assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Forbidden);
 
         let body = "<Error><Code>NoSuchBucket</Code><Message>no</Message></Error>".to_owned();
@@ -204,12 +220,19 @@ mod tests {
         assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Missing);
 
         let endpoint = answering(400, r#"{"__type":"ValidationException"}"#.to_owned()).await;
-        let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().source("s").build();
+        let entry =
+            aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().source("s").build();
         let error = Clients::new(&endpoint).events.put_events().entries(entry).send().await;
         assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Refused);
 
         let endpoint = answering(500, String::new()).await;
-        let error = Clients::new(&endpoint).sqs.send_message().queue_url("q").message_body("m").send().await;
+        let error = Clients::new(&endpoint)
+            .sqs
+            .send_message()
+            .queue_url("q")
+            .message_body("m")
+            .send()
+            .await;
         assert_eq!(Reason::from_error(&error.unwrap_err()), Reason::Failed);
     }
 

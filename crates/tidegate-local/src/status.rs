@@ -183,20 +183,26 @@ impl Progress {
         let before = parts.activity.now();
         let (mappings, asynchronous, buses) = {
             let pollers = parts.pollers.lock();
-            let mut mappings: Vec<_> = pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
+            let mut mappings: Vec<_> =
+                pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
             for mapping in &mut mappings {
                 mapping.failures = parts.deliveries.failures(&mapping.name);
             }
-            let asynchronous: Vec<_> =
-                pollers.asynchronous.iter().map(crate::asynchronous::AsynchronousQueue::status).collect();
+            let asynchronous: Vec<_> = pollers
+                .asynchronous
+                .iter()
+                .map(crate::asynchronous::AsynchronousQueue::status)
+                .collect();
             let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();
             (mappings, asynchronous, buses)
         };
         let in_flight = parts.functions.in_flight();
-        let since = mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
+        let since =
+            mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
         let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
-        let idle =
-            in_flight == 0 && since.all(|since| since == Some(before)) && parts.activity.now() == before;
+        let idle = in_flight == 0
+            && since.all(|since| since == Some(before))
+            && parts.activity.now() == before;
         let lag = lag(&mappings, &asynchronous) + buses.iter().map(|bus| bus.waiting).sum::<u64>();
         Self { mappings, asynchronous, buses, in_flight, lag, idle }
     }
@@ -221,8 +227,10 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     let buses = parts.provisioned.bus_queues.iter().map(|(bus, queue)| (bus.as_str(), &queue.url));
     let invoked = parts.pollers.lock().invoked.clone();
     let invoked = invoked.iter().map(|(function, url)| (function.as_str(), url));
-    let counted =
-        join_all(declared.chain(buses).chain(invoked).map(|(name, url)| messages(parts, name, url))).await;
+    let counted = join_all(
+        declared.chain(buses).chain(invoked).map(|(name, url)| messages(parts, name, url)),
+    )
+    .await;
     counted.into_iter().sum()
 }
 
@@ -266,8 +274,12 @@ async fn messages(parts: &Parts, queue: &str, url: &str) -> Option<u64> {
         Name::ApproximateNumberOfMessagesNotVisible,
         Name::ApproximateNumberOfMessagesDelayed,
     ];
-    let call =
-        parts.clients.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(asked.to_vec()));
+    let call = parts
+        .clients
+        .sqs
+        .get_queue_attributes()
+        .queue_url(url)
+        .set_attribute_names(Some(asked.to_vec()));
     match call.send().await {
         Ok(answer) => {
             let attributes = answer.attributes?;
@@ -286,7 +298,8 @@ mod tests {
 
     #[test]
     fn an_asynchronous_event_in_flight_counts_as_lag() {
-        let events = AsynchronousStatus { waiting: 2, in_flight: 1, ..AsynchronousStatus::default() };
+        let events =
+            AsynchronousStatus { waiting: 2, in_flight: 1, ..AsynchronousStatus::default() };
         assert_eq!(lag(&[], &[events]), 3);
     }
 }

@@ -24,7 +24,11 @@ pub(crate) fn of_process(pid: i32) -> Option<Usage> {
     let kilobytes = |value: Option<u64>| value.unwrap_or(0).saturating_mul(1024);
     #[expect(clippy::cast_precision_loss, reason = "ticks of a process stay far below 2^52")]
     let cpu_seconds = ticks as f64 / procfs::ticks_per_second() as f64;
-    Some(Usage { cpu_seconds, rss_bytes: kilobytes(status.vmrss), peak_rss_bytes: kilobytes(status.vmhwm) })
+    Some(Usage {
+        cpu_seconds,
+        rss_bytes: kilobytes(status.vmrss),
+        peak_rss_bytes: kilobytes(status.vmhwm),
+    })
 }
 
 /// Returns the resident memory, in bytes, of a process and its descendants.
@@ -35,7 +39,8 @@ pub(crate) fn of_process(pid: i32) -> Option<Usage> {
 /// counted again.
 pub(crate) fn memory_of_family(pid: i32) -> Option<u64> {
     let process = Process::new(pid).ok()?;
-    let pages = process.statm().ok()?.resident.saturating_add(descendants_pages(&process, DEEPEST_FAMILY));
+    let pages =
+        process.statm().ok()?.resident.saturating_add(descendants_pages(&process, DEEPEST_FAMILY));
     Some(pages.saturating_mul(procfs::page_size()))
 }
 

@@ -34,9 +34,11 @@ impl Decode for Accounts {
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
         let change = delivery.change()?;
         match change.kind {
-            ChangeKind::Insert | ChangeKind::Modify => serde_dynamo::from_item(change.new_image.clone())
-                .map(Record::Written)
-                .map_err(|error| Failure::permanent("no_account", error.to_string())),
+            ChangeKind::Insert | ChangeKind::Modify => {
+                serde_dynamo::from_item(change.new_image.clone())
+                    .map(Record::Written)
+                    .map_err(|error| Failure::permanent("no_account", error.to_string()))
+            }
             ChangeKind::Remove => Ok(Record::Removed),
             ChangeKind::Expire => Ok(Record::Expired),
         }

@@ -62,8 +62,11 @@ async fn main() -> ExitCode {
     let table = function.settings.text("IDEMPOTENCY_TABLE");
     let month = Duration::from_secs(31 * 24 * 3600);
     let build = |aws: &tidegate::aws::AwsClients| {
-        let effects =
-            Effects::new(Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), table?)), "billing", month);
+        let effects = Effects::new(
+            Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), table?)),
+            "billing",
+            month,
+        );
         Some(EachRecord::new(Invoices { effects }, 16))
     };
     function.run(Source::Sqs, build).await

@@ -93,14 +93,17 @@ async fn place(
     let order = match serde_json::from_str::<Order>(&request.body.unwrap_or_default()) {
         Ok(order) if order.quantity > 0 => order,
         Ok(_) => return answer(400, json!({}), json!({ "error": "quantity is 0" })),
-        Err(error) => return answer(400, json!({}), json!({ "error": format!("no order: {error}") })),
+        Err(error) => {
+            return answer(400, json!({}), json!({ "error": format!("no order: {error}") }));
+        }
     };
     let client = request.headers.get("idempotency-key").map(String::as_str).unwrap_or_default();
     // The key contains the customer. No other customer can read the answer or use up the key.
-    let key = match effects.key("order", &(&request.request_context.authorizer.jwt.claims.sub, client)) {
-        Ok(key) => key,
-        Err(failure) => return refusal(&failure),
-    };
+    let key =
+        match effects.key("order", &(&request.request_context.authorizer.jwt.claims.sub, client)) {
+            Ok(key) => key,
+            Err(failure) => return refusal(&failure),
+        };
     let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
     match effects.run(&run, &order, &context, charge(&order, &key)).await {
         Ok(Ran::Applied(receipt)) => answer(201, json!({}), json!(receipt)),
@@ -108,9 +111,11 @@ async fn place(
             answer(201, json!({ "idempotent-replayed": "true" }), json!(receipt))
         }
         // An operator completed the effect, or the receipt was too large to be stored.
-        Ok(Ran::Duplicate(_)) => {
-            answer(200, json!({ "idempotent-replayed": "true" }), json!({ "order": "was placed before" }))
-        }
+        Ok(Ran::Duplicate(_)) => answer(
+            200,
+            json!({ "idempotent-replayed": "true" }),
+            json!({ "order": "was placed before" }),
+        ),
         Ok(_) => answer(202, json!({}), json!({ "order": "an operator looks into it" })),
         Err(failure) => refusal(&failure),
     }
@@ -148,7 +153,8 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let service = service_fn(async |event| Ok::<_, Infallible>(place(event, effects, charge).await));
+    let service =
+        service_fn(async |event| Ok::<_, Infallible>(place(event, effects, charge).await));
     match lambda_runtime::run(service).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(runtime) => {

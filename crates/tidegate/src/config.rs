@@ -17,10 +17,9 @@ pub struct Settings {
 impl Settings {
     /// Reads the settings of this process. A variable that is not Unicode counts as absent.
     pub fn from_env() -> Self {
-        Self::from_variables(
-            std::env::vars_os()
-                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        )
+        Self::from_variables(std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        }))
     }
 
     /// Creates settings from these variables, for tests.
@@ -85,7 +84,9 @@ impl Settings {
             None => {
                 let mut problems = self.problems;
                 if problems.is_empty() {
-                    problems.push("`build` returned `None`, although every setting is valid".to_owned());
+                    problems.push(
+                        "`build` returned `None`, although every setting is valid".to_owned(),
+                    );
                 }
                 Err(ConfigError { problems })
             }
@@ -129,7 +130,12 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problems = if self.problems.len() == 1 { "problem" } else { "problems" };
-        write!(f, "the configuration has {} {problems}: {}", self.problems.len(), self.problems.join("; "))
+        write!(
+            f,
+            "the configuration has {} {problems}: {}",
+            self.problems.len(),
+            self.problems.join("; ")
+        )
     }
 }
 
@@ -173,7 +179,10 @@ mod tests {
             }
             settings.finish(|| None::<()>).unwrap_err().to_string()
         };
-        assert_eq!(said(&["A", "B"]), "the configuration has 2 problems: A is missing; B is missing");
+        assert_eq!(
+            said(&["A", "B"]),
+            "the configuration has 2 problems: A is missing; B is missing"
+        );
         assert_eq!(said(&["A"]), "the configuration has 1 problem: A is missing");
         let none = "`build` returned `None`, although every setting is valid";
         assert_eq!(said(&[]), format!("the configuration has 1 problem: {none}"));
@@ -193,6 +202,9 @@ mod tests {
         let mut settings = settings(&[("TABLE", "t"), ("SLICES", "4")]);
         let (table, slices) = (settings.text("TABLE"), settings.number("SLICES", 1..=64));
         let limit = settings.optional_number("LIMIT", 1..=10);
-        assert_eq!(settings.finish(|| Some((table?, slices?, limit))), Ok(("t".to_owned(), 4, None)));
+        assert_eq!(
+            settings.finish(|| Some((table?, slices?, limit))),
+            Ok(("t".to_owned(), 4, None))
+        );
     }
 }

@@ -130,7 +130,8 @@ impl Failure {
     /// a failure becomes a dead letter only when the source is about to discard the record; see
     /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).
     pub fn is_passing(&self) -> bool {
-        self.class == Class::Busy || (self.class == Class::Transient && PASSING.contains(&self.code()))
+        self.class == Class::Busy
+            || (self.class == Class::Transient && PASSING.contains(&self.code()))
     }
 
     /// Returns the delay that the handler set with [`Self::retry_after`].
@@ -231,8 +232,9 @@ mod tests {
     fn an_aws_call_that_was_throttled_has_a_code_of_its_own() {
         use aws_sdk_dynamodb::error::ErrorMetadata;
         use aws_sdk_dynamodb::operation::put_item::PutItemError;
-        let error =
-            |code: &str| PutItemError::generic(ErrorMetadata::builder().code(code).message("m").build());
+        let error = |code: &str| {
+            PutItemError::generic(ErrorMetadata::builder().code(code).message("m").build())
+        };
         let failure = Failure::aws("event_store", &error("ThrottlingException"));
         assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::THROTTLED));
         let failure = Failure::aws("event_store", &error("InternalServerError"));

@@ -80,7 +80,8 @@ impl Function {
             traces.map(Arc::new)
         };
         let mut aws = AwsClients::from_env().await;
-        let timeout = settings.optional_number("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", 100..=900_000);
+        let timeout =
+            settings.optional_number("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS", 100..=900_000);
         if let Some(timeout) = timeout {
             aws = aws.attempt_timeout(Duration::from_millis(timeout));
         }
@@ -110,15 +111,21 @@ impl Function {
     /// | `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` | [`Runner::maximum_record_age`] |
     /// | `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` | [`AwsClients::attempt_timeout`] |
     /// | `TIDEGATE_METRICS` | namespace of the metrics; without it, none are written |
-    pub async fn run<H>(mut self, source: Source, build: impl FnOnce(&AwsClients) -> Option<H>) -> ExitCode
+    pub async fn run<H>(
+        mut self,
+        source: Source,
+        build: impl FnOnce(&AwsClients) -> Option<H>,
+    ) -> ExitCode
     where
         H: BatchHandler + 'static,
     {
         let queue = self.settings.text("DEAD_LETTER_QUEUE_URL");
         let bucket = self.settings.text("DEAD_LETTER_BUCKET");
         let limit = self.settings.optional_number("TIDEGATE_EVENT_BYTES_LIMIT", 1024..=1_048_576);
-        let after = self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
-        let age = self.settings.optional_number("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", 1..=31_536_000);
+        let after =
+            self.settings.optional_number("TIDEGATE_DEAD_LETTER_AFTER_SECONDS", 1..=604_800);
+        let age =
+            self.settings.optional_number("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS", 1..=31_536_000);
         let metrics = self.settings.optional::<Metrics>("TIDEGATE_METRICS");
         let (aws, name) = (self.aws, self.name);
         let runner = self.settings.finish(|| {

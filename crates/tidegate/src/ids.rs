@@ -70,9 +70,10 @@ impl FromStr for StreamId {
     fn from_str(text: &str) -> Result<Self, InvalidStreamId> {
         match text.split_once('#') {
             Some((kind, key)) => Self::new(kind, key),
-            None => {
-                Err(InvalidStreamId { text: text.to_owned(), problem: "it has no `#` between kind and key" })
-            }
+            None => Err(InvalidStreamId {
+                text: text.to_owned(),
+                problem: "it has no `#` between kind and key",
+            }),
         }
     }
 }
@@ -116,7 +117,9 @@ impl std::error::Error for InvalidStreamId {}
 /// Position of an event in its stream, counted from 1.
 ///
 /// [`Version::NONE`] is the version of a stream without events.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Version(u64);
 

@@ -98,7 +98,11 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Message::upcast`]; by default `unknown_type` (permanent).
-    fn upcast(kind: &str, _version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
+    fn upcast(
+        kind: &str,
+        _version: u32,
+        _data: serde_json::Value,
+    ) -> Result<serde_json::Value, Failure> {
         Err(Failure::permanent(UNKNOWN_TYPE, format!("`{kind}` cannot be upcast")))
     }
 
@@ -114,7 +118,10 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
             }
             crate::envelope::Data::Reference(reference) => Err(Failure::permanent(
                 "data_by_reference",
-                format!("the data of {} {} is in the event store ({reference})", envelope.kind, envelope.id),
+                format!(
+                    "the data of {} {} is in the event store ({reference})",
+                    envelope.kind, envelope.id
+                ),
             )),
         }
     }

@@ -108,8 +108,9 @@ pub(crate) enum Cancelled {
 /// throttled item comes before an item that cannot be stored, because the next attempt reports the
 /// latter again.
 pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
-    let any =
-        |known: &[&str]| reasons.iter().any(|reason| reason.code().is_some_and(|code| known.contains(&code)));
+    let any = |known: &[&str]| {
+        reasons.iter().any(|reason| reason.code().is_some_and(|code| known.contains(&code)))
+    };
     if any(&["ConditionalCheckFailed"]) {
         return Cancelled::ConditionFailed;
     }
@@ -129,7 +130,10 @@ pub(crate) fn cancelled(reasons: &[CancellationReason]) -> Cancelled {
         invalid.iter().filter(|(_, message)| judge(Some(message)) == Judgement::Data).peekable();
     if let Some((_, message)) = of_the_data.peek() {
         let message = (*message).to_owned();
-        return Cancelled::Unstorable { items: of_the_data.map(|(place, _)| *place).collect(), message };
+        return Cancelled::Unstorable {
+            items: of_the_data.map(|(place, _)| *place).collect(),
+            message,
+        };
     }
     match invalid.first() {
         Some((_, message)) => Cancelled::Invalid { message: (*message).to_owned() },
@@ -174,7 +178,11 @@ mod tests {
         ];
         for message in permanent {
             let failure = validation("read_model", Some(message), message.to_owned());
-            assert_eq!((failure.class(), failure.code()), (Class::Permanent, UNSTORABLE), "{message}");
+            assert_eq!(
+                (failure.class(), failure.code()),
+                (Class::Permanent, UNSTORABLE),
+                "{message}"
+            );
         }
         let tables = [
             "The provided key element does not match the schema",
@@ -186,11 +194,19 @@ mod tests {
         ];
         for message in tables {
             let failure = validation("read_model", Some(message), message.to_owned());
-            assert_eq!((failure.class(), failure.code()), (Class::Transient, WRONG_TABLE), "{message}");
+            assert_eq!(
+                (failure.class(), failure.code()),
+                (Class::Transient, WRONG_TABLE),
+                "{message}"
+            );
         }
         for message in [Some("Invalid table name"), Some("something new"), None] {
             let failure = validation("read_model", message, String::new());
-            assert_eq!((failure.class(), failure.code()), (Class::Transient, "read_model"), "{message:?}");
+            assert_eq!(
+                (failure.class(), failure.code()),
+                (Class::Transient, "read_model"),
+                "{message:?}"
+            );
         }
     }
 
@@ -198,7 +214,9 @@ mod tests {
     fn a_cancelled_transaction_is_judged_by_all_its_reasons() {
         let none = || reason("None", "");
         let failed = || reason("ConditionalCheckFailed", "The conditional request failed");
-        let large = || reason("ValidationError", "Item size to update has exceeded the maximum allowed size");
+        let large = || {
+            reason("ValidationError", "Item size to update has exceeded the maximum allowed size")
+        };
         let conflict = || reason("TransactionConflict", "Transaction is ongoing for the item");
         for throttled in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
             assert_eq!(cancelled(&[none(), reason(throttled, "slow down")]), Cancelled::Throttled);
@@ -206,7 +224,10 @@ mod tests {
                 cancelled(&[large(), conflict(), reason(throttled, "slow down")]),
                 Cancelled::Throttled
             );
-            assert_eq!(cancelled(&[reason(throttled, "slow down"), failed()]), Cancelled::ConditionFailed);
+            assert_eq!(
+                cancelled(&[reason(throttled, "slow down"), failed()]),
+                Cancelled::ConditionFailed
+            );
         }
         assert_eq!(cancelled(&[large(), conflict()]), Cancelled::Conflict);
         let message = "Item size to update has exceeded the maximum allowed size".to_owned();
@@ -219,7 +240,10 @@ mod tests {
             cancelled(&[none(), reason("ValidationError", schema)]),
             Cancelled::Invalid { message: schema.to_owned() }
         );
-        assert_eq!(cancelled(&[none(), reason("ItemCollectionSizeLimitExceeded", "")]), Cancelled::Other);
+        assert_eq!(
+            cancelled(&[none(), reason("ItemCollectionSizeLimitExceeded", "")]),
+            Cancelled::Other
+        );
         assert_eq!(cancelled(&[]), Cancelled::Other);
     }
 }

@@ -12,8 +12,8 @@ use crate::idempotency::{DynamoDbIdempotency, EffectRun, Effects, IdempotencySto
 use crate::projection::{DynamoDbReadModel, ReadModel, Transaction};
 use crate::source::Delivery;
 use crate::store::{
-    Commit, DynamoDbEventStore, DynamoDbSnapshots, EventReader, EventStore, RecordedCommit, SnapshotStore,
-    Snapshots,
+    Commit, DynamoDbEventStore, DynamoDbSnapshots, EventReader, EventStore, RecordedCommit,
+    SnapshotStore, Snapshots,
 };
 
 const fn shared<T: Send + Sync + ?Sized>() {}

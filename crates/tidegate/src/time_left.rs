@@ -25,7 +25,11 @@ mod tests {
         assert_eq!(time_left(1_700_000_030_000, now), Duration::from_secs(30));
         assert_eq!(time_left(1_699_999_999_000, now), Duration::ZERO, "it has passed");
         assert_eq!(time_left(600_000, now), Duration::from_secs(600));
-        assert_eq!(time_left(86_399_999, now), Duration::from_millis(86_399_999), "a point in time is later");
+        assert_eq!(
+            time_left(86_399_999, now),
+            Duration::from_millis(86_399_999),
+            "a point in time is later"
+        );
         assert_eq!(time_left(86_400_000, now), Duration::ZERO);
     }
 }

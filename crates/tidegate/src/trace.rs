@@ -96,15 +96,16 @@ impl Traces {
         let off = read("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"))
             || read("OTEL_TRACES_EXPORTER").is_some_and(|value| value == "none");
         let Some(endpoint) = endpoint.filter(|_| !off) else { return Ok(None) };
-        let protocol =
-            read("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL").or_else(|| read("OTEL_EXPORTER_OTLP_PROTOCOL"));
+        let protocol = read("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL")
+            .or_else(|| read("OTEL_EXPORTER_OTLP_PROTOCOL"));
         if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
-            let reason =
-                format!("OTEL_EXPORTER_OTLP_PROTOCOL is `{protocol}`; only `http/protobuf` is supported");
+            let reason = format!(
+                "OTEL_EXPORTER_OTLP_PROTOCOL is `{protocol}`; only `http/protobuf` is supported"
+            );
             return Err(Failure::permanent("otlp_protocol", reason));
         }
-        let patience =
-            read("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT").or_else(|| read("OTEL_EXPORTER_OTLP_TIMEOUT"));
+        let patience = read("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+            .or_else(|| read("OTEL_EXPORTER_OTLP_TIMEOUT"));
         let patience = patience.and_then(|millis| millis.parse().ok()).map(Duration::from_millis);
         Self::open(function, &endpoint, patience.unwrap_or(PATIENCE)).map(Some)
     }
@@ -118,12 +119,17 @@ impl Traces {
         Self::open(function, endpoint, PATIENCE)
     }
 
-    pub(crate) fn open(function: &str, endpoint: &str, patience: Duration) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        function: &str,
+        endpoint: &str,
+        patience: Duration,
+    ) -> Result<Self, Failure> {
         let builder = SpanExporter::builder().with_http().with_http_client(Client::to(endpoint));
         // A retry would block the only thread and so delay the response.
         let builder = builder.with_retry_policy(RetryPolicy::disabled()).with_endpoint(endpoint);
         let built = builder.build();
-        let mut exporter = built.map_err(|error| Failure::permanent("otlp_exporter", error.to_string()))?;
+        let mut exporter =
+            built.map_err(|error| Failure::permanent("otlp_exporter", error.to_string()))?;
         let resource = resource(function);
         exporter.set_resource(&resource);
         let ended = Ended::default();
@@ -296,7 +302,10 @@ mod tests {
         assert_eq!(configured(&[endpoint, ("OTEL_SDK_DISABLED", "TRUE")]), Ok(false));
         assert_eq!(configured(&[endpoint, ("OTEL_SDK_DISABLED", "false")]), Ok(true));
         assert_eq!(configured(&[endpoint, ("OTEL_TRACES_EXPORTER", "none")]), Ok(false));
-        assert_eq!(configured(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]), Ok(true));
+        assert_eq!(
+            configured(&[endpoint, ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")]),
+            Ok(true)
+        );
     }
 
     #[test]

@@ -37,14 +37,18 @@ impl Checked {
 /// together: first whatever is not a literal HCL value, then unknown fields and wrong types, then
 /// everything that contradicts a rule of AWS or of this system, warnings included.
 pub fn check(path: &Path) -> Result<Checked, TopologyError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
+    let bytes = std::fs::read(path)
+        .map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
     let checked = match std::str::from_utf8(&bytes) {
         Ok(text) => check_text(text),
         Err(error) => {
-            let readable = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let readable =
+                String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
             let position = Position::from_offset(&readable, readable.len());
-            Err(vec![Mistake::error(position, "the text is not UTF-8; a topology is an HCL file in UTF-8")])
+            Err(vec![Mistake::error(
+                position,
+                "the text is not UTF-8; a topology is an HCL file in UTF-8",
+            )])
         }
     };
     checked.map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })

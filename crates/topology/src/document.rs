@@ -28,7 +28,8 @@ impl Document {
     /// Reads HCL attributes with literal values. Anything else is a mistake.
     pub(super) fn parse(text: &str) -> Result<Self, Vec<Mistake>> {
         let body = parser::parse_body(text).map_err(|error| {
-            let position = Position { line: error.location().line(), column: error.location().column() };
+            let position =
+                Position { line: error.location().line(), column: error.location().column() };
             let message = match error.message() {
                 twice if twice.contains("found redefined") => {
                     "the same name is declared twice; declare it once".to_owned()
@@ -99,7 +100,10 @@ impl Reader<'_> {
                 Structure::Block(block) => {
                     let at = self.position(block.ident.span());
                     let name = block.ident.as_str();
-                    self.mistake(at, format!("{name} is a block; only values are allowed: {name} = {{ … }}"));
+                    self.mistake(
+                        at,
+                        format!("{name} is a block; only values are allowed: {name} = {{ … }}"),
+                    );
                 }
             }
         }
@@ -113,13 +117,16 @@ impl Reader<'_> {
             Expression::String(value) => Value::String(value.value().clone()),
             Expression::Number(number) => {
                 let number = number.value();
-                let exact = number.as_i64().map(Value::from).or_else(|| number.as_u64().map(Value::from));
+                let exact =
+                    number.as_i64().map(Value::from).or_else(|| number.as_u64().map(Value::from));
                 exact.or_else(|| number.as_f64().map(Value::from)).unwrap_or(Value::Null)
             }
             Expression::Array(array) => {
                 let mut values = Vec::new();
                 for (n, item) in array.iter().enumerate() {
-                    let at = item.span().map_or(key, |span| Position::from_offset(self.text, span.start));
+                    let at = item
+                        .span()
+                        .map_or(key, |span| Position::from_offset(self.text, span.start));
                     let mut below = Place { at, below: BTreeMap::new() };
                     values.push(self.value(item, at, &mut below));
                     place.below.insert(n.to_string(), below);
@@ -133,9 +140,10 @@ impl Reader<'_> {
                         ObjectKey::Ident(ident) => {
                             (self.position(ident.span()), Some(ident.as_str().to_owned()))
                         }
-                        ObjectKey::Expression(expression) => {
-                            (self.position(expression.span()), expression.as_str().map(str::to_owned))
-                        }
+                        ObjectKey::Expression(expression) => (
+                            self.position(expression.span()),
+                            expression.as_str().map(str::to_owned),
+                        ),
                     };
                     let mut below = Place { at, below: BTreeMap::new() };
                     let value = self.value(value.expr(), at, &mut below);
@@ -144,19 +152,25 @@ impl Reader<'_> {
                             // The parser refuses the same key twice, but considers `a` and `"a"` to
                             // be different keys.
                             if map.insert(name.clone(), value).is_some() {
-                                self.mistake(at, format!("{name} is declared twice; declare it once"));
+                                self.mistake(
+                                    at,
+                                    format!("{name} is declared twice; declare it once"),
+                                );
                             }
                             place.below.insert(name, below);
                         }
-                        None => {
-                            self.mistake(at, "this key is an expression; use a name or a string".to_owned())
-                        }
+                        None => self.mistake(
+                            at,
+                            "this key is an expression; use a name or a string".to_owned(),
+                        ),
                     }
                 }
                 Value::Object(map)
             }
             computed => {
-                let at = computed.span().map_or(key, |span| Position::from_offset(self.text, span.start));
+                let at = computed
+                    .span()
+                    .map_or(key, |span| Position::from_offset(self.text, span.start));
                 let what = kind(computed);
                 self.mistake(
                     at,
@@ -234,7 +248,10 @@ mod tests {
         let (line, column, message) = only_mistake("a = {\n  b = 1\n  c = 2\n  b = 3\n}\n");
         assert_eq!((line, column), (4, 3), "{message}");
         let (line, column, message) = only_mistake("a = {\n  b = 1\n  c = 2\n  \"b\" = 3\n}\n");
-        assert_eq!((line, column, message.as_str()), (4, 3, "b is declared twice; declare it once"));
+        assert_eq!(
+            (line, column, message.as_str()),
+            (4, 3, "b is declared twice; declare it once")
+        );
         let (line, column, message) = only_mistake("a = 1\nb = 2\na = 3\n");
         assert_eq!((line, column), (3, 1), "{message}");
     }
@@ -242,7 +259,10 @@ mod tests {
     #[test]
     fn every_refused_value_is_reported_at_once() {
         let mistakes = Document::parse("a = x\nb = { c = [f(), 1] }\n").expect_err("two mistakes");
-        assert_eq!(mistakes.iter().map(|mistake| mistake.position.line).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            mistakes.iter().map(|mistake| mistake.position.line).collect::<Vec<_>>(),
+            [1, 2]
+        );
     }
 
     #[test]

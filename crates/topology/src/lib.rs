@@ -32,7 +32,8 @@ pub use checked::{Checked, check, check_text, load, parse};
 pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
-    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, Key, KeyType, Profile, Queue, Redrive,
-    Rule, Source, StartingPosition, Stream, StreamView, Table, Target, Topic, Topology, Use,
+    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, Key, KeyType, Profile, Queue,
+    Redrive, Rule, Source, StartingPosition, Stream, StreamView, Table, Target, Topic, Topology,
+    Use,
 };
 pub use variables::{defaults, values};

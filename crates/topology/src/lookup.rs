@@ -96,7 +96,8 @@ impl Topology {
     /// Without a declaration the profile is [`Profile::Tidegate`] if the topology declares
     /// something that only the toolkit reads, and [`Profile::Aws`] otherwise.
     pub fn profile(&self) -> Profile {
-        let ages = || self.sources().any(|(_, _, source)| source.dead_letter_after_seconds.is_some());
+        let ages =
+            || self.sources().any(|(_, _, source)| source.dead_letter_after_seconds.is_some());
         let records = || {
             let kept = |table: &Table| table.record_retention_days.or(table.cause_retention_days);
             self.tables.values().any(|table| kept(table).is_some())
@@ -112,9 +113,11 @@ impl Topology {
     pub fn bus_names(&self) -> BTreeSet<&str> {
         let rules = self.rules.values().map(|rule| rule.bus.as_str());
         let functions = || self.functions.values();
-        let used =
-            functions().flat_map(|function| function.uses.values()).filter_map(|used| used.bus.as_deref());
-        let destinations = functions().flat_map(|function| [function.on_failure(), function.on_success()]);
+        let used = functions()
+            .flat_map(|function| function.uses.values())
+            .filter_map(|used| used.bus.as_deref());
+        let destinations =
+            functions().flat_map(|function| [function.on_failure(), function.on_success()]);
         let destinations = destinations.filter_map(|destination| destination?.bus.as_deref());
         let named = rules.chain(used).chain(destinations).filter(|name| *name == DEFAULT_BUS);
         self.buses.keys().map(String::as_str).chain(named).collect()
@@ -123,15 +126,18 @@ impl Topology {
     /// Returns every event source mapping: function, name of the source, source.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
         self.functions.iter().flat_map(|(function, declared)| {
-            declared.sources.iter().map(move |(name, source)| (function.as_str(), name.as_str(), source))
+            declared
+                .sources
+                .iter()
+                .map(move |(name, source)| (function.as_str(), name.as_str(), source))
         })
     }
 
     /// Returns every rule whose target is a function: rule, function.
     pub fn function_rules(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rules
-            .iter()
-            .filter_map(|(rule, declared)| Some((rule.as_str(), declared.target.function.as_deref()?)))
+        self.rules.iter().filter_map(|(rule, declared)| {
+            Some((rule.as_str(), declared.target.function.as_deref()?))
+        })
     }
 
     /// Returns every queue for records that could not be applied.
@@ -140,12 +146,19 @@ impl Topology {
     /// to these queues.
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
-        let sources = self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
+        let sources =
+            self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
         let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_ref());
         let rules = self.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
-        sources.chain(asynchronous).chain(rules).chain(moved).chain(own).map(String::as_str).collect()
+        sources
+            .chain(asynchronous)
+            .chain(rules)
+            .chain(moved)
+            .chain(own)
+            .map(String::as_str)
+            .collect()
     }
 
     /// Returns the functions that are destinations.
@@ -153,7 +166,8 @@ impl Topology {
     /// Lambda invokes them with records of what other functions failed or completed.
     pub fn destination_functions(&self) -> BTreeSet<&str> {
         let functions = self.functions.values();
-        let destinations = functions.flat_map(|function| [function.on_failure(), function.on_success()]);
+        let destinations =
+            functions.flat_map(|function| [function.on_failure(), function.on_success()]);
         destinations.filter_map(|destination| destination?.function.as_deref()).collect()
     }
 
@@ -187,14 +201,19 @@ impl Topology {
         let declared = self.functions.get(function)?;
         let sources = declared.sources.values().filter_map(|source| {
             let kept = match source.kind()? {
-                SourceKind::Stream(stream) => self.streams.get(stream)?.retention_hours.saturating_mul(3600),
+                SourceKind::Stream(stream) => {
+                    self.streams.get(stream)?.retention_hours.saturating_mul(3600)
+                }
                 SourceKind::Table(_) => TABLE_STREAM_RETENTION_SECONDS,
                 SourceKind::Queue(queue) => self.queues.get(queue)?.retention_seconds,
             };
             let age = source.maximum_record_age_seconds.and_then(|age| u32::try_from(age).ok());
             Some(age.map_or(kept, |age| age.min(kept)))
         });
-        let event = declared.asynchronous.as_ref().map(|asynchronous| asynchronous.maximum_event_age_seconds);
+        let event = declared
+            .asynchronous
+            .as_ref()
+            .map(|asynchronous| asynchronous.maximum_event_age_seconds);
         sources.chain(event).max()
     }
 
@@ -202,7 +221,8 @@ impl Topology {
     ///
     /// A table in its `uses` declares the number.
     pub fn record_retention_days(&self, function: &str) -> Option<u32> {
-        let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        let tables =
+            self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
 
@@ -210,7 +230,8 @@ impl Topology {
     ///
     /// A table in its `uses` declares the number.
     pub fn cause_retention_days(&self, function: &str) -> Option<u32> {
-        let tables = self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        let tables =
+            self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
     }
 }

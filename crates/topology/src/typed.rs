@@ -29,7 +29,10 @@ const FIELDS: [&str; 11] = [
 pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
     let mut reader = Reader { document, mistakes: Vec::new() };
     for field in document.value().keys().filter(|field| !FIELDS.contains(&field.as_str())) {
-        reader.mistake(&[field], format!("{field} is unknown; expected one of {}", FIELDS.join(", ")));
+        reader.mistake(
+            &[field],
+            format!("{field} is unknown; expected one of {}", FIELDS.join(", ")),
+        );
     }
     let mut topology = Topology {
         profile: reader.field("profile"),
@@ -127,13 +130,17 @@ impl Reader<'_> {
         full.extend(inside.iter().map(String::as_str));
         // The name in back quotes is a field of the object at the path, unless the path already
         // ends in it.
-        if let Some(field) = message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+        if let Some(field) =
+            message.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
             && full.last() != Some(&field)
         {
             full.push(field);
         }
-        let within: Vec<String> = full.iter().skip(path.len()).map(|segment| (*segment).to_owned()).collect();
-        if let Some(field) = message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next()) {
+        let within: Vec<String> =
+            full.iter().skip(path.len()).map(|segment| (*segment).to_owned()).collect();
+        if let Some(field) =
+            message.strip_prefix("missing field `").and_then(|rest| rest.split('`').next())
+        {
             let known = |gone: &Vec<String>| {
                 gone.split_last().is_some_and(|(last, above)| last == field && above == within)
             };
@@ -186,7 +193,9 @@ fn remove(value: &mut Value, path: &[String]) -> bool {
 
 /// Translates Serde's names of types into those of a topology.
 fn in_words(message: &str) -> String {
-    let Some((found, expected)) = message.rsplit_once("expected ") else { return message.to_owned() };
+    let Some((found, expected)) = message.rsplit_once("expected ") else {
+        return message.to_owned();
+    };
     let expected = match expected {
         "u32" | "u64" => "a whole number, 0 or more",
         "i32" => "a whole number",
@@ -258,8 +267,9 @@ mod tests {
 
     #[test]
     fn a_missing_field_is_reported_at_its_entry() {
-        let found =
-            mistakes("event_bytes_limit = 1\n\ntables = {\n  orders = { ttl_attribute = \"t\" }\n}\n");
+        let found = mistakes(
+            "event_bytes_limit = 1\n\ntables = {\n  orders = { ttl_attribute = \"t\" }\n}\n",
+        );
         assert_eq!(found, [(4, "tables.orders: missing field `partition_key`".to_owned())]);
     }
 
@@ -269,7 +279,10 @@ mod tests {
             "tables = {\n  t = {\n    partition_key = \"id\"\n    strem_view = 1\n    ttl_attribute = []\n  }\n}\nfunctions = {\n  f = {\n    \
              memroy = 1\n    uses = { A = { tabel = \"t\", access = \"reed\" } }\n    command = \"sh\"\n    sources = { s = 1 }\n  }\n}\n",
         );
-        assert_eq!(found.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [3, 4, 5, 10, 11, 11, 12, 13]);
+        assert_eq!(
+            found.iter().map(|(line, _)| *line).collect::<Vec<_>>(),
+            [3, 4, 5, 10, 11, 11, 12, 13]
+        );
         let said: Vec<&str> = found.iter().map(|(_, message)| message.as_str()).collect();
         for (n, says) in [
             (0, "tables.t.partition_key: invalid type: string \"id\", expected an object: { … }"),
@@ -277,7 +290,10 @@ mod tests {
             (2, "tables.t.ttl_attribute: invalid type: sequence, expected a string"),
             (3, "functions.f.memroy: unknown field `memroy`"),
             (4, "functions.f.uses.A.tabel: unknown field `tabel`"),
-            (5, "functions.f.uses.A.access: unknown variant `reed`, expected one of `read`, `append`"),
+            (
+                5,
+                "functions.f.uses.A.access: unknown variant `reed`, expected one of `read`, `append`",
+            ),
             (6, "functions.f.command: invalid type: string \"sh\", expected a list: [ … ]"),
         ] {
             assert!(said[n].starts_with(says), "{}", said[n]);
@@ -289,6 +305,10 @@ mod tests {
         let found = mistakes(
             "event_bytes_limit = \"x\"\nstreams = 1\nbuckets = {\n a = { days = 1 }\n b = { expiration_days = -1 }\n}\n",
         );
-        assert_eq!(found.iter().map(|mistake| mistake.0).collect::<Vec<_>>(), [1, 2, 4, 5], "{found:?}");
+        assert_eq!(
+            found.iter().map(|mistake| mistake.0).collect::<Vec<_>>(),
+            [1, 2, 4, 5],
+            "{found:?}"
+        );
     }
 }

@@ -16,7 +16,9 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
     while let Some((offset, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
         match (character, next) {
-            ('#', _) | ('/', Some('/')) => while characters.next_if(|(_, c)| *c != '\n').is_some() {},
+            ('#', _) | ('/', Some('/')) => {
+                while characters.next_if(|(_, c)| *c != '\n').is_some() {}
+            }
             ('/', Some('*')) => {
                 let ended = text.get(offset..).and_then(|rest| rest.find("*/"));
                 let Some(end) = ended else {
@@ -62,7 +64,10 @@ pub(super) fn why(text: &str) -> Option<Mistake> {
     let (offset, opening) = open.pop()?;
     Some(Mistake::error(
         at(offset),
-        format!("{opening} is not closed; expected {} before the end of the file", closing(opening)),
+        format!(
+            "{opening} is not closed; expected {} before the end of the file",
+            closing(opening)
+        ),
     ))
 }
 
@@ -81,15 +86,25 @@ mod tests {
     #[test]
     fn what_is_not_closed_is_named_where_it_begins() {
         for (text, says) in [
-            ("queues = {\n  jobs = {\n}\n", "1:10: { is not closed; expected } before the end of the file"),
+            (
+                "queues = {\n  jobs = {\n}\n",
+                "1:10: { is not closed; expected } before the end of the file",
+            ),
             ("a = [\n  1,\n}\n", "1:5: [ is not closed: expected ] before the } in line 3"),
             ("a = 1\n}\n", "2:1: } has no matching opening bracket"),
-            ("a = {\n  b = \"c\n}\n", "2:7: the string that begins here is not closed on its line; add \""),
+            (
+                "a = {\n  b = \"c\n}\n",
+                "2:7: the string that begins here is not closed on its line; add \"",
+            ),
             ("a = \"\\\"", "1:5: the string that begins here"),
             ("a = 1 /* {\n", "1:7: the comment that begins here is not closed; add */"),
-            ("\u{feff}a = 1", "1:1: the file begins with a byte order mark; save it as UTF-8 without one"),
+            (
+                "\u{feff}a = 1",
+                "1:1: the file begins with a byte order mark; save it as UTF-8 without one",
+            ),
         ] {
-            let mistake = why(text).unwrap_or_else(|| panic!("nothing is found in {text}")).to_string();
+            let mistake =
+                why(text).unwrap_or_else(|| panic!("nothing is found in {text}")).to_string();
             assert!(mistake.starts_with(says), "{mistake}");
         }
     }

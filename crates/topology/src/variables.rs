@@ -29,11 +29,14 @@ pub fn defaults(path: &Path) -> Result<Map<String, Value>, TopologyError> {
 
 fn defaults_of(text: &str) -> Result<Map<String, Value>, Vec<Mistake>> {
     let body = parser::parse_body(text).map_err(|error| {
-        let position = Position { line: error.location().line(), column: error.location().column() };
+        let position =
+            Position { line: error.location().line(), column: error.location().column() };
         vec![Mistake::error(position, format!("not HCL: {}", error.message()))]
     })?;
     let mut defaults = Map::new();
-    for block in body.iter().filter_map(Structure::as_block).filter(|block| block.has_ident("variable")) {
+    for block in
+        body.iter().filter_map(Structure::as_block).filter(|block| block.has_ident("variable"))
+    {
         let name = block.labels.first().map(|label| label.as_str());
         if let (Some(name), Some(default)) = (name, block.body.get_attribute("default")) {
             defaults.insert(name.to_owned(), literal(text, &default.value)?);
@@ -42,7 +45,10 @@ fn defaults_of(text: &str) -> Result<Map<String, Value>, Vec<Mistake>> {
     Ok(defaults)
 }
 
-fn read<T>(path: &Path, parse: impl Fn(&str) -> Result<T, Vec<Mistake>>) -> Result<T, TopologyError> {
+fn read<T>(
+    path: &Path,
+    parse: impl Fn(&str) -> Result<T, Vec<Mistake>>,
+) -> Result<T, TopologyError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| TopologyError::Unreadable { file: path.to_owned(), source })?;
     parse(&text).map_err(|mistakes| TopologyError::Mistaken { file: path.to_owned(), mistakes })

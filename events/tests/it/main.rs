@@ -66,7 +66,9 @@ fn committed_files_and_types_agree() {
 #[test]
 fn no_published_schema_changed_in_a_way_that_breaks_its_readers() {
     let committed = generate::committed().unwrap();
-    for (path, now) in generate::files().unwrap().iter().filter(|(path, _)| path.starts_with("schemas/")) {
+    for (path, now) in
+        generate::files().unwrap().iter().filter(|(path, _)| path.starts_with("schemas/"))
+    {
         if let Some(Some(published)) = committed.get(path) {
             let broken = breaking_changes(published, now);
             assert!(
@@ -102,17 +104,28 @@ fn every_kind_of_breaking_change_is_named_and_an_optional_field_is_none() {
         ),
         (|schema| schema["required"] = json!([]), "data.lines: is no longer required"),
         (
-            |schema| schema["$defs"]["OrderLine"]["properties"]["quantity"]["type"] = json!("string"),
+            |schema| {
+                schema["$defs"]["OrderLine"]["properties"]["quantity"]["type"] = json!("string")
+            },
             "data.lines[].quantity: `type`",
         ),
-        (|schema| schema["properties"]["ordered_at"]["format"] = json!("date"), "data.ordered_at: `format`"),
+        (
+            |schema| schema["properties"]["ordered_at"]["format"] = json!("date"),
+            "data.ordered_at: `format`",
+        ),
         (
             |schema| {
-                schema["$defs"]["OrderLine"]["required"].as_array_mut().unwrap().push("description".into())
+                schema["$defs"]["OrderLine"]["required"]
+                    .as_array_mut()
+                    .unwrap()
+                    .push("description".into())
             },
             "data.lines[].description: became required",
         ),
-        (|schema| schema["properties"]["lines"]["items"] = json!({"type": "string"}), "data.lines[]: `type`"),
+        (
+            |schema| schema["properties"]["lines"]["items"] = json!({"type": "string"}),
+            "data.lines[]: `type`",
+        ),
     ];
     for (change, part) in cases {
         let mut now = published.clone();
@@ -144,7 +157,8 @@ fn every_sample_fits_its_schemas_and_survives_the_round_trip() {
         let version = file["dataschema"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
         let data_schema = format!("{kind}.v{version}");
         for (schema, value) in [(&envelope_schema, &file), (&schema(&data_schema), &file["data"])] {
-            let errors: Vec<String> = schema.iter_errors(value).map(|error| error.to_string()).collect();
+            let errors: Vec<String> =
+                schema.iter_errors(value).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{path}: {errors:#?}");
         }
         assert_eq!(committed(&format!("schemas/{data_schema}.json"))["$id"], file["dataschema"]);
@@ -158,7 +172,14 @@ fn every_sample_fits_its_schemas_and_survives_the_round_trip() {
     kinds.sort();
     assert_eq!(
         kinds,
-        ["OrderPlaced", "OrderRejected", "PlaceOrder", "RecordReturn", "ReturnRecorded", "ReturnRejected"]
+        [
+            "OrderPlaced",
+            "OrderRejected",
+            "PlaceOrder",
+            "RecordReturn",
+            "ReturnRecorded",
+            "ReturnRejected"
+        ]
     );
 }
 
@@ -230,7 +251,8 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
     let expected = generate::commit(&samples.order_placed).unwrap();
     for function in ["event-publisher", "order-projection"] {
         let event = lambda_event(function);
-        let change = CommitChange::from_delivery(&Source::DynamoDb.split(&event).unwrap()[0]).unwrap();
+        let change =
+            CommitChange::from_delivery(&Source::DynamoDb.split(&event).unwrap()[0]).unwrap();
         assert_eq!(change, CommitChange::Commit(expected.clone()), "{function}");
     }
     let placed = expected.envelope(&expected.events[0]).unwrap();

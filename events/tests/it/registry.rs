@@ -84,7 +84,9 @@ fn check(document: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>)
                 }
             }
             ("type", Value::String(kind)) => {
-                if !["array", "boolean", "integer", "number", "object", "string"].contains(&kind.as_str()) {
+                if !["array", "boolean", "integer", "number", "object", "string"]
+                    .contains(&kind.as_str())
+                {
                     wrong.push(format!("{place}: there is no type `{kind}`"));
                 }
                 if kind == "array" && !members.contains_key("items") {
@@ -92,7 +94,9 @@ fn check(document: &Value, schema: &Value, place: &str, wrong: &mut Vec<String>)
                 }
             }
             ("type", _) => wrong.push(format!("{place}: `type` is one word")),
-            ("exclusiveMinimum" | "exclusiveMaximum" | "nullable", value) if !value.is_boolean() => {
+            ("exclusiveMinimum" | "exclusiveMaximum" | "nullable", value)
+                if !value.is_boolean() =>
+            {
                 wrong.push(format!("{place}: `{keyword}` is true or false"));
             }
             ("properties", Value::Object(properties)) => {
@@ -127,7 +131,8 @@ fn delivered(kind: &str) -> Value {
 /// Compiles the schema as a draft before 6, on which OpenAPI 3.0 builds. Those drafts do not have
 /// `nullable`, which only allows more.
 fn validator(document: &Value) -> jsonschema::Validator {
-    let schema = json!({ "$ref": "#/components/schemas/AWSEvent", "components": document["components"] });
+    let schema =
+        json!({ "$ref": "#/components/schemas/AWSEvent", "components": document["components"] });
     let options = jsonschema::options().with_draft(jsonschema::Draft::Draft4);
     options.should_validate_formats(true).build(&schema).unwrap()
 }
@@ -136,13 +141,17 @@ fn validator(document: &Value) -> jsonschema::Validator {
 fn every_event_of_the_bus_has_a_document_under_a_name_the_registry_allows() {
     let samples = generate::Samples::new().unwrap();
     let events = samples.all().into_iter().filter(|sample| sample.sequence.is_some());
-    let mut expected: Vec<String> = events.map(|event| format!("{}@{}", event.source, event.kind)).collect();
+    let mut expected: Vec<String> =
+        events.map(|event| format!("{}@{}", event.source, event.kind)).collect();
     expected.sort();
     let documents = documents();
     assert_eq!(documents.keys().cloned().collect::<Vec<_>>(), expected);
     for (name, document) in &documents {
         assert!(name.len() <= 385, "{name}");
-        assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte)), "{name}");
+        assert!(
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_@".contains(&byte)),
+            "{name}"
+        );
         assert!(document.to_string().len() <= 100_000, "{name}: more than the registry takes");
     }
 }
@@ -187,7 +196,10 @@ fn what_openapi_does_not_know_is_found() {
             |order| order["properties"]["units"]["type"] = json!(["integer", "null"]),
             "units: `type` is one word",
         ),
-        (|order| order["properties"]["units"]["type"] = json!("null"), "units: there is no type `null`"),
+        (
+            |order| order["properties"]["units"]["type"] = json!("null"),
+            "units: there is no type `null`",
+        ),
         (
             |order| order["properties"]["units"]["exclusiveMinimum"] = json!(0),
             "units: `exclusiveMinimum` is true",
@@ -216,7 +228,8 @@ fn samples_on_the_bus_fit_their_documents_and_others_do_not() {
         let (_, kind) = name.split_once('@').unwrap();
         let schema = validator(&document);
         let event = delivered(kind);
-        let errors: Vec<String> = schema.iter_errors(&event).map(|error| error.to_string()).collect();
+        let errors: Vec<String> =
+            schema.iter_errors(&event).map(|error| error.to_string()).collect();
         assert!(errors.is_empty(), "{name}: {errors:#?}");
 
         let mut by_reference = event.clone();

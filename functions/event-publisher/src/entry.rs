@@ -33,14 +33,19 @@ impl Entry {
     /// # Errors
     /// - `event_too_large` (permanent): even the reference does not fit.
     /// - `invalid_data` (permanent): the stored content is not JSON.
-    pub(crate) fn new(commit: &RecordedCommit, event: &RecordedEvent, limit: usize) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        commit: &RecordedCommit,
+        event: &RecordedEvent,
+        limit: usize,
+    ) -> Result<Self, Failure> {
         let room = limit.saturating_sub(AROUND);
         let mut envelope = commit.envelope(event)?;
         let entry = Self::from_envelope(&envelope)?;
         if entry.size() <= room {
             return Ok(entry);
         }
-        envelope.data = Data::Reference(DataRef { stream: commit.stream.clone(), version: event.version });
+        envelope.data =
+            Data::Reference(DataRef { stream: commit.stream.clone(), version: event.version });
         let referring = Self::from_envelope(&envelope)?;
         if referring.size() <= room {
             return Ok(referring);
@@ -97,7 +102,10 @@ pub(crate) mod tests {
         let commit = commit(r#"{"n":1}"#);
         let entry = Entry::new(&commit, &commit.events[0], 1000 + AROUND).unwrap();
         let envelope = Envelope::parse(entry.detail.as_bytes()).unwrap();
-        assert_eq!((entry.source.as_str(), entry.detail_type.as_str()), ("shop.orders", "OrderPlaced"));
+        assert_eq!(
+            (entry.source.as_str(), entry.detail_type.as_str()),
+            ("shop.orders", "OrderPlaced")
+        );
         assert!(matches!(&envelope.data, Data::Inline(data) if data.get() == r#"{"n":1}"#));
     }
 
@@ -107,7 +115,9 @@ pub(crate) mod tests {
         let commit = commit(data);
         let entry = Entry::new(&commit, &commit.events[0], 10_000).unwrap();
         assert!(entry.detail.contains(r#"{"n":"a\ufffe\\\uffff"}"#), "{}", entry.detail);
-        let Data::Inline(sent) = Envelope::parse(entry.detail.as_bytes()).unwrap().data else { panic!() };
+        let Data::Inline(sent) = Envelope::parse(entry.detail.as_bytes()).unwrap().data else {
+            panic!()
+        };
         let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
         assert_eq!(value(sent.get()), value(data));
     }

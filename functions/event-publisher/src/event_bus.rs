@@ -56,7 +56,11 @@ impl EventBus {
 fn failed(request: Vec<Placed>, failure: &Failure, alone: bool) -> Vec<Placed> {
     request
         .into_iter()
-        .map(|placed| Placed { failure: Some(failure.clone()), alone: alone || placed.alone, ..placed })
+        .map(|placed| Placed {
+            failure: Some(failure.clone()),
+            alone: alone || placed.alone,
+            ..placed
+        })
         .collect()
 }
 
@@ -110,8 +114,9 @@ mod tests {
 
     #[test]
     fn only_the_entries_that_were_not_taken_are_left() {
-        let refused =
-            |code: &str| PutEventsResultEntry::builder().error_code(code).error_message("slow down").build();
+        let refused = |code: &str| {
+            PutEventsResultEntry::builder().error_code(code).error_message("slow down").build()
+        };
         let results = [
             PutEventsResultEntry::builder().event_id("1").build(),
             refused("ThrottlingException"),

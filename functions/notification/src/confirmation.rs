@@ -18,12 +18,16 @@ pub(crate) struct Confirmation {
 impl Confirmation {
     /// Builds the confirmation of an order. The customer's address is made from the customer's id.
     pub(crate) fn new(order: &OrderPlaced, customer: &CustomerId, domain: &str) -> Self {
-        let mut text = format!("Thank you for your order {} of {}.\n\n", order.order_id, order.ordered_at);
+        let mut text =
+            format!("Thank you for your order {} of {}.\n\n", order.order_id, order.ordered_at);
         for line in order.lines.iter().take(LISTED_LINES) {
             let price = Money { minor: line.unit_price, currency: order.total.currency };
             // Writing to a string cannot fail.
-            let _ =
-                writeln!(text, "{:>6} x {} {} at {price}", line.quantity, line.stock_code, line.description);
+            let _ = writeln!(
+                text,
+                "{:>6} x {} {} at {price}",
+                line.quantity, line.stock_code, line.description
+            );
         }
         if let Some(more) = order.lines.len().checked_sub(LISTED_LINES).filter(|more| *more > 0) {
             let _ = writeln!(text, "       and {more} more lines");

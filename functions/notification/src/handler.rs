@@ -38,7 +38,11 @@ impl<M: Mailer> Decode for Notification<M> {
 }
 
 impl<M: Mailer> Handler for Notification<M> {
-    async fn handle(&self, envelope: &Envelope, context: &BatchContext) -> Result<Handled, Failure> {
+    async fn handle(
+        &self,
+        envelope: &Envelope,
+        context: &BatchContext,
+    ) -> Result<Handled, Failure> {
         let data = content(self.events.as_ref(), envelope).await?;
         match OrderEvent::decode(&envelope.kind, envelope.schema.version, &data)? {
             OrderEvent::OrderPlaced(order) => self.confirm(&order, context).await,
@@ -48,7 +52,11 @@ impl<M: Mailer> Handler for Notification<M> {
 }
 
 impl<M: Mailer> Notification<M> {
-    async fn confirm(&self, order: &OrderPlaced, context: &BatchContext) -> Result<Handled, Failure> {
+    async fn confirm(
+        &self,
+        order: &OrderPlaced,
+        context: &BatchContext,
+    ) -> Result<Handled, Failure> {
         // A guest has no address.
         let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
@@ -56,8 +64,10 @@ impl<M: Mailer> Notification<M> {
         // SES has no idempotency key: after a crash or a lost answer, send twice or hold.
         let run = EffectRun::new(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
-        let sent =
-            self.effects.run(&run, &fields, context, async { self.mailer.send(&confirmation).await }).await?;
+        let sent = self
+            .effects
+            .run(&run, &fields, context, async { self.mailer.send(&confirmation).await })
+            .await?;
         Ok(sent.handled())
     }
 }
@@ -114,8 +124,12 @@ mod tests {
                 customer_domain: "example.com".to_owned(),
             };
             let letters = Arc::new(MemoryDeadLetters::default());
-            let runner =
-                Runner::new(Source::EventBridge, EachRecord::new(notification, 1), "notification", letters);
+            let runner = Runner::new(
+                Source::EventBridge,
+                EachRecord::new(notification, 1),
+                "notification",
+                letters,
+            );
             Self { outbox, idempotency, runner }
         }
 
@@ -125,7 +139,13 @@ mod tests {
         }
 
         fn sent(&self) -> Vec<String> {
-            self.outbox.sent.lock().unwrap().iter().map(|confirmation| confirmation.to.clone()).collect()
+            self.outbox
+                .sent
+                .lock()
+                .unwrap()
+                .iter()
+                .map(|confirmation| confirmation.to.clone())
+                .collect()
         }
     }
 

@@ -16,7 +16,10 @@ use crate::confirmation::Confirmation;
 /// Sends e-mail.
 pub(crate) trait Mailer: Send + Sync {
     /// Sends a confirmation and returns the provider's id of the message.
-    fn send(&self, confirmation: &Confirmation) -> impl Future<Output = Result<String, EffectError>> + Send;
+    fn send(
+        &self,
+        confirmation: &Confirmation,
+    ) -> impl Future<Output = Result<String, EffectError>> + Send;
 }
 
 /// E-mail through the first version of SES's API, which every emulator has.
@@ -36,11 +39,9 @@ impl SesMailer {
 }
 
 fn content(text: &str) -> Result<Content, EffectError> {
-    Content::builder()
-        .data(text)
-        .charset("UTF-8")
-        .build()
-        .map_err(|error| EffectError::NotDone(Failure::permanent("invalid_mail", error.to_string())))
+    Content::builder().data(text).charset("UTF-8").build().map_err(|error| {
+        EffectError::NotDone(Failure::permanent("invalid_mail", error.to_string()))
+    })
 }
 
 impl Mailer for SesMailer {
@@ -131,7 +132,8 @@ mod tests {
             }
             return;
         };
-        let answer = format!("HTTP/1.1 {status} status\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        let answer =
+            format!("HTTP/1.1 {status} status\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         connection.write_all(answer.as_bytes()).unwrap();
         // If the socket is closed with unread data, the connection is reset.
         let _ = connection.peek(&mut [0]);
@@ -173,8 +175,11 @@ mod tests {
     }
 
     async fn send(mailer: &SesMailer) -> Result<String, String> {
-        let mail =
-            Confirmation { to: "c@example.com".to_owned(), subject: "s".to_owned(), text: "t".to_owned() };
+        let mail = Confirmation {
+            to: "c@example.com".to_owned(),
+            subject: "s".to_owned(),
+            text: "t".to_owned(),
+        };
         mailer.send(&mail).await.map_err(|error| match error {
             EffectError::NotDone(failure) => format!("not sent, {}", failure.code()),
             EffectError::Unknown(failure) => format!("unknown, {}", failure.code()),

@@ -40,11 +40,16 @@ async fn main() -> ExitCode {
             let retention = Duration::from_secs(retention? * SECONDS_OF_A_DAY);
             // An event of the bus may be larger than an idempotency record.
             let large = EventBucket::new(aws.s3(), bucket?);
-            let effects = Effects::new(Arc::new(records), NAMESPACE, retention).large_events(Arc::new(large));
+            let effects =
+                Effects::new(Arc::new(records), NAMESPACE, retention).large_events(Arc::new(large));
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
             let mailer = SesMailer::new(aws, sender?);
-            let notification =
-                Notification { effects, events: Arc::new(events), mailer, customer_domain: domain? };
+            let notification = Notification {
+                effects,
+                events: Arc::new(events),
+                mailer,
+                customer_domain: domain?,
+            };
             // An asynchronous invocation carries one event.
             Some(EachRecord::new(notification, 1))
         })

@@ -48,7 +48,10 @@ impl Decode for Orders {
         if stream != envelope.subject {
             return Err(Failure::permanent(
                 "subject_mismatch",
-                format!("the envelope's subject is {}, the command is for {stream}", envelope.subject),
+                format!(
+                    "the envelope's subject is {}, the command is for {stream}",
+                    envelope.subject
+                ),
             ));
         }
         Ok(Request { span: envelope.span(), origin, stream, command })
@@ -73,7 +76,10 @@ impl Handler for Orders {
     }
 }
 
-fn command(envelope: &Envelope, delivery: &Delivery<'_>) -> Result<(StreamId, Command, Origin), Failure> {
+fn command(
+    envelope: &Envelope,
+    delivery: &Delivery<'_>,
+) -> Result<(StreamId, Command, Origin), Failure> {
     let invalid_id = |error: InvalidStreamId| Failure::permanent("invalid_id", error.to_string());
     match envelope.kind.as_str() {
         "RecordReturn" => {

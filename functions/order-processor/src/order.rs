@@ -1,6 +1,8 @@
 //! The aggregate of an order.
 
-use events::{Money, ORDERS_SOURCE, OrderCommand, OrderEvent, OrderPlaced, OrderRejected, PlaceOrder};
+use events::{
+    Money, ORDERS_SOURCE, OrderCommand, OrderEvent, OrderPlaced, OrderRejected, PlaceOrder,
+};
 use tidegate::store::{Aggregate, Decision};
 
 use crate::lines::{already_accepted, sums};

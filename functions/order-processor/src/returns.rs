@@ -81,7 +81,9 @@ mod tests {
     fn a_return_is_recorded_once() {
         let mut state = Return::default();
         let recorded = state.decide(&record(vec![line("D", 1, 2750)]));
-        let [ReturnEvent::ReturnRecorded(event)] = recorded.events() else { panic!("{recorded:?}") };
+        let [ReturnEvent::ReturnRecorded(event)] = recorded.events() else {
+            panic!("{recorded:?}")
+        };
         assert_eq!((event.units, event.refund), (1, Money::pence(2750)));
         state.apply(&recorded.events()[0]);
         assert!(matches!(

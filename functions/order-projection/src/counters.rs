@@ -44,7 +44,8 @@ pub(crate) struct Sale<'a> {
 pub(crate) fn increments(columns: Columns, sale: &Sale<'_>) -> Result<Vec<Increment>, Failure> {
     let mut increments = Vec::new();
     let mut count = |dimension: Dimension, key: &str, units: i64, value: i64| {
-        let add = BTreeMap::from([(columns.count, 1), (columns.units, units), (columns.value, value)]);
+        let add =
+            BTreeMap::from([(columns.count, 1), (columns.units, units), (columns.value, value)]);
         increments.push(Increment { key: dimension.row_key(key), add });
     };
     let day = sale.at.to_zoned(TimeZone::UTC).date().to_string();
@@ -56,8 +57,9 @@ pub(crate) fn increments(columns: Columns, sale: &Sale<'_>) -> Result<Vec<Increm
     let mut products: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
     for line in sale.lines {
         let (units, value) = products.entry(line.stock_code.as_str()).or_default();
-        let sums =
-            units.checked_add(line.quantity).zip(line.value().and_then(|line| value.checked_add(line)));
+        let sums = units
+            .checked_add(line.quantity)
+            .zip(line.value().and_then(|line| value.checked_add(line)));
         (*units, *value) = sums.ok_or_else(|| {
             Failure::permanent(
                 "amount_too_large",

@@ -27,7 +27,8 @@ async fn main() -> ExitCode {
     let slices = function.settings.number("SALES_SLICES", 1..=256);
     function
         .run(Source::DynamoDb, |aws| {
-            let tables = ReadModelTables { rows: rows?, counters: counters?, slice: slice(slices?) };
+            let tables =
+                ReadModelTables { rows: rows?, counters: counters?, slice: slice(slices?) };
             let read_model = DynamoDbReadModel::new(aws.dynamodb(), tables);
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
             Some(Projector::new(Orders, Arc::new(read_model), Arc::new(events)))

@@ -22,13 +22,18 @@ impl Projection for Orders {
         matches!(stream.kind(), OrderId::STREAM_KIND | ReturnId::STREAM_KIND)
     }
 
-    fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
+    fn project(
+        &self,
+        commit: &RecordedCommit,
+        event: &RecordedEvent,
+    ) -> Result<Projected, Failure> {
         let mut projected = match commit.stream.kind() {
             ReturnId::STREAM_KIND => goods_returned(&event.decode()?)?,
             _ => order(&event.decode()?)?,
         };
-        projected.row =
-            projected.row.set_some(row::ARRIVED_AT, commit.arrived_at.map(Timestamp::as_millisecond));
+        projected.row = projected
+            .row
+            .set_some(row::ARRIVED_AT, commit.arrived_at.map(Timestamp::as_millisecond));
         Ok(projected)
     }
 }
@@ -71,7 +76,12 @@ fn goods_returned(event: &ReturnEvent) -> Result<Projected, Failure> {
     }
 }
 
-fn accepted(status: &str, columns: Columns, total: Money, sale: &Sale<'_>) -> Result<Projected, Failure> {
+fn accepted(
+    status: &str,
+    columns: Columns,
+    total: Money,
+    sale: &Sale<'_>,
+) -> Result<Projected, Failure> {
     let row = RowUpdate::default()
         .set(row::STATUS, status)
         .set_some(row::CUSTOMER, sale.customer.map(CustomerId::as_str))
@@ -86,7 +96,8 @@ fn accepted(status: &str, columns: Columns, total: Money, sale: &Sale<'_>) -> Re
 
 /// A rejection does not undo an earlier acceptance, so the status is written only if there is none.
 fn rejected(reasons: &[Rejection]) -> Projected {
-    let mut texts: Vec<String> = reasons.iter().take(SHOWN_REASONS).map(ToString::to_string).collect();
+    let mut texts: Vec<String> =
+        reasons.iter().take(SHOWN_REASONS).map(ToString::to_string).collect();
     if let Some(more) = reasons.len().checked_sub(SHOWN_REASONS).filter(|more| *more > 0) {
         texts.push(format!("and {more} more"));
     }
@@ -197,8 +208,10 @@ mod tests {
 
     #[test]
     fn an_event_of_an_unknown_type_can_only_be_newer() {
-        let return_event =
-            ReturnEvent::ReturnRejected(events::ReturnRejected { return_id: "C1".into(), reasons: vec![] });
+        let return_event = ReturnEvent::ReturnRejected(events::ReturnRejected {
+            return_id: "C1".into(),
+            reasons: vec![],
+        });
         let failure = project("order#1", &return_event).unwrap_err();
         assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
     }

@@ -74,7 +74,9 @@ struct Found {
 #[ignore = "needs functions without their protections: make detection"]
 async fn detection() {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let built = PathBuf::from(set("DETECTION_FUNCTIONS").expect("DETECTION_FUNCTIONS: run `make detection`"));
+    let built = PathBuf::from(
+        set("DETECTION_FUNCTIONS").expect("DETECTION_FUNCTIONS: run `make detection`"),
+    );
     let only: Option<BTreeSet<String>> =
         set("ONLY").map(|only| only.split_whitespace().map(str::to_owned).collect());
     let mut controls = BTreeSet::new();
@@ -90,7 +92,8 @@ async fn detection() {
     println!("\n{table}");
     let kept = built.join("table.md");
     std::fs::write(&kept, table).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
-    let missed: Vec<_> = rows.iter().filter(|(_, _, found)| found.is_none()).map(|(name, ..)| name).collect();
+    let missed: Vec<_> =
+        rows.iter().filter(|(_, _, found)| found.is_none()).map(|(name, ..)| name).collect();
     assert!(missed.is_empty(), "nobody would notice if these were missing: {missed:?}");
 }
 
@@ -104,12 +107,20 @@ async fn find(
     let own = repository().join("tests/detection").join(name).with_extension("toml");
     let plans = [story.plan(), own];
     for plan in plans.iter().filter(|plan| plan.is_file()) {
-        let shown = plan.strip_prefix(repository()).expect("a file of the repository").display().to_string();
+        let shown = plan
+            .strip_prefix(repository())
+            .expect("a file of the repository")
+            .display()
+            .to_string();
         for seed in SEEDS {
             if controls.insert((plan.clone(), seed)) {
                 let control = journey(drawn(plan, seed), &input(story, directory())).await;
                 let differences = control.differences;
-                assert_eq!(differences, Vec::<String>::new(), "with all protections: {shown}, seed {seed}");
+                assert_eq!(
+                    differences,
+                    Vec::<String>::new(),
+                    "with all protections: {shown}, seed {seed}"
+                );
             }
             let input = input(story, functions.to_owned());
             let findings = journey(drawn(plan, seed), &input).await;
@@ -156,7 +167,8 @@ fn table(rows: &[(&str, &str, Option<Found>)]) -> String {
             None => format!("| {name} | {off} | **not found** | {INVOICES} | | | |"),
             Some(Found { plan, seed, difference, faults, shrunk }) => {
                 let difference = difference.replace(['\n', '|'], " ");
-                let small = if shrunk.confirmed { shrunk.faults.to_string() } else { "—".to_owned() };
+                let small =
+                    if shrunk.confirmed { shrunk.faults.to_string() } else { "—".to_owned() };
                 format!(
                     "| {name} | {off} | `{plan}`, seed {seed} | {INVOICES} | {difference} | {faults} | {small} |"
                 )

@@ -61,7 +61,8 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Findings {
     let began = std::time::Instant::now();
     let rollout = input.newer.as_deref().map(|newer| Rollout::prepare(&input.functions, newer));
     let binaries = rollout.as_ref().map_or_else(|| input.functions.clone(), Rollout::directory);
-    let setup = Setup { functions: Some(binaries), faults: Some(injection), fields: input.story.fields };
+    let setup =
+        Setup { functions: Some(binaries), faults: Some(injection), fields: input.story.fields };
     let world = World::start_as(setup).await;
     let (fed, entries) = gather(&world, &input.file, input.limit).await;
     match &rollout {
@@ -81,8 +82,11 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Findings {
     let status = world.status().await;
     let journal = std::fs::read(world.state.path().join("faults.jsonl")).unwrap_or_default();
     world.end().await;
-    let sum = |field: &str| functions(&status).map(|function| function[field].as_u64().unwrap_or(0)).sum();
-    let duplicates = |function: &Value| function["metrics"]["Duplicate"].as_f64().unwrap_or(0.0) as u64;
+    let sum = |field: &str| {
+        functions(&status).map(|function| function[field].as_u64().unwrap_or(0)).sum()
+    };
+    let duplicates =
+        |function: &Value| function["metrics"]["Duplicate"].as_f64().unwrap_or(0.0) as u64;
     let mut findings = Findings {
         differences,
         injected: serde_json::from_value(status["faults"]["injected"].clone()).unwrap_or_default(),
@@ -128,14 +132,18 @@ impl Findings {
             "  {} invocations, {} of them failed, {} duplicates suppressed; {}; {} s",
             self.invocations, self.errors, self.duplicates, self.mail, self.seconds
         )];
-        let faults: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+        let faults: Vec<String> =
+            kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
         lines.push(format!("  {} faults: {}", kinds.values().sum::<u64>(), faults.join(", ")));
         lines.extend(self.figure.iter().map(|figure| format!("  {figure}")));
         match self.differences.as_slice() {
             [] => lines.push("  no difference".to_owned()),
             differences => {
                 lines.extend(
-                    differences.iter().take(SHOWN).map(|difference| format!("  DIFFERENCE: {difference}")),
+                    differences
+                        .iter()
+                        .take(SHOWN)
+                        .map(|difference| format!("  DIFFERENCE: {difference}")),
                 );
                 if differences.len() > SHOWN {
                     lines.push(format!("  … and {} more", differences.len() - SHOWN));

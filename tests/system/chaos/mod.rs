@@ -55,8 +55,8 @@ async fn chaos() {
 async fn run(input: Input, seeds: &str) {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let file = set("CHAOS_INPUT").map_or(input.file, PathBuf::from);
-    let limit =
-        set("CHAOS_INVOICES").map_or(input.limit, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
+    let limit = set("CHAOS_INVOICES")
+        .map_or(input.limit, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
     let seeds = set("CHAOS_SEEDS").unwrap_or_else(|| seeds.to_owned());
     let input = Input { file, limit, ..input };
     let name = input.story.name;
@@ -66,8 +66,12 @@ async fn run(input: Input, seeds: &str) {
         println!("{name}, seed {seed}: {limit} invoices of {}", input.file.display());
         let findings = journey(drawn(&input.story.plan(), seed), &input).await;
         println!("{}", findings.report());
-        let missing: Vec<_> =
-            input.story.faults.iter().filter(|fault| !findings.injected.contains_key(**fault)).collect();
+        let missing: Vec<_> = input
+            .story
+            .faults
+            .iter()
+            .filter(|fault| !findings.injected.contains_key(**fault))
+            .collect();
         assert!(missing.is_empty(), "never injected: {missing:?}; {:?}", findings.injected);
         if !findings.differences.is_empty() {
             let kept = keep(&findings, name, seed);
@@ -90,7 +94,8 @@ fn input() -> PathBuf {
 /// Keeps a run's journal beside the build.
 fn keep(findings: &Findings, story: &str, seed: u64) -> PathBuf {
     let kept = directory().join(format!("chaos-{}-{seed}.jsonl", story.replace(' ', "-")));
-    std::fs::write(&kept, &findings.journal).unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
+    std::fs::write(&kept, &findings.journal)
+        .unwrap_or_else(|error| panic!("{}: {error}", kept.display()));
     kept
 }
 

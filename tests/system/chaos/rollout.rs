@@ -104,7 +104,8 @@ impl Rollout {
     fn deploy(&self, function: &str, build: &Path) {
         let next = self.links.path().join(format!("{function}.next"));
         symlink(build.join(function), &next).expect("a link");
-        std::fs::rename(&next, self.links.path().join(function)).expect("a link in place of the other");
+        std::fs::rename(&next, self.links.path().join(function))
+            .expect("a link in place of the other");
     }
 }
 

@@ -29,7 +29,9 @@ pub(super) struct Shrunk {
 /// depends on timing, a run may show none; then its faults are kept.
 pub(super) async fn shrink(entries: &[Entry], small: &Path, input: &Input) -> Shrunk {
     let mut kept = entries.to_vec();
-    kept.sort_by_key(|Entry { site, .. }| (site.function.clone(), site.delivery.clone(), site.attempt));
+    kept.sort_by_key(|Entry { site, .. }| {
+        (site.function.clone(), site.delivery.clone(), site.attempt)
+    });
     let mut search = Search::new(kept.len());
     let (mut runs, mut confirmed) = (0, false);
     while let Some(left_out) = search.next().filter(|_| runs < RUNS) {
@@ -101,12 +103,17 @@ impl Search {
 
 fn without(entries: &[Entry], left_out: Range<usize>) -> Vec<Entry> {
     let numbered = entries.iter().enumerate();
-    numbered.filter(|(index, _)| !left_out.contains(index)).map(|(_, entry)| entry.clone()).collect()
+    numbered
+        .filter(|(index, _)| !left_out.contains(index))
+        .map(|(_, entry)| entry.clone())
+        .collect()
 }
 
 fn write(path: &Path, entries: &[Entry]) {
-    let lines: String =
-        entries.iter().map(|entry| serde_json::to_string(entry).expect("an entry as JSON") + "\n").collect();
+    let lines: String = entries
+        .iter()
+        .map(|entry| serde_json::to_string(entry).expect("an entry as JSON") + "\n")
+        .collect();
     std::fs::write(path, lines).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 

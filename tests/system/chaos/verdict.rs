@@ -46,14 +46,18 @@ pub(crate) async fn mail(world: &World) -> (Mail, Vec<String>) {
     let (held, dead) = (held_orders(world).await, dead_orders(world, &wanted).await);
     let lost: Vec<_> = wanted
         .iter()
-        .filter(|order| !sent.contains_key(*order) && !held.contains(*order) && !dead.contains(*order))
+        .filter(|order| {
+            !sent.contains_key(*order) && !held.contains(*order) && !dead.contains(*order)
+        })
         .collect();
     if !lost.is_empty() {
         differences.push(format!("neither confirmed nor held nor a dead letter: {lost:?}"));
     }
     let mail = Mail { sent: sent.len(), held: held.len(), dead: dead.len() };
 
-    for arguments in [&["dlq", "--queue", "async-failures", "--yes"][..], &["effects", "release", "--all"]] {
+    for arguments in
+        [&["dlq", "--queue", "async-failures", "--yes"][..], &["effects", "release", "--all"]]
+    {
         let output = world.tidegate(arguments).await;
         if !output.status.success() {
             differences.push(format!("tidegate {}: {}", arguments.join(" "), shown(&output)));
@@ -106,7 +110,8 @@ pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
     for (stream, history) in &histories {
         let (version, seen) = (history.len().to_string(), seen.get(stream).copied().unwrap_or("0"));
         if version != seen {
-            differences.push(format!("{stream}: it has {version} events, order-view has seen {seen}"));
+            differences
+                .push(format!("{stream}: it has {version} events, order-view has seen {seen}"));
         }
     }
     let parked = parked(world).await;
@@ -145,12 +150,13 @@ fn described(wanted: &[String], found: &[String]) -> String {
     let place = |id: &String| wanted.iter().position(|wanted| wanted == id);
     let lost = wanted.iter().filter(|id| !found.contains(id)).count();
     let distinct: BTreeSet<&String> = found.iter().collect();
-    let what = match (found.iter().all(|id| place(id).is_some()), lost, distinct.len() < found.len()) {
-        (false, ..) => "it has an event of no command that was sent",
-        (true, 1.., _) => "a command took no effect",
-        (true, 0, true) => "a command took effect twice",
-        (true, 0, false) => "its commands took effect in another order",
-    };
+    let what =
+        match (found.iter().all(|id| place(id).is_some()), lost, distinct.len() < found.len()) {
+            (false, ..) => "it has an event of no command that was sent",
+            (true, 1.., _) => "a command took no effect",
+            (true, 0, true) => "a command took effect twice",
+            (true, 0, false) => "its commands took effect in another order",
+        };
     let places: Vec<String> = found
         .iter()
         .map(|id| place(id).map_or_else(|| "none".to_owned(), |place| (place + 1).to_string()))
@@ -159,9 +165,17 @@ fn described(wanted: &[String], found: &[String]) -> String {
     format!("{what}: of {} commands, these led to its events: {places}", wanted.len())
 }
 
-async fn rows(clients: &Clients, table: &str, attributes: &str) -> Vec<HashMap<String, AttributeValue>> {
-    let mut scan =
-        clients.dynamodb.scan().table_name(table).consistent_read(true).projection_expression(attributes);
+async fn rows(
+    clients: &Clients,
+    table: &str,
+    attributes: &str,
+) -> Vec<HashMap<String, AttributeValue>> {
+    let mut scan = clients
+        .dynamodb
+        .scan()
+        .table_name(table)
+        .consistent_read(true)
+        .projection_expression(attributes);
     for name in attributes.split(", ") {
         scan = scan.expression_attribute_names(name, name.trim_start_matches('#'));
     }
@@ -211,7 +225,8 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
     for letter in letters.as_array().expect("letters") {
         match letter["queue"].as_str().expect("a queue") {
             "dead-letters" => {
-                let line = letter["payload"].as_str().filter(|payload| fed.lines.contains(*payload));
+                let line =
+                    letter["payload"].as_str().filter(|payload| fed.lines.contains(*payload));
                 match needless_letter(letter, line) {
                     Some((what, key)) => _ = needless.entry(what).or_default().insert(key),
                     None => found.extend(line.map(str::to_owned)),
@@ -235,7 +250,8 @@ pub(crate) async fn dead_letters(world: &World, fed: &Fed) -> Vec<String> {
 /// It returns `None` if the letter is for a line that can never be read. The class of a letter says
 /// whether one more try could have saved the record: after a permanent failure it could not.
 fn needless_letter(letter: &Value, line: Option<&str>) -> Option<(String, String)> {
-    let body: Value = serde_json::from_str(letter["body"].as_str().unwrap_or_default()).unwrap_or_default();
+    let body: Value =
+        serde_json::from_str(letter["body"].as_str().unwrap_or_default()).unwrap_or_default();
     let text = |name: &str| body[name].as_str().unwrap_or("?").to_owned();
     let [class, code, function, key] = ["class", "code", "function", "ordering_key"].map(text);
     let what = match (class.as_str(), line) {
@@ -254,12 +270,14 @@ fn more_than_once(sent: &BTreeMap<String, usize>) -> Option<String> {
 async fn json(world: &World, arguments: &[&str]) -> Value {
     let output = world.tidegate(arguments).await;
     assert!(output.status.success(), "{}", shown(&output));
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", shown(&output)))
 }
 
 async fn held_orders(world: &World) -> BTreeSet<String> {
     let held = json(world, &["effects", "ls", "--json"]).await;
-    let key = |effect: &Value| effect["key"].as_str().unwrap().rsplit('#').next().unwrap().to_owned();
+    let key =
+        |effect: &Value| effect["key"].as_str().unwrap().rsplit('#').next().unwrap().to_owned();
     held.as_array().unwrap().iter().map(key).collect()
 }
 

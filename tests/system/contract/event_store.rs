@@ -19,7 +19,8 @@ fn commit(stream: &StreamId, first: u64, cause: &str, data: &[String]) -> Commit
         RecordedEvent::new(id, Version::new(version), schema, now, data)
     };
     let events = (first..).zip(data).map(event).collect();
-    let mut record = RecordedCommit::new(stream.clone(), "test", Cause::new("test", cause), now, events);
+    let mut record =
+        RecordedCommit::new(stream.clone(), "test", Cause::new("test", cause), now, events);
     let content = Content::new("Count", 1, r#"{"by":1}"#).unwrap();
     record.digest = content.digest(stream, &record.cause);
     record.correlation_id = "correlation".to_owned();
@@ -83,7 +84,8 @@ async fn the_largest_commit_is_stored_and_a_larger_one_refused(store: &dyn Event
 
 async fn many_small_events_are_one_commit(store: &dyn EventStore) {
     for events in [1_000, 2_000] {
-        is_stored(store, &commit(&new_stream(), 1, "c", &vec!["{\"n\":1}".to_owned(); events])).await;
+        is_stored(store, &commit(&new_stream(), 1, "c", &vec!["{\"n\":1}".to_owned(); events]))
+            .await;
     }
     let beyond = commit(&new_stream(), 1, "c", &vec!["1".to_owned(); 5_000]);
     is_refused(store, &beyond, "commit_too_large").await;
@@ -123,7 +125,8 @@ async fn a_commit_is_read_back_as_it_was_written(store: &dyn EventStore) {
     let stream: StreamId = unique("order").parse().unwrap();
     assert_eq!(store.read(&stream, Version::NONE).await.unwrap(), []);
     // Number formats, quotes and characters beyond ASCII survive.
-    let written = commit(&stream, 1, "c1", &[r#"{"n":1.50,"t":"ä€\"𝄞"}"#.to_owned(), "1e3".to_owned()]);
+    let written =
+        commit(&stream, 1, "c1", &[r#"{"n":1.50,"t":"ä€\"𝄞"}"#.to_owned(), "1e3".to_owned()]);
     assert_eq!(store.commit(&written).await.unwrap(), CommitOutcome::Stored);
     assert_eq!(store.read(&stream, Version::NONE).await.unwrap(), [written.record]);
 }
@@ -132,7 +135,11 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     let stream: StreamId = unique("order").parse().unwrap();
     let first = commit(&stream, 1, "c1", &one("a"));
     assert_eq!(store.commit(&first).await.unwrap(), CommitOutcome::Stored);
-    assert_eq!(store.commit(&first).await.unwrap(), CommitOutcome::Stored, "its own write is not a conflict");
+    assert_eq!(
+        store.commit(&first).await.unwrap(),
+        CommitOutcome::Stored,
+        "its own write is not a conflict"
+    );
     let twin = Commit { attempt: "another".to_owned(), ..first.clone() };
     assert_eq!(store.commit(&twin).await.unwrap(), CommitOutcome::Duplicate);
     let rival = commit(&stream, 1, "c2", &one("b"));
@@ -143,7 +150,11 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     let failure = store.commit(&reused).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "cause_reused"));
     reused.record.digest = None;
-    assert_eq!(store.commit(&reused).await.unwrap(), CommitOutcome::Duplicate, "nothing is known of it");
+    assert_eq!(
+        store.commit(&reused).await.unwrap(),
+        CommitOutcome::Duplicate,
+        "nothing is known of it"
+    );
     assert_eq!(store.read(&stream, Version::NONE).await.unwrap(), [first.record]);
 }
 
@@ -157,14 +168,19 @@ async fn a_stream_is_read_from_any_version(store: &dyn EventStore) {
     for commit in &commits {
         assert_eq!(store.commit(commit).await.unwrap(), CommitOutcome::Stored);
     }
-    for (after, wanted) in
-        [(0, &commits[..]), (2, &commits[..]), (3, &commits[1..]), (5, &commits[2..]), (6, &commits[3..])]
-    {
+    for (after, wanted) in [
+        (0, &commits[..]),
+        (2, &commits[..]),
+        (3, &commits[1..]),
+        (5, &commits[2..]),
+        (6, &commits[3..]),
+    ] {
         let read = store.read(&stream, Version::new(after)).await.unwrap();
         let wanted: Vec<_> = wanted.iter().map(|commit| commit.record.clone()).collect();
         assert_eq!(read, wanted, "above {after}");
     }
-    for (version, place) in [(1, Some(0)), (2, Some(0)), (4, Some(1)), (5, Some(2)), (6, Some(2)), (7, None)]
+    for (version, place) in
+        [(1, Some(0)), (2, Some(0)), (4, Some(1)), (5, Some(2)), (6, Some(2)), (7, None)]
     {
         let read = store.read_at(&stream, Version::new(version)).await.unwrap();
         assert_eq!(read, place.map(|place: usize| commits[place].record.clone()), "at {version}");
@@ -190,7 +206,10 @@ async fn a_commit_of_more_than_an_item_is_one_commit(store: &dyn EventStore) {
     assert_eq!(store.commit(&twin).await.unwrap(), CommitOutcome::Duplicate);
     let rival = commit(&stream, 1, "rival", &one("b"));
     assert_eq!(store.commit(&rival).await.unwrap(), CommitOutcome::Conflict);
-    assert_eq!(store.commit(&commit(&stream, 3, "next", &one("c"))).await.unwrap(), CommitOutcome::Stored);
+    assert_eq!(
+        store.commit(&commit(&stream, 3, "next", &one("c"))).await.unwrap(),
+        CommitOutcome::Stored
+    );
     let read = store.read(&stream, Version::NONE).await.unwrap();
     assert_eq!(
         read.iter().map(RecordedCommit::first_version).collect::<Vec<_>>(),

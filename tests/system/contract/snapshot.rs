@@ -8,7 +8,8 @@ use aws_sdk_dynamodb::types::{
 use jiff::Timestamp;
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::store::{
-    Causes, Content, DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY, Snapshot, SnapshotStore,
+    Causes, Content, DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY, Snapshot,
+    SnapshotStore,
 };
 use tidegate::test::MemorySnapshots;
 
@@ -20,7 +21,11 @@ fn snapshot(stream: &StreamId, shape: &str, version: u64, causes: usize) -> Snap
         let cause = Cause::new("test", number.to_string());
         let content = Content::new("Count", 1, &number.to_string()).unwrap();
         let digest = content.digest(stream, &cause).filter(|_| number % 2 == 1);
-        kept.push(&cause, Timestamp::UNIX_EPOCH + Duration::from_secs(number as u64), digest.as_ref());
+        kept.push(
+            &cause,
+            Timestamp::UNIX_EPOCH + Duration::from_secs(number as u64),
+            digest.as_ref(),
+        );
     }
     kept.forget_before(Timestamp::UNIX_EPOCH + Duration::from_secs(1));
     Snapshot {
@@ -63,8 +68,11 @@ async fn snapshots_in_dynamodb_keep_the_contract() {
     // No function of the reference system takes snapshots, so the topology has no table of them.
     let table = unique("snapshots").replace('#', "-");
     let client = &tables.clients.dynamodb;
-    let mut create = client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
-    for (name, kind) in [(SNAPSHOT_PARTITION_KEY, KeyType::Hash), (SNAPSHOT_SORT_KEY, KeyType::Range)] {
+    let mut create =
+        client.create_table().table_name(&table).billing_mode(BillingMode::PayPerRequest);
+    for (name, kind) in
+        [(SNAPSHOT_PARTITION_KEY, KeyType::Hash), (SNAPSHOT_SORT_KEY, KeyType::Range)]
+    {
         let attribute = AttributeDefinition::builder().attribute_name(name);
         let attribute = attribute.attribute_type(ScalarAttributeType::S).build().unwrap();
         let key = KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();

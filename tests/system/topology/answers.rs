@@ -31,8 +31,12 @@ fn seconds_now() -> f64 {
 /// Batches of a source with a single record that cannot be applied now, but may be later.
 fn transient_batches(kind: SourceKind<'_>) -> Vec<Value> {
     let records: Vec<Value> = match kind {
-        SourceKind::Stream(stream) => newer().iter().map(|message| from_stream(stream, message)).collect(),
-        SourceKind::Queue(queue) => newer().iter().map(|message| from_queue(queue, message)).collect(),
+        SourceKind::Stream(stream) => {
+            newer().iter().map(|message| from_stream(stream, message)).collect()
+        }
+        SourceKind::Queue(queue) => {
+            newer().iter().map(|message| from_queue(queue, message)).collect()
+        }
         SourceKind::Table(table) => vec![from_table(table)],
     };
     records.into_iter().map(|record| json!({ "Records": [record] })).collect()
@@ -137,7 +141,8 @@ async fn a_source_declares_partial_responses_exactly_where_its_function_gives_th
 async fn a_function_that_is_invoked_asynchronously_fails_as_a_whole_and_lists_nothing() {
     let world = World::start().await;
     let topology = declared();
-    let functions = topology.functions.iter().filter(|(_, function)| function.asynchronous.is_some());
+    let functions =
+        topology.functions.iter().filter(|(_, function)| function.asynchronous.is_some());
     for (function, _) in functions {
         let mut failures = 0;
         for message in newer() {

@@ -15,7 +15,8 @@ use crate::programs::{directory, program, repository, shown};
 
 /// The topology of this repository.
 fn declared() -> Topology {
-    topology::load(&repository().join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"))
+    topology::load(&repository().join("infra/topology.auto.tfvars"))
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The sample messages, by type.
@@ -40,7 +41,9 @@ fn every_function_is_a_folder_a_topology_entry_a_package_and_a_binary_of_one_nam
 
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = std::process::Command::new(cargo);
-    command.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]).current_dir(repository());
+    command
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(repository());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", shown(&output));
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -50,7 +53,8 @@ fn every_function_is_a_folder_a_topology_entry_a_package_and_a_binary_of_one_nam
         .iter()
         .filter_map(|package| {
             let manifest = package["manifest_path"].as_str().unwrap();
-            let folder = manifest.strip_prefix(functions.to_str().unwrap())?.strip_suffix("/Cargo.toml")?;
+            let folder =
+                manifest.strip_prefix(functions.to_str().unwrap())?.strip_suffix("/Cargo.toml")?;
             let targets = package["targets"].as_array().unwrap().iter();
             let binaries: Vec<&str> = targets
                 .filter(|target| target["kind"].as_array().unwrap().contains(&"bin".into()))
@@ -84,14 +88,18 @@ async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_n
             .unwrap();
         assert_eq!(output.status.code(), Some(1), "{name} must not start without its settings");
         let message = String::from_utf8(output.stdout).unwrap();
-        let listed = message.split_once("the configuration has ").and_then(|(_, list)| list.split_once(": "));
+        let listed = message
+            .split_once("the configuration has ")
+            .and_then(|(_, list)| list.split_once(": "));
         let (_, problems) = listed.unwrap_or_else(|| panic!("{name}: {message}"));
         let (derived, needed): (BTreeSet<&str>, BTreeSet<&str>) = problems
             .split('"')
             .next()
             .unwrap()
             .split("; ")
-            .map(|problem| problem.strip_suffix(" is missing").unwrap_or_else(|| panic!("{name}: {problem}")))
+            .map(|problem| {
+                problem.strip_suffix(" is missing").unwrap_or_else(|| panic!("{name}: {problem}"))
+            })
             .partition(|variable| variable.starts_with("TIDEGATE_"));
         let declared: BTreeSet<&str> =
             function.uses.keys().chain(function.environment.keys()).map(String::as_str).collect();

@@ -11,7 +11,8 @@ use crate::world::World;
 /// alternative.
 fn named<'a>(pattern: &'a Value, field: &str) -> BTreeSet<&'a str> {
     let alternatives = pattern["$or"].as_array().into_iter().flatten();
-    let mut found: BTreeSet<&str> = alternatives.flat_map(|pattern| named(pattern, field)).collect();
+    let mut found: BTreeSet<&str> =
+        alternatives.flat_map(|pattern| named(pattern, field)).collect();
     found.extend(pattern[field].as_array().into_iter().flatten().filter_map(Value::as_str));
     found
 }
@@ -41,9 +42,8 @@ fn rules_name_types_and_sources_that_the_contracts_define() {
         }
         for kind in named(&rule.pattern, "detail-type") {
             assert!(
-                defined
-                    .iter()
-                    .any(|(from, event)| *event == kind && (sources.is_empty() || sources.contains(from))),
+                defined.iter().any(|(from, event)| *event == kind
+                    && (sources.is_empty() || sources.contains(from))),
                 "rule {name}: no {kind} comes from {sources:?}; defined are {defined:?}"
             );
         }
@@ -65,14 +65,19 @@ async fn a_rule_matches_the_samples_of_the_types_it_names_and_no_other() {
                 "id": "1", "account": "000000000000", "region": "us-east-1", "resources": [], "time": "2026-01-01T00:00:00Z",
                 "source": sample["source"], "detail-type": kind, "detail": sample,
             });
-            let call = world.clients().events.test_event_pattern().event_pattern(rule.pattern.to_string());
+            let call =
+                world.clients().events.test_event_pattern().event_pattern(rule.pattern.to_string());
             if call.event(event.to_string()).send().await.expect("a tested pattern").result() {
                 matched.insert(kind);
             }
         }
         assert!(!matched.is_empty(), "rule {name} matches no event that the contracts define");
         if !kinds.is_empty() {
-            assert_eq!(matched.iter().map(String::as_str).collect::<BTreeSet<_>>(), kinds, "rule {name}");
+            assert_eq!(
+                matched.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+                kinds,
+                "rule {name}"
+            );
         }
     }
     world.end().await;

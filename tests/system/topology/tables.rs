@@ -25,8 +25,10 @@ fn text_and_number(partition: &str, sort: &str) -> Keys {
 
 /// The tables of a variable, over all functions.
 fn behind<'a>(topology: &'a Topology, variable: &str) -> Vec<(&'a str, &'a Table)> {
-    let uses =
-        topology.functions.values().filter_map(|function| function.uses.get(variable)?.table.as_deref());
+    let uses = topology
+        .functions
+        .values()
+        .filter_map(|function| function.uses.get(variable)?.table.as_deref());
     let names: BTreeSet<&str> = uses.collect();
     assert!(!names.is_empty(), "no function has a table in {variable}");
     names.into_iter().map(|name| (name, &topology.tables[name])).collect()
@@ -39,7 +41,10 @@ fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
         ("EVENT_STORE_TABLE", text_and_number(store::PARTITION_KEY, store::SORT_KEY)),
         ("IDEMPOTENCY_TABLE", text(idempotency::PARTITION_KEY)),
         ("ORDER_VIEW_TABLE", text(projection::ROW_KEY)),
-        ("SALES_TABLE", text_and_number(projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY)),
+        (
+            "SALES_TABLE",
+            text_and_number(projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY),
+        ),
     ];
     let mut checked = BTreeSet::new();
     for (variable, expected) in expected {
@@ -52,7 +57,10 @@ fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
     assert_eq!(checked, all, "a table whose keys nothing checks");
     // Readers of the read models take these names from the contracts.
     assert_eq!(order_view::STREAM, projection::ROW_KEY);
-    assert_eq!((sales::KEY, sales::SLICE), (projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY));
+    assert_eq!(
+        (sales::KEY, sales::SLICE),
+        (projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY)
+    );
 }
 
 #[test]
@@ -60,7 +68,11 @@ fn the_stream_of_the_event_store_has_the_commits_in_it() {
     let topology = declared();
     for (name, table) in behind(&topology, "EVENT_STORE_TABLE") {
         let whole = [Some(StreamView::NewImage), Some(StreamView::NewAndOldImages)];
-        assert!(whole.contains(&table.stream_view), "stream_view of {name} is {:?}", table.stream_view);
+        assert!(
+            whole.contains(&table.stream_view),
+            "stream_view of {name} is {:?}",
+            table.stream_view
+        );
     }
 }
 

@@ -49,9 +49,14 @@ struct Difference {
 }
 
 impl Comparison {
-    pub(super) fn new(expected: &Expected, sales: &Sales, orders: &BTreeMap<String, OrderRow>) -> Self {
+    pub(super) fn new(
+        expected: &Expected,
+        sales: &Sales,
+        orders: &BTreeMap<String, OrderRow>,
+    ) -> Self {
         let mut read_models = vec![compare_orders(expected, orders)];
-        read_models.extend(Dimension::ALL.map(|dimension| compare_sales(expected, sales, dimension)));
+        read_models
+            .extend(Dimension::ALL.map(|dimension| compare_sales(expected, sales, dimension)));
         let mut foreign = ReadModel::new("sales, other rows".to_owned());
         for row in &sales.foreign {
             foreign.differ(row, "row", "none", "a row of no dimension");
@@ -77,7 +82,10 @@ impl Comparison {
                 lines.push(format!("    {}", escaped(&line)));
             }
             if read_model.differences > read_model.shown.len() {
-                lines.push(format!("    … and {} more", read_model.differences - read_model.shown.len()));
+                lines.push(format!(
+                    "    … and {} more",
+                    read_model.differences - read_model.shown.len()
+                ));
             }
         }
         lines.push(match self.equal {
@@ -101,7 +109,13 @@ impl ReadModel {
         }
     }
 
-    fn differ(&mut self, row: &str, field: &'static str, expected: impl ToString, found: impl ToString) {
+    fn differ(
+        &mut self,
+        row: &str,
+        field: &'static str,
+        expected: impl ToString,
+        found: impl ToString,
+    ) {
         self.equal = false;
         self.differences += 1;
         if self.shown.len() < SHOWN {
@@ -119,7 +133,8 @@ impl ReadModel {
             true => "equal".to_owned(),
             false => counted(count(self.differences as u64), "difference", "differences"),
         };
-        let mut text = format!("{:<18} {verdict:<6} {:>7} rows", self.name, count(self.rows as u64));
+        let mut text =
+            format!("{:<18} {verdict:<6} {:>7} rows", self.name, count(self.rows as u64));
         if let Some(totals) = &self.totals {
             text.push_str(&format!(
                 "  {} units {}, returned {} units {}",
@@ -148,8 +163,12 @@ fn compare_orders(expected: &Expected, found: &BTreeMap<String, OrderRow>) -> Re
     read_model.rows = streams.len();
     for stream in streams {
         match (expected.orders.get(stream), found.get(stream)) {
-            (Some(expected), Some(found)) => compare_order(&mut read_model, stream, expected, found),
-            (Some(expected), None) => read_model.differ(stream, "status", expected.status, "no row"),
+            (Some(expected), Some(found)) => {
+                compare_order(&mut read_model, stream, expected, found)
+            }
+            (Some(expected), None) => {
+                read_model.differ(stream, "status", expected.status, "no row")
+            }
             (None, Some(found)) => read_model.differ(stream, "status", "no row", &found.status),
             (None, None) => {}
         }
@@ -160,7 +179,12 @@ fn compare_orders(expected: &Expected, found: &BTreeMap<String, OrderRow>) -> Re
     read_model
 }
 
-fn compare_order(read_model: &mut ReadModel, stream: &str, expected: &ExpectedOrder, found: &OrderRow) {
+fn compare_order(
+    read_model: &mut ReadModel,
+    stream: &str,
+    expected: &ExpectedOrder,
+    found: &OrderRow,
+) {
     if expected.status != found.status {
         read_model.differ(stream, "status", expected.status, &found.status);
         return;
@@ -181,8 +205,12 @@ fn compare_order(read_model: &mut ReadModel, stream: &str, expected: &ExpectedOr
 
 fn compare_sales(expected: &Expected, found: &Sales, dimension: Dimension) -> ReadModel {
     let mut read_model = ReadModel::new(format!("sales by {dimension}"));
-    let keys: BTreeSet<_> =
-        expected.sales.keys().chain(found.totals.keys()).filter(|(of, _)| *of == dimension).collect();
+    let keys: BTreeSet<_> = expected
+        .sales
+        .keys()
+        .chain(found.totals.keys())
+        .filter(|(of, _)| *of == dimension)
+        .collect();
     read_model.rows = keys.len();
     let mut sum = Totals::default();
     for key in keys {
@@ -191,7 +219,9 @@ fn compare_sales(expected: &Expected, found: &Sales, dimension: Dimension) -> Re
             sum.add(expected);
         }
         match (expected, found) {
-            (Some(expected), Some(found)) => compare_totals(&mut read_model, &key.1, expected, found),
+            (Some(expected), Some(found)) => {
+                compare_totals(&mut read_model, &key.1, expected, found)
+            }
             (Some(_), None) => read_model.differ(&key.1, "row", "a row", "none"),
             (None, Some(_)) => read_model.differ(&key.1, "row", "none", "a row"),
             (None, None) => {}
@@ -254,11 +284,14 @@ mod tests {
     #[test]
     fn a_row_from_outside_moves_no_cursor_and_makes_no_further_line() {
         let (sales, mut orders) = found();
-        let row = OrderRow { status: "\x1b[2J\u{202e}sent\nequal".to_owned(), ..OrderRow::default() };
+        let row =
+            OrderRow { status: "\x1b[2J\u{202e}sent\nequal".to_owned(), ..OrderRow::default() };
         orders.insert("order#\x1b[1m\n2".to_owned(), row);
         let text = Comparison::new(&expected(), &sales, &orders).text();
         assert!(
-            text.contains(r"order#\u{1b}[1m\n2  status: expected no row, found \u{1b}[2J\u{202e}sent\nequal"),
+            text.contains(
+                r"order#\u{1b}[1m\n2  status: expected no row, found \u{1b}[2J\u{202e}sent\nequal"
+            ),
             "{text}"
         );
         assert!(!text.contains(['\x1b', '\u{202e}']), "{text:?}");
@@ -290,7 +323,11 @@ mod tests {
             let (mut sales, mut orders) = found();
             change(&mut sales, &mut orders);
             let comparison = Comparison::new(&expected(), &sales, &orders);
-            assert!(!comparison.equal && comparison.text().contains(part), "{part}: {}", comparison.text());
+            assert!(
+                !comparison.equal && comparison.text().contains(part),
+                "{part}: {}",
+                comparison.text()
+            );
         }
     }
 }

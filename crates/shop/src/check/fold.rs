@@ -57,7 +57,8 @@ impl Expected {
         let mut room = limit.unwrap_or(usize::MAX);
         while let Some(line) = lines.next_line()? {
             let row = Row::split(line);
-            let number = row.as_ref().map(|row| row.invoice.as_ref()).filter(|number| !number.is_empty());
+            let number =
+                row.as_ref().map(|row| row.invoice.as_ref()).filter(|number| !number.is_empty());
             let known = number.is_some_and(|number| numbers.contains(number));
             if !known {
                 if room == 0 {
@@ -95,7 +96,12 @@ impl Expected {
         let day = document.earliest.to_zoned(TimeZone::UTC).date().to_string();
         let mut add = |dimension, key: &str, documents, units, value| {
             let totals = if document.is_return {
-                Totals { returns: documents, returned_units: units, refunded: value, ..Totals::default() }
+                Totals {
+                    returns: documents,
+                    returned_units: units,
+                    refunded: value,
+                    ..Totals::default()
+                }
             } else {
                 Totals { orders: documents, units, revenue: value, ..Totals::default() }
             };
@@ -106,7 +112,8 @@ impl Expected {
         if !document.customer.is_empty() {
             add(Dimension::Customer, &document.customer, 1, units, value);
         }
-        let products: BTreeSet<&str> = document.lines.iter().map(|line| line.product.as_str()).collect();
+        let products: BTreeSet<&str> =
+            document.lines.iter().map(|line| line.product.as_str()).collect();
         for product in products {
             add(Dimension::Product, product, 1, 0, 0);
         }
@@ -168,7 +175,8 @@ fn read_line(row: &Row<'_>) -> Option<Read> {
     if quantity > i128::from(i64::MAX) || quantity < -i128::from(i64::MAX) {
         return None;
     }
-    let sold = Sold { product: row.stock_code.to_string(), quantity, pence: whole_pence(&row.price)? };
+    let sold =
+        Sold { product: row.stock_code.to_string(), quantity, pence: whole_pence(&row.price)? };
     Some(Read { is_return, at: date::parse(&row.date)?, sold })
 }
 
@@ -192,7 +200,8 @@ fn whole_pence(price: &str) -> Option<i128> {
                 if behind_point && scale >= 1_000_000_000_000 {
                     continue;
                 }
-                mantissa = mantissa.checked_mul(10)?.checked_add(i128::from(character.to_digit(10)?))?;
+                mantissa =
+                    mantissa.checked_mul(10)?.checked_add(i128::from(character.to_digit(10)?))?;
                 if behind_point {
                     scale *= 10;
                 }
@@ -223,7 +232,14 @@ mod tests {
 
     fn totals(expected: &Expected, dimension: Dimension, key: &str) -> [i128; 6] {
         let totals = expected.sales.get(&(dimension, key.to_owned())).copied().unwrap_or_default();
-        [totals.orders, totals.units, totals.revenue, totals.returns, totals.returned_units, totals.refunded]
+        [
+            totals.orders,
+            totals.units,
+            totals.revenue,
+            totals.returns,
+            totals.returned_units,
+            totals.refunded,
+        ]
     }
 
     const FILE: &str = "\
@@ -259,7 +275,11 @@ A1,A,lamp,1,2010-12-03T10:00:00Z,1.00,,France
         assert_eq!(totals(&expected, Dimension::Country, "France"), [1, 6, 502, 1, 1, 100]);
         assert_eq!(totals(&expected, Dimension::Customer, "7"), [1, 6, 502, 0, 0, 0]);
         assert_eq!(
-            expected.sales.keys().filter(|(dimension, _)| *dimension == Dimension::Customer).count(),
+            expected
+                .sales
+                .keys()
+                .filter(|(dimension, _)| *dimension == Dimension::Customer)
+                .count(),
             1
         );
     }

@@ -29,8 +29,10 @@ pub(crate) async fn check(options: &arguments::Check) -> Result<ExitCode, Proble
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let client = connection.dynamodb();
     let explain = |problem| connection.explain(problem);
-    let sales = read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;
-    let orders = read_orders(&client, &options.view.table(&options.endpoint)).await.map_err(explain)?;
+    let sales =
+        read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;
+    let orders =
+        read_orders(&client, &options.view.table(&options.endpoint)).await.map_err(explain)?;
     let comparison = Comparison::new(&expected, &sales, &orders);
     if options.json {
         output::json(&comparison)?;

@@ -6,7 +6,8 @@ use super::random::Random;
 const PRODUCTS: u64 = 1_000;
 
 const COLOURS: [&str; 12] = [
-    "RED", "WHITE", "IVORY", "BLUE", "PINK", "GREEN", "SILVER", "VINTAGE", "RETRO", "WOODEN", "GLASS", "ZINC",
+    "RED", "WHITE", "IVORY", "BLUE", "PINK", "GREEN", "SILVER", "VINTAGE", "RETRO", "WOODEN",
+    "GLASS", "ZINC",
 ];
 const THINGS: [&str; 14] = [
     "T-LIGHT HOLDER",

@@ -25,10 +25,16 @@ use crate::arguments::Generate;
 pub(crate) fn write(options: &Generate) -> Result<ExitCode, Problem> {
     let lines = sample::sample(options.seed, options.orders);
     let compressed = options.file.extension().is_some_and(|extension| extension == "gz");
-    write_lines(&options.file, &lines, compressed)
-        .map_err(|error| Problem::new(format!("{} cannot be written: {error}", options.file.display())))?;
+    write_lines(&options.file, &lines, compressed).map_err(|error| {
+        Problem::new(format!("{} cannot be written: {error}", options.file.display()))
+    })?;
     let records = u64::try_from(lines.len().saturating_sub(1)).unwrap_or(u64::MAX);
-    output::line(&format!("{}: {} lines, seed {}", options.file.display(), count(records), options.seed))?;
+    output::line(&format!(
+        "{}: {} lines, seed {}",
+        options.file.display(),
+        count(records),
+        options.seed
+    ))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +65,8 @@ mod tests {
     use crate::input::{Lines, Row};
 
     fn committed() -> PathBuf {
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../events/invoices/online-retail-sample.csv.gz")
+        PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("../../events/invoices/online-retail-sample.csv.gz")
     }
 
     #[test]
@@ -86,24 +93,37 @@ mod tests {
     #[test]
     fn a_sample_has_every_kind_of_line() {
         let lines = sample::sample(SEED, ORDERS);
-        let rows: Vec<Row<'_>> = lines[1..].iter().filter_map(|line| Row::split(line.as_bytes())).collect();
+        let rows: Vec<Row<'_>> =
+            lines[1..].iter().filter_map(|line| Row::split(line.as_bytes())).collect();
         assert!(rows.len() < lines.len() - 1, "no broken line");
-        let of = |predicate: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| predicate(row)).count();
-        let distinct =
-            |column: &dyn Fn(&Row<'_>) -> String| rows.iter().map(column).collect::<HashSet<_>>().len();
-        let is_order =
-            |row: &Row<'_>| !row.invoice.is_empty() && row.invoice.bytes().all(|byte| byte.is_ascii_digit());
+        let of =
+            |predicate: &dyn Fn(&Row<'_>) -> bool| rows.iter().filter(|row| predicate(row)).count();
+        let distinct = |column: &dyn Fn(&Row<'_>) -> String| {
+            rows.iter().map(column).collect::<HashSet<_>>().len()
+        };
+        let is_order = |row: &Row<'_>| {
+            !row.invoice.is_empty() && row.invoice.bytes().all(|byte| byte.is_ascii_digit())
+        };
         assert!(of(&|row| row.customer.is_empty()) > 100, "guests");
         assert!(of(&|row| row.price == "0") > 10, "prices of zero");
-        assert!(of(&|row| is_order(row) && row.quantity.starts_with('-')) > 3, "negative quantities");
+        assert!(
+            of(&|row| is_order(row) && row.quantity.starts_with('-')) > 3,
+            "negative quantities"
+        );
         assert!(of(&|row| is_order(row) && row.quantity == "0") > 3, "quantities of zero");
         assert!(of(&|row| is_order(row) && row.price.starts_with('-')) > 3, "negative prices");
-        assert!(of(&|row| row.invoice.starts_with('C') && row.quantity.starts_with('-')) > 20, "returns");
+        assert!(
+            of(&|row| row.invoice.starts_with('C') && row.quantity.starts_with('-')) > 20,
+            "returns"
+        );
         assert!(
             of(&|row| row.invoice.starts_with('C') && !row.quantity.starts_with('-')) > 0,
             "returns of nothing"
         );
-        assert!(of(&|row| row.invoice.starts_with('A') || row.invoice.starts_with('X')) > 1, "other numbers");
+        assert!(
+            of(&|row| row.invoice.starts_with('A') || row.invoice.starts_with('X')) > 1,
+            "other numbers"
+        );
         assert!(of(&|row| row.quantity == "two") > 0, "unreadable quantities");
         assert!(distinct(&|row| row.country.to_string()) > 6, "countries");
         assert!(distinct(&|row| row.date.get(..10).unwrap_or("").to_owned()) > 5, "days");

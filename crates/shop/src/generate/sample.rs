@@ -6,8 +6,17 @@ use super::catalogue::{Product, catalogue};
 use super::random::Random;
 use crate::input::COLUMNS;
 
-const COUNTRIES: [&str; 9] =
-    ["Germany", "France", "EIRE", "Spain", "Netherlands", "Belgium", "Channel Islands", "USA", "Hong Kong"];
+const COUNTRIES: [&str; 9] = [
+    "Germany",
+    "France",
+    "EIRE",
+    "Spain",
+    "Netherlands",
+    "Belgium",
+    "Channel Islands",
+    "USA",
+    "Hong Kong",
+];
 
 /// First number of an order.
 const FIRST_ORDER: u32 = 700_001;
@@ -20,8 +29,13 @@ const LONG_TEXT: &str =
 pub(super) fn sample(seed: u64, orders: u32) -> Vec<String> {
     let mut random = Random::new(seed);
     let catalogue = catalogue(&mut random);
-    let mut writer =
-        Writer { random, catalogue, lines: vec![COLUMNS.join(",")], held: Vec::new(), at: opening() };
+    let mut writer = Writer {
+        random,
+        catalogue,
+        lines: vec![COLUMNS.join(",")],
+        held: Vec::new(),
+        at: opening(),
+    };
     for index in 0..orders {
         let number = FIRST_ORDER + index;
         writer.order(number);
@@ -129,8 +143,11 @@ impl Writer {
         for index in 0..lines {
             let product = self.catalogue.get(index * 7 % self.catalogue.len());
             let Some(Product { stock_code, description, price }) = product else { continue };
-            let description =
-                if text.is_empty() { description.clone() } else { format!("{description}: {text}") };
+            let description = if text.is_empty() {
+                description.clone()
+            } else {
+                format!("{description}: {text}")
+            };
             let quantity = (1 + index % 5).to_string();
             let line = fields(&invoice, stock_code, &description, &quantity, price);
             self.lines.push(line);
@@ -153,12 +170,20 @@ impl Writer {
                 invoice.number = format!("X-{number}");
                 vec![
                     fields(&invoice, "22423", "REGENCY CAKESTAND", quantity, "a pound"),
-                    format!("{number},22423,\"REGENCY CAKESTAND,1,2010-12-01T08:26:00Z,1.25,,France"),
+                    format!(
+                        "{number},22423,\"REGENCY CAKESTAND,1,2010-12-01T08:26:00Z,1.25,,France"
+                    ),
                 ]
             }
             _ => vec![
-                format!(",22423,REGENCY CAKESTAND,1,2010-12-01T08:26:00Z,1.25,,{}", invoice.country),
-                format!("{number},22423,REGENCY CAKESTAND,1,1.12.2010 8:26,1.25,,{}", invoice.country),
+                format!(
+                    ",22423,REGENCY CAKESTAND,1,2010-12-01T08:26:00Z,1.25,,{}",
+                    invoice.country
+                ),
+                format!(
+                    "{number},22423,REGENCY CAKESTAND,1,1.12.2010 8:26,1.25,,{}",
+                    invoice.country
+                ),
             ],
         };
         self.lines.extend(lines);
@@ -167,7 +192,8 @@ impl Writer {
     fn invoice(&mut self, number: String) -> Invoice {
         let customer = 12_346 + self.random.skewed(150) * 37;
         let abroad = customer % 10 == 3 || self.random.percent(5);
-        let country = if abroad { self.random.pick(&COUNTRIES, "France") } else { "United Kingdom" };
+        let country =
+            if abroad { self.random.pick(&COUNTRIES, "France") } else { "United Kingdom" };
         let guest = self.random.percent(22);
         Invoice {
             number,
@@ -210,13 +236,32 @@ impl Writer {
     }
 }
 
-fn fields(invoice: &Invoice, stock_code: &str, description: &str, quantity: &str, price: &str) -> String {
+fn fields(
+    invoice: &Invoice,
+    stock_code: &str,
+    description: &str,
+    quantity: &str,
+    price: &str,
+) -> String {
     let at = invoice.at.to_string();
-    [&invoice.number, stock_code, description, quantity, &at, price, &invoice.customer, &invoice.country]
-        .map(quoted)
-        .join(",")
+    [
+        &invoice.number,
+        stock_code,
+        description,
+        quantity,
+        &at,
+        price,
+        &invoice.customer,
+        &invoice.country,
+    ]
+    .map(quoted)
+    .join(",")
 }
 
 fn quoted(field: &str) -> String {
-    if field.contains(['"', ',']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
+    if field.contains(['"', ',']) {
+        format!("\"{}\"", field.replace('"', "\"\""))
+    } else {
+        field.to_owned()
+    }
 }

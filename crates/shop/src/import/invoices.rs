@@ -24,7 +24,10 @@ pub(super) struct Gathered {
 impl Gathered {
     /// Number of records for these invoices.
     pub(super) fn records(&self) -> u64 {
-        self.slots.iter().map(|slot| u64::from(slot.invoice.is_some()) + slot.raw.len() as u64).sum()
+        self.slots
+            .iter()
+            .map(|slot| u64::from(slot.invoice.is_some()) + slot.raw.len() as u64)
+            .sum()
     }
 }
 
@@ -182,20 +185,22 @@ impl<'a> Parsed<'a> {
         let wrong = |column: &str, text: &str, wanted: &str| {
             format!("its {column} `{}` is not {wanted}", excerpt(text))
         };
-        let kind = InvoiceKind::from_number(&row.invoice)
-            .ok_or_else(|| wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it"))?;
+        let kind = InvoiceKind::from_number(&row.invoice).ok_or_else(|| {
+            wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it")
+        })?;
         // A return negates the quantity, so the number without a negative counterpart is out of
         // range.
         let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN);
-        let unit_price =
-            pence::parse(&row.price).ok_or_else(|| wrong("UnitPrice", &row.price, "an amount of pounds"))?;
+        let unit_price = pence::parse(&row.price)
+            .ok_or_else(|| wrong("UnitPrice", &row.price, "an amount of pounds"))?;
         let line = Line {
             stock_code: row.stock_code.to_string(),
             description: row.description.to_string(),
             quantity: quantity.ok_or_else(|| wrong("Quantity", &row.quantity, "a whole number"))?,
             unit_price,
         };
-        let at = date::parse(&row.date).ok_or_else(|| wrong("InvoiceDate", &row.date, date::FORMS))?;
+        let at =
+            date::parse(&row.date).ok_or_else(|| wrong("InvoiceDate", &row.date, date::FORMS))?;
         Ok(Parsed { kind, at, row, line })
     }
 

@@ -87,7 +87,10 @@ impl Summary {
 ///
 /// # Errors
 /// The file cannot be read, or the stream refuses the records.
-pub(crate) async fn online_retail(options: &arguments::Import, file: &Path) -> Result<ExitCode, Problem> {
+pub(crate) async fn online_retail(
+    options: &arguments::Import,
+    file: &Path,
+) -> Result<ExitCode, Problem> {
     let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Change).await?;
     let sender = Sender::new(connection.kinesis(), options.stream());
@@ -122,7 +125,8 @@ pub(crate) async fn online_retail(options: &arguments::Import, file: &Path) -> R
     summary.seconds = started.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "an import has far less than 2^52 records")]
     let records_sent = summary.records() as f64;
-    summary.records_per_second = if summary.seconds > 0.0 { records_sent / summary.seconds } else { 0.0 };
+    summary.records_per_second =
+        if summary.seconds > 0.0 { records_sent / summary.seconds } else { 0.0 };
     bar.finish_and_clear();
     if options.json {
         output::json(&summary)?;
@@ -142,9 +146,9 @@ fn progress_bar(records: u64) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(records), ProgressDrawTarget::stderr());
-    if let Ok(style) =
-        ProgressStyle::with_template("{bar:30} {human_pos}/{human_len} records  {per_sec:.0}  {eta} left")
-    {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:30} {human_pos}/{human_len} records  {per_sec:.0}  {eta} left",
+    ) {
         bar.set_style(style);
     }
     bar
@@ -229,7 +233,8 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
             .iter()
             .map(|record| {
                 let envelope: serde_json::Value = serde_json::from_slice(&record.data).unwrap();
-                let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+                let text =
+                    |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
                 (text(&envelope["time"]), text(&envelope["data"]["lines"][0]["description"]))
             })
             .collect();
@@ -244,7 +249,10 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
     #[test]
     fn a_file_of_which_nothing_can_be_read_is_an_error_that_names_the_reason() {
         for (lines, reason) in [
-            (&b"1,A,LAMP,1,1.12.2010,2.55,7,France\n2,A,LAMP,1,2.12.2010,2.55,7,France\n"[..], "of 2 lines"),
+            (
+                &b"1,A,LAMP,1,1.12.2010,2.55,7,France\n2,A,LAMP,1,2.12.2010,2.55,7,France\n"[..],
+                "of 2 lines",
+            ),
             (
                 b"1,A,LAMP,1,1.12.2010,2.55,7,France\n",
                 "its InvoiceDate `1.12.2010` is not `2010-12-01T08:26:00Z`",
@@ -254,8 +262,9 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
             (b"", "has no line after its header"),
         ] {
             let file = published(lines);
-            let problem =
-                invoices::gather(&mut Lines::open(file.path()).unwrap(), None).unwrap_err().to_string();
+            let problem = invoices::gather(&mut Lines::open(file.path()).unwrap(), None)
+                .unwrap_err()
+                .to_string();
             assert!(problem.contains(reason) && !problem.contains(['\n', '\x1b']), "{problem}");
         }
     }
@@ -296,7 +305,9 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
             .iter()
             .filter(|record| record.kind == Kind::Return)
             .map(|record| {
-                serde_json::from_slice::<serde_json::Value>(&record.data).unwrap()["data"]["lines"][0].clone()
+                serde_json::from_slice::<serde_json::Value>(&record.data).unwrap()["data"]["lines"]
+                    [0]
+                .clone()
             })
             .map(|line| (line["quantity"].as_i64().unwrap(), line["unit_price"].as_i64().unwrap()))
             .collect();
@@ -329,8 +340,9 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
             let lines = envelope["data"]["lines"].as_array().unwrap().len();
             sizes.push((lines, envelope["data"].to_string().len()));
         }
-        let of =
-            |predicate: &dyn Fn(&(usize, usize)) -> bool| sizes.iter().filter(|size| predicate(size)).count();
+        let of = |predicate: &dyn Fn(&(usize, usize)) -> bool| {
+            sizes.iter().filter(|size| predicate(size)).count()
+        };
         assert_eq!(of(&|(lines, _)| *lines == 1_200), 1);
         assert_eq!(of(&|(_, bytes)| (256 * 1024..400_000).contains(bytes)), 1);
         assert_eq!(of(&|(_, bytes)| *bytes > 400 * 1024), 1);

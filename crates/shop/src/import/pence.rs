@@ -16,8 +16,10 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     if pounds.is_empty() || !is_number(pounds) || !is_number(fraction) {
         return None;
     }
-    let mut places =
-        fraction.chars().map(|digit| digit.to_digit(10).map_or(0, i64::from)).chain(std::iter::repeat(0));
+    let mut places = fraction
+        .chars()
+        .map(|digit| digit.to_digit(10).map_or(0, i64::from))
+        .chain(std::iter::repeat(0));
     let (tens, ones, next) = (places.next()?, places.next()?, places.next()?);
     let pence = pounds.parse::<i64>().ok()?.checked_mul(100)?.checked_add(tens * 10 + ones)?;
     let rounded = pence.checked_add(i64::from(next >= 5))?;

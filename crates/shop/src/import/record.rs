@@ -1,6 +1,8 @@
 //! The records for the stream: commands in their envelopes, and unchanged lines.
 
-use events::{Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode};
+use events::{
+    Currency, CustomerId, OrderId, OrderLine, PlaceOrder, RecordReturn, ReturnId, StockCode,
+};
 use serde_json::value::RawValue;
 use tidegate::envelope::{Data, DataSchema, Envelope};
 use tidegate::ids::{StreamId, content_id};
@@ -97,7 +99,12 @@ fn order_line(line: Line, sign: i64) -> OrderLine {
     }
 }
 
-fn wrap<C: Message>(kind: Kind, stream: StreamId, time: jiff::Timestamp, command: &C) -> Option<Record> {
+fn wrap<C: Message>(
+    kind: Kind,
+    stream: StreamId,
+    time: jiff::Timestamp,
+    command: &C,
+) -> Option<Record> {
     let data = serde_json::to_string(command).ok()?;
     let id = content_id(&["command", C::TYPE, &C::VERSION.to_string(), stream.as_str(), &data]);
     let partition_key = stream.as_str().to_owned();

@@ -33,7 +33,10 @@ impl Refused {
     ///
     /// # Errors
     /// The answer is for another number of records.
-    pub(super) fn from_answer(answer: &PutRecordsOutput, waiting: &[usize]) -> Result<Self, Problem> {
+    pub(super) fn from_answer(
+        answer: &PutRecordsOutput,
+        waiting: &[usize],
+    ) -> Result<Self, Problem> {
         if answer.records().len() != waiting.len() {
             return Err(Problem::new(format!(
                 "the stream answered for {} of {}",
@@ -57,7 +60,9 @@ pub(super) fn is_throttled<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -
     error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| {
         matches!(
             code,
-            "ProvisionedThroughputExceededException" | "ThrottlingException" | "LimitExceededException"
+            "ProvisionedThroughputExceededException"
+                | "ThrottlingException"
+                | "LimitExceededException"
         )
     })
 }

@@ -64,10 +64,13 @@ impl Sender {
     /// Fails if there is no response, or no such stream. A producer with write permission only
     /// passes.
     pub(super) async fn probe(&self) -> Result<(), Problem> {
-        let answer = self.client.describe_stream_summary().stream_name(self.stream.as_str()).send().await;
+        let answer =
+            self.client.describe_stream_summary().stream_name(self.stream.as_str()).send().await;
         match answer {
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception()) =>
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_resource_not_found_exception()) =>
             {
                 Err(self.stream.missing("stream"))
             }
@@ -101,12 +104,16 @@ impl Sender {
                     break;
                 }
                 busy.extend(batch.iter().map(|record| record.partition_key.clone()));
-                let put =
-                    Put { client: self.client.clone(), stream: self.stream.clone(), patience: self.patience };
+                let put = Put {
+                    client: self.client.clone(),
+                    stream: self.stream.clone(),
+                    patience: self.patience,
+                };
                 requests.spawn(put.all(batch));
             }
             let Some(done) = requests.join_next().await else { return Ok(()) };
-            let sent = done.map_err(|error| Problem::new(format!("a request was lost: {error}")))??;
+            let sent =
+                done.map_err(|error| Problem::new(format!("a request was lost: {error}")))??;
             for record in sent {
                 busy.remove(&record.partition_key);
                 on(Step::Sent { kind: record.kind, again: record.again });
@@ -132,7 +139,10 @@ fn next_batch(
             continue;
         }
         let full = batch.len() == REQUEST_RECORDS || bytes + size > REQUEST_BYTES;
-        if full || busy.contains(&record.partition_key) || !keys.insert(record.partition_key.clone()) {
+        if full
+            || busy.contains(&record.partition_key)
+            || !keys.insert(record.partition_key.clone())
+        {
             break;
         }
         bytes += size;
@@ -154,8 +164,11 @@ impl Put {
         let mut pause = FIRST_PAUSE;
         let mut taken_last = Instant::now();
         loop {
-            let entries =
-                waiting.iter().filter_map(|index| batch.get(*index)).map(entry).collect::<Result<_, _>>()?;
+            let entries = waiting
+                .iter()
+                .filter_map(|index| batch.get(*index))
+                .map(entry)
+                .collect::<Result<_, _>>()?;
             let answer = self
                 .client
                 .put_records()
@@ -167,7 +180,11 @@ impl Put {
                 Ok(answer) => Refused::from_answer(&answer, &waiting)?,
                 Err(error) if is_throttled(&error) => Refused::all(&waiting, &error),
                 Err(error) => {
-                    return Err(Problem::new(format!("stream `{}`: {}", self.stream, chain(&error))));
+                    return Err(Problem::new(format!(
+                        "stream `{}`: {}",
+                        self.stream,
+                        chain(&error)
+                    )));
                 }
             };
             if refused.places.is_empty() {
@@ -212,7 +229,12 @@ mod tests {
     use terminal::connection::Connection;
 
     fn record(key: &str, bytes: usize) -> Record {
-        Record { kind: Kind::Order, again: false, partition_key: key.to_owned(), data: vec![b'x'; bytes] }
+        Record {
+            kind: Kind::Order,
+            again: false,
+            partition_key: key.to_owned(),
+            data: vec![b'x'; bytes],
+        }
     }
 
     type Answers = Arc<Mutex<dyn FnMut(&[String]) -> Vec<bool> + Send>>;
@@ -250,7 +272,8 @@ mod tests {
                 })
                 .collect();
             let failed = taken.iter().filter(|taken| !**taken).count();
-            let body = serde_json::json!({"FailedRecordCount": failed, "Records": records}).to_string();
+            let body =
+                serde_json::json!({"FailedRecordCount": failed, "Records": records}).to_string();
             let head = format!(
                 "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\n\r\n",
                 body.len()
@@ -299,7 +322,9 @@ mod tests {
         let mut sent = 0;
         let records = ["a", "b", "c", "b", "d"].map(|key| record(key, 10));
         sender
-            .send(records.into_iter(), |step| sent += usize::from(matches!(step, Step::Sent { .. })))
+            .send(records.into_iter(), |step| {
+                sent += usize::from(matches!(step, Step::Sent { .. }))
+            })
             .await
             .unwrap();
         assert_eq!(sent, 5);
@@ -311,9 +336,11 @@ mod tests {
     async fn a_stream_that_takes_nothing_is_given_up_with_its_reason() {
         let mut sender = sender(|keys| vec![false; keys.len()]).await;
         sender.patience = Duration::from_millis(200);
-        let problem = sender.send([record("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
+        let problem =
+            sender.send([record("a", 1)].into_iter(), |_| ()).await.unwrap_err().to_string();
         assert!(
-            problem.contains("refused 1 record for") && problem.contains("ProvisionedThroughputExceeded"),
+            problem.contains("refused 1 record for")
+                && problem.contains("ProvisionedThroughputExceeded"),
             "{problem}"
         );
     }
@@ -322,10 +349,14 @@ mod tests {
     async fn a_record_too_large_is_reported_and_the_others_are_sent() {
         let sender = sender(|keys| vec![true; keys.len()]).await;
         let mut steps = Vec::new();
-        let records = [record("a", 1), record("large", RECORD_BYTES), record("fits", RECORD_BYTES - 4)];
+        let records =
+            [record("a", 1), record("large", RECORD_BYTES), record("fits", RECORD_BYTES - 4)];
         sender.send(records.into_iter(), |step| steps.push(step)).await.unwrap();
         assert_eq!(steps.len(), 3);
-        assert_eq!(steps[0], Step::TooLarge { partition_key: "large".to_owned(), bytes: RECORD_BYTES + 5 });
+        assert_eq!(
+            steps[0],
+            Step::TooLarge { partition_key: "large".to_owned(), bytes: RECORD_BYTES + 5 }
+        );
     }
 
     #[test]
@@ -341,7 +372,11 @@ mod tests {
             }
             let bytes: usize =
                 batch.iter().map(|record| record.data.len() + record.partition_key.len()).sum();
-            assert!(batch.len() <= 500 && bytes <= 5 * 1024 * 1024, "{} records, {bytes} bytes", batch.len());
+            assert!(
+                batch.len() <= 500 && bytes <= 5 * 1024 * 1024,
+                "{} records, {bytes} bytes",
+                batch.len()
+            );
             total += batch.len();
         }
         assert_eq!(total, 812);

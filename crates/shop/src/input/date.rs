@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 pub(crate) const FORMS: &str = "`2010-12-01T08:26:00Z`, `2010-12-01 08:26:00` or `12/1/2010 8:26`";
 
 /// Forms without a time zone. The last one is American: the month comes first.
-const CIVIL: [&str; 4] = ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M"];
+const CIVIL: [&str; 4] =
+    ["%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M"];
 
 /// Parses the time of an invoice line, in any form in which the data set is published.
 ///

@@ -161,6 +161,8 @@ mod tests {
             let problem = all(file(&content).path()).unwrap_err();
             assert!(problem.contains(part) && !problem.contains('\n'), "{problem}");
         }
-        assert!(all(Path::new("/no/such/file")).unwrap_err().contains("/no/such/file cannot be read"));
+        assert!(
+            all(Path::new("/no/such/file")).unwrap_err().contains("/no/such/file cannot be read")
+        );
     }
 }

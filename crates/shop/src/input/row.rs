@@ -136,7 +136,10 @@ mod tests {
     #[test]
     fn a_line_that_is_not_utf_8_is_iso_8859_1() {
         let row = Row::split(b"1,2,\"SET FOR \xa310, RED\",4,5,6,7,Espa\xf1a").unwrap();
-        assert_eq!((row.description.as_ref(), row.country.as_ref()), ("SET FOR £10, RED", "España"));
+        assert_eq!(
+            (row.description.as_ref(), row.country.as_ref()),
+            ("SET FOR £10, RED", "España")
+        );
         assert_eq!(Row::split("1,2,£,4,5,6,7,8".as_bytes()).unwrap().description, "£");
     }
 

@@ -85,7 +85,10 @@ pub(super) struct CpuSeconds {
 impl Figures {
     pub(super) fn from_status(status: &Status, orders: &BTreeMap<String, OrderRow>) -> Self {
         let with_status = |kind: &str, status: &str| {
-            orders.values().filter(|row| row.status == status && row.stream.starts_with(kind)).count() as u64
+            orders
+                .values()
+                .filter(|row| row.status == status && row.stream.starts_with(kind))
+                .count() as u64
         };
         let sent = |function: &BTreeMap<String, super::status::CallCounts>| {
             function.get("SES.SendEmail").map_or(0, |email| email.ok)
@@ -152,13 +155,16 @@ impl FunctionFigures {
     }
 
     fn ended(&self) -> Option<u64> {
-        [self.applied, self.duplicates, self.filtered, self.failed, self.dead_lettered].into_iter().sum()
+        [self.applied, self.duplicates, self.filtered, self.failed, self.dead_lettered]
+            .into_iter()
+            .sum()
     }
 }
 
 fn writes_per_order(status: &Status, orders: usize) -> Option<f64> {
     let calls = status.calls.get(ORDER_PROCESSOR)?;
-    let writes = WRITES.iter().filter_map(|operation| calls.get(*operation)).map(|calls| calls.ok).sum();
+    let writes =
+        WRITES.iter().filter_map(|operation| calls.get(*operation)).map(|calls| calls.ok).sum();
     ratio(writes, float(orders as u64))
 }
 
@@ -242,7 +248,10 @@ mod tests {
         )
         .unwrap();
         let figures = Figures::from_status(&status, &BTreeMap::new());
-        assert_eq!((figures.functions["silent"].applied, figures.functions["idle"].applied), (None, Some(0)));
+        assert_eq!(
+            (figures.functions["silent"].applied, figures.functions["idle"].applied),
+            (None, Some(0))
+        );
         assert_eq!(figures.deliveries, None);
         let shown = super::super::text::text(&figures);
         assert!(shown.contains("metrics_namespace"), "{shown}");

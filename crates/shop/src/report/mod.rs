@@ -44,7 +44,8 @@ fn read_status(file: &std::path::Path) -> Result<Status, Problem> {
     } else {
         std::fs::read_to_string(file)
     };
-    let text = text.map_err(|error| Problem::new(format!("{} cannot be read: {error}", file.display())))?;
+    let text =
+        text.map_err(|error| Problem::new(format!("{} cannot be read: {error}", file.display())))?;
     serde_json::from_str(&text).map_err(|error| {
         Problem::new(format!(
             "{} is not a status of the local system ({error}); make one with `tidegate local \

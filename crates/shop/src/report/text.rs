@@ -17,10 +17,12 @@ pub(super) fn text(figures: &Figures) -> String {
 }
 
 fn summary(figures: &Figures) -> String {
-    let rate = figures.deliveries_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
+    let rate =
+        figures.deliveries_per_second.map_or_else(|| "-".to_owned(), |rate| format!("{rate:.0}"));
     let seconds = figures.seconds.map_or_else(|| "-".to_owned(), |seconds| format!("{seconds:.1}"));
     let milliseconds = |value: Option<i64>| value.map_or_else(|| "-".to_owned(), count);
-    let duplicates: Option<u64> = figures.functions.values().map(|function| function.duplicates).sum();
+    let duplicates: Option<u64> =
+        figures.functions.values().map(|function| function.duplicates).sum();
     let mut dead_letters = count(figures.dead_letters_total);
     let queues: Vec<String> = figures
         .dead_letters
@@ -36,11 +38,16 @@ fn summary(figures: &Figures) -> String {
         .cpu_seconds
         .emulator
         .map_or_else(|| "not known".to_owned(), |seconds| format!("{seconds:.1} s"));
-    let writes = figures.writes_per_order.map_or_else(|| "-".to_owned(), |writes| format!("{writes:.2}"));
+    let writes =
+        figures.writes_per_order.map_or_else(|| "-".to_owned(), |writes| format!("{writes:.2}"));
     let lines = [
         (
             "orders",
-            format!("{} placed, {} rejected", count(figures.orders_placed), count(figures.orders_rejected)),
+            format!(
+                "{} placed, {} rejected",
+                count(figures.orders_placed),
+                count(figures.orders_rejected)
+            ),
         ),
         (
             "returns",
@@ -56,7 +63,11 @@ fn summary(figures: &Figures) -> String {
         ("deliveries", format!("{} in {seconds} s, {rate}/s", printed(figures.deliveries))),
         (
             "stream to view",
-            format!("p50 {} ms, p99 {} ms", milliseconds(figures.p50_ms), milliseconds(figures.p99_ms)),
+            format!(
+                "p50 {} ms, p99 {} ms",
+                milliseconds(figures.p50_ms),
+                milliseconds(figures.p99_ms)
+            ),
         ),
         ("order-processor", format!("{writes} successful writes per order")),
         (
@@ -67,12 +78,14 @@ fn summary(figures: &Figures) -> String {
             ),
         ),
     ];
-    let lines: Vec<String> = lines.into_iter().map(|(name, value)| format!("{name:<16} {value}")).collect();
+    let lines: Vec<String> =
+        lines.into_iter().map(|(name, value)| format!("{name:<16} {value}")).collect();
     lines.join("\n")
 }
 
 fn functions(figures: &Figures) -> String {
-    let mut table = table(["function", "applied", "dupl.", "filt.", "failed", "dead", "CPU s", "peak MB"]);
+    let mut table =
+        table(["function", "applied", "dupl.", "filt.", "failed", "dead", "CPU s", "peak MB"]);
     for (name, function) in &figures.functions {
         let numbers = [
             printed(function.applied),
@@ -81,13 +94,20 @@ fn functions(figures: &Figures) -> String {
             printed(function.failed),
             printed(function.dead_lettered),
             format!("{:.1}", function.cpu_seconds),
-            format!("{}.{}", function.peak_rss_bytes / 1_000_000, function.peak_rss_bytes / 100_000 % 10),
+            format!(
+                "{}.{}",
+                function.peak_rss_bytes / 1_000_000,
+                function.peak_rss_bytes / 100_000 % 10
+            ),
         ];
         table.add_row(std::iter::once(cell(name)).chain(numbers.into_iter().map(right)));
     }
     let silent = figures.functions.values().any(|function| function.applied.is_none());
-    let why =
-        if silent { "\n- not printed: the topology's metrics_namespace switches metrics on" } else { "" };
+    let why = if silent {
+        "\n- not printed: the topology's metrics_namespace switches metrics on"
+    } else {
+        ""
+    };
     format!("{}{why}", table.trim_fmt())
 }
 
@@ -101,7 +121,8 @@ fn requests(figures: &Figures) -> String {
     let mut rows = 0;
     for (name, function) in &figures.functions {
         for (operation, requests) in &function.dynamodb {
-            let per_order = requests.per_order.map_or_else(|| "-".to_owned(), |calls| format!("{calls:.2}"));
+            let per_order =
+                requests.per_order.map_or_else(|| "-".to_owned(), |calls| format!("{calls:.2}"));
             let numbers = [count(requests.calls), count(requests.ok), per_order];
             let names = [cell(name), cell(operation)];
             table.add_row(names.into_iter().chain(numbers.into_iter().map(right)));

@@ -68,7 +68,13 @@ impl Emulator {
     /// Creates the stream and the read models, with this prefix of their names.
     pub(crate) async fn create(&self, prefix: &str) {
         let name = |declared: &str| format!("{prefix}{declared}");
-        self.kinesis.create_stream().stream_name(name("orders")).shard_count(1).send().await.unwrap();
+        self.kinesis
+            .create_stream()
+            .stream_name(name("orders"))
+            .shard_count(1)
+            .send()
+            .await
+            .unwrap();
         let sales = [("key", ScalarAttributeType::S), ("slice", ScalarAttributeType::N)];
         self.table(&name("sales"), &sales).await;
         self.table(&name("order-view"), &[("stream", ScalarAttributeType::S)]).await;
@@ -83,7 +89,8 @@ impl Emulator {
                 .attribute_type(kind.clone())
                 .build()
                 .unwrap();
-            let key = KeySchemaElement::builder().attribute_name(*name).key_type(key).build().unwrap();
+            let key =
+                KeySchemaElement::builder().attribute_name(*name).key_type(key).build().unwrap();
             create = create.attribute_definitions(attribute).key_schema(key);
         }
         create.send().await.unwrap();

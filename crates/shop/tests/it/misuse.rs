@@ -27,7 +27,9 @@ fn said(output: &Output, code: i32) -> String {
 
 #[test]
 fn misuse_exits_with_2_and_one_line() {
-    for arguments in [&["frobnicate"][..], &[], &["import", "online-retail"], &["sales", "--by", "moon"]] {
+    for arguments in
+        [&["frobnicate"][..], &[], &["import", "online-retail"], &["sales", "--by", "moon"]]
+    {
         said(&shop(arguments, None), 2);
     }
 }
@@ -41,7 +43,8 @@ fn help_is_no_misuse() {
 #[test]
 fn a_file_that_is_missing_or_none_of_ours_exits_with_1_and_one_line() {
     assert!(
-        said(&shop(&["import", "online-retail", "none.csv"], None), 1).contains("none.csv cannot be read")
+        said(&shop(&["import", "online-retail", "none.csv"], None), 1)
+            .contains("none.csv cannot be read")
     );
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, [0x1f, 0x8b, 1, 2, 3]).unwrap();
@@ -70,12 +73,17 @@ fn an_endpoint_that_does_not_answer_is_said_within_seconds() {
 fn a_name_prefix_for_the_local_system_is_misuse() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::create_dir(directory.path().join(".tidegate")).unwrap();
-    std::fs::write(directory.path().join(".tidegate/engine.json"), r#"{"endpoint": "http://127.0.0.1:1"}"#)
-        .unwrap();
+    std::fs::write(
+        directory.path().join(".tidegate/engine.json"),
+        r#"{"endpoint": "http://127.0.0.1:1"}"#,
+    )
+    .unwrap();
     let sales = |endpoint: Option<&str>| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
         command.args(["sales", "--by", "day"]).current_dir(directory.path()).env_clear();
-        command.env("TIDEGATE_NAME_PREFIX", "shop-dev-").envs(endpoint.map(|url| ("AWS_ENDPOINT_URL", url)));
+        command
+            .env("TIDEGATE_NAME_PREFIX", "shop-dev-")
+            .envs(endpoint.map(|url| ("AWS_ENDPOINT_URL", url)));
         command.output().unwrap()
     };
     for endpoint in [None, Some("http://127.0.0.1:1/")] {
@@ -88,7 +96,8 @@ fn a_name_prefix_for_the_local_system_is_misuse() {
 #[test]
 fn the_local_system_is_where_the_state_directory_is_said_to_be() {
     let (state, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    std::fs::write(state.path().join("engine.json"), r#"{"endpoint": "http://127.0.0.1:1"}"#).unwrap();
+    std::fs::write(state.path().join("engine.json"), r#"{"endpoint": "http://127.0.0.1:1"}"#)
+        .unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_shop"));
     command.args(["sales", "--by", "day"]).current_dir(elsewhere.path()).env_clear();
     let output = command.env("TIDEGATE_STATE", state.path()).output().unwrap();
@@ -110,7 +119,10 @@ fn sts() -> (String, std::thread::JoinHandle<()>) {
         }
         let body = "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><GetCallerIdentityResult>\
                     <Account>111111111111</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
     });
     (url, answered)
@@ -121,7 +133,8 @@ fn orders_go_into_an_account_only_if_it_is_named_and_is_that_of_the_credentials(
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("retail.csv");
     let line = "536365,85123A,LAMP,6,2010-12-01T08:26:00Z,2.55,17850,United Kingdom";
-    let header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
+    let header =
+        "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country";
     std::fs::write(&file, format!("{header}\n{line}\n")).unwrap();
     let (url, answered) = sts();
     let shop = |arguments: &[&str]| {
@@ -134,7 +147,9 @@ fn orders_go_into_an_account_only_if_it_is_named_and_is_that_of_the_credentials(
     let import = ["import", "online-retail", "retail.csv"];
     let text = said(&shop(&import), 2);
     let state = directory.path().join(".tidegate/engine.json");
-    for part in [state.to_str().unwrap(), "tidegate local up", "--account ID", "--name-prefix PREFIX"] {
+    for part in
+        [state.to_str().unwrap(), "tidegate local up", "--account ID", "--name-prefix PREFIX"]
+    {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
     let other = [&import[..], &["--account", "999999999999"]].concat();

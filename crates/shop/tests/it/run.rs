@@ -60,7 +60,8 @@ async fn records_of(emulator: &Emulator, stream: &str) -> Vec<Vec<u8>> {
         .shard_iterator;
     let mut records = Vec::new();
     loop {
-        let page = emulator.kinesis.get_records().set_shard_iterator(iterator).send().await.unwrap();
+        let page =
+            emulator.kinesis.get_records().set_shard_iterator(iterator).send().await.unwrap();
         if page.records.is_empty() {
             return records;
         }
@@ -88,7 +89,8 @@ async fn an_import_reaches_the_stream_and_repeats_what_it_is_told_to_repeat() {
     let directory = tempfile::tempdir().unwrap();
     let file = file(directory.path());
     let path = file.to_str().unwrap();
-    let output = shop(&emulator, &["import", "online-retail", path, "--resend-every", "2", "--json"]);
+    let output =
+        shop(&emulator, &["import", "online-retail", path, "--resend-every", "2", "--json"]);
     let summary = json(&output);
     assert!(output.status.success());
     let counts = ["orders", "returns", "raw_lines", "resent", "resent_raw_lines", "not_sent"]
@@ -170,7 +172,9 @@ async fn read_models_are_shown_summed_and_checked() {
     assert_eq!((&order["status"], &order["total"]), (&Value::from("recorded"), &Value::from(255)));
     let unknown = shop(&emulator, &["order", "show", "1"]);
     assert_eq!(unknown.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no order and no return `1`"));
+    assert!(
+        String::from_utf8_lossy(&unknown.stderr).contains("there is no order and no return `1`")
+    );
 
     let directory = tempfile::tempdir().unwrap();
     let file = file(directory.path());
@@ -187,7 +191,8 @@ async fn read_models_are_shown_summed_and_checked() {
 }
 
 #[tokio::test]
-async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix_unless_they_are_named() {
+async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix_unless_they_are_named()
+ {
     let Some(emulator) = Emulator::start().await else { return };
     emulator.create("shop-dev-").await;
     let row = |units| [("stream", s("order#1")), ("status", s("placed")), ("units", n(units))];
@@ -197,7 +202,9 @@ async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix
     put(&emulator, "shop-dev-sales", &sold).await;
     let directory = tempfile::tempdir().unwrap();
     let file = file(directory.path());
-    let dev = |arguments: &[&str]| shop(&emulator, &[arguments, &["--name-prefix", "shop-dev-"]].concat());
+    let dev = |arguments: &[&str]| {
+        shop(&emulator, &[arguments, &["--name-prefix", "shop-dev-"]].concat())
+    };
 
     assert!(dev(&["import", "online-retail", file.to_str().unwrap()]).status.success());
     assert_eq!(records_of(&emulator, "shop-dev-orders").await.len(), 5);
@@ -206,10 +213,16 @@ async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix
     let named = dev(&["order", "show", "1", "--json", "--order-view-table", "order-view"]);
     assert_eq!(json(&named)["units"], 1);
     assert_eq!(json(&dev(&["sales", "--by", "day", "--json"])).as_array().unwrap().len(), 1);
-    assert_eq!(json(&shop(&emulator, &["sales", "--by", "day", "--json"])), Value::Array(Vec::new()));
+    assert_eq!(
+        json(&shop(&emulator, &["sales", "--by", "day", "--json"])),
+        Value::Array(Vec::new())
+    );
 
     for (arguments, missing) in [
-        (&["sales", "--by", "day"][..], "there is no table `other-sales`; is `other-` what names begin with"),
+        (
+            &["sales", "--by", "day"][..],
+            "there is no table `other-sales`; is `other-` what names begin with",
+        ),
         (&["order", "show", "1"], "there is no table `other-order-view`; is `other-` what"),
         (
             &["import", "online-retail", file.to_str().unwrap()],

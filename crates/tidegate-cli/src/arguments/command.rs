@@ -90,8 +90,16 @@ mod tests {
             ("tidegate effects complete k --result sent", "it is not JSON", "'\"like this\"'"),
             ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),
             ("tidegate effects release", "not provided", "`tidegate effects release"),
-            ("tidegate effects release --all k", "cannot be used with", "`tidegate effects release"),
-            ("tidegate parked release", "not provided: <STREAM>", "`tidegate parked release <STREAM>`"),
+            (
+                "tidegate effects release --all k",
+                "cannot be used with",
+                "`tidegate effects release",
+            ),
+            (
+                "tidegate parked release",
+                "not provided: <STREAM>",
+                "`tidegate parked release <STREAM>`",
+            ),
             ("tidegate parked show order", "`order` is not a stream id", "order#536365"),
             ("tidegate dlq --yes --account prod", "'prod' for '--account <ID>'", "12 digits"),
             ("tidegate dlq --yes --qualifier a:b", "'a:b' for '--qualifier <NAME>'", "$LATEST"),
@@ -100,7 +108,11 @@ mod tests {
             ("tidegate cost --count 5", "not provided: --unit", "`tidegate cost"),
             ("tidegate cost --unit sales --count 0", "'0' for '--count <N>'", "not in 1.."),
             ("tidegate cost --save a --measurement b", "cannot be used with", "`tidegate cost"),
-            ("tidegate topology", "'tidegate topology' needs a command", "`tidegate topology <COMMAND>`"),
+            (
+                "tidegate topology",
+                "'tidegate topology' needs a command",
+                "`tidegate topology <COMMAND>`",
+            ),
             ("tidegate new", "'tidegate new' needs a command", "`tidegate new <COMMAND>`"),
             (
                 "tidegate new function",
@@ -119,7 +131,8 @@ mod tests {
             ),
             ("tidegate dlq --reply", "unexpected argument '--reply'", "`tidegate dlq"),
         ] {
-            let said = one_line("tidegate", &Arguments::try_parse_from(line.split(' ')).unwrap_err());
+            let said =
+                one_line("tidegate", &Arguments::try_parse_from(line.split(' ')).unwrap_err());
             assert!(said.contains(wrong) && said.contains(instead), "{line}: {said}");
         }
     }

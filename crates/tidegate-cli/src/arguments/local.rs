@@ -182,9 +182,11 @@ fn moment(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let ago: Option<SignedDuration> = text.parse().ok().filter(|ago: &SignedDuration| !ago.is_negative());
+    let ago: Option<SignedDuration> =
+        text.parse().ok().filter(|ago: &SignedDuration| !ago.is_negative());
     ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok()).ok_or_else(|| {
-        "expected a time such as 2026-11-21T22:30:00Z, or how long ago, such as 90s, 10m or 2h".to_owned()
+        "expected a time such as 2026-11-21T22:30:00Z, or how long ago, such as 90s, 10m or 2h"
+            .to_owned()
     })
 }
 

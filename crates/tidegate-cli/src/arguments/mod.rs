@@ -21,7 +21,9 @@ pub(crate) use command::{Arguments, Command};
 pub(crate) use completions::Completions;
 pub(crate) use cost::Cost;
 pub(crate) use dlq::Dlq;
-pub(crate) use effects::{EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease};
+pub(crate) use effects::{
+    EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
+};
 pub(crate) use events::{EventsCommand, EventsShow};
 pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};

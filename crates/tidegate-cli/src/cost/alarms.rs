@@ -39,12 +39,16 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         |function: &&Function| function.sources.values().any(|source| source.queue.is_none());
     let projects = |function: &&Function| {
         function.sources.values().any(|source| source.table.is_some())
-            && function.uses.values().any(|used| used.table.is_some() && used.access == Access::ReadWrite)
+            && function
+                .uses
+                .values()
+                .any(|used| used.table.is_some() && used.access == Access::ReadWrite)
     };
     let projections = topology.functions.values().filter(projects).count();
     let readers = topology.functions.values().filter(reads_a_stream).count();
     let stream_sources = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count();
-    let asynchronous = topology.functions.values().filter(|function| function.asynchronous.is_some()).count();
+    let asynchronous =
+        topology.functions.values().filter(|function| function.asynchronous.is_some()).count();
     let destinations = topology
         .functions
         .values()
@@ -98,8 +102,8 @@ mod tests {
             let definition = text.split_once(&format!("  {name} = ")).unwrap().1;
             let definition = definition.split("\n\n").next().unwrap();
             // The metric of what is written to a source is in a separate list.
-            let metrics =
-                definition.matches(" metric = ").count() + definition.matches("local.written[").count();
+            let metrics = definition.matches(" metric = ").count()
+                + definition.matches("local.written[").count();
             let ways = if definition.contains("for way in [\"Read\", \"Write\"]") { 2 } else { 1 };
             (name.to_owned(), metrics * ways)
         });
@@ -130,7 +134,10 @@ mod tests {
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);
         let topics = fs::read_to_string(infra("alarm_topics.tf")).unwrap();
         let composite = topics.split_once("resource \"aws_cloudwatch_composite_alarm\"").unwrap().1;
-        assert!(composite.contains("for_each = var.functions"), "composite() counts one for each function");
+        assert!(
+            composite.contains("for_each = var.functions"),
+            "composite() counts one for each function"
+        );
         let dashboards: usize = fs::read_dir(infra(""))
             .unwrap()
             .filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok())

@@ -110,7 +110,10 @@ impl Variables<'_> {
             None => Ok(()),
             Some(name) => {
                 let declared = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                Err(self.problem(name, &format!("it is not a declared variable; declared are {declared}")))
+                Err(self.problem(
+                    name,
+                    &format!("it is not a declared variable; declared are {declared}"),
+                ))
             }
         }
     }

@@ -39,12 +39,16 @@ impl Estimate {
     ) -> Result<Self, Problem> {
         let mut remarks = Vec::new();
         if environment.region != prices.region {
-            remarks
-                .push(format!("it is in {}, the prices are those of {}", environment.region, prices.region));
+            remarks.push(format!(
+                "it is in {}, the prices are those of {}",
+                environment.region, prices.region
+            ));
         }
         if environment.log_level != "INFO" {
-            remarks
-                .push(format!("it logs at {}; what is logged was measured at INFO", environment.log_level));
+            remarks.push(format!(
+                "it logs at {}; what is logged was measured at INFO",
+                environment.log_level
+            ));
         }
         remarks.extend(fixed::left_out(environment));
         let lacking = measurement.lacks(topology);
@@ -110,8 +114,9 @@ mod tests {
     #[test]
     fn what_an_environment_switches_on_is_paid_there_alone() {
         let (topology, measurement, prices, [dev, prod]) = repository();
-        let estimate =
-            |environment| Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap();
+        let estimate = |environment| {
+            Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap()
+        };
         let (mut without, mut with) = (dev.clone(), dev.clone());
         (without.customer_managed_key, with.customer_managed_key) = (false, true);
         (without.xray_tracing, with.xray_tracing) = (false, true);
@@ -155,7 +160,8 @@ mod tests {
     fn arm_and_memory_change_what_computing_costs() {
         let (topology, measurement, prices, [dev, _]) = repository();
         let compute = |environment: &Environment| -> f64 {
-            let work = Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap().work;
+            let work =
+                Estimate::new(&topology, environment, &measurement, &prices, 1e6).unwrap().work;
             work.lines.iter().filter(|line| line.unit == "GB-seconds").map(|line| line.usd).sum()
         };
         let mut arm = dev.clone();

@@ -39,11 +39,18 @@ pub(super) fn lines(
 ) -> Result<Vec<Line>, Problem> {
     let mut lines = Vec::new();
     for (name, stream) in &topology.streams {
-        let shards = f64::from(environment.stream_shards.get(name).copied().unwrap_or(stream.shards));
+        let shards =
+            f64::from(environment.stream_shards.get(name).copied().unwrap_or(stream.shards));
         let hours = shards * HOURS;
         lines.push(Line::new(prices, "kinesis_shard_hours", name, "shards", hours)?);
         if retention_hours(environment, name) > INCLUDED_RETENTION_HOURS {
-            lines.push(Line::new(prices, "kinesis_extended_shard_hours", name, "longer retention", hours)?);
+            lines.push(Line::new(
+                prices,
+                "kinesis_extended_shard_hours",
+                name,
+                "longer retention",
+                hours,
+            )?);
         }
     }
     for (function, _, source) in topology.sources() {
@@ -55,16 +62,32 @@ pub(super) fn lines(
         }
     }
     let whole = environment.name.as_str();
-    let alarms =
-        count(alarms::count(topology, environment.reserve_concurrency, environment.detailed_metrics));
+    let alarms = count(alarms::count(
+        topology,
+        environment.reserve_concurrency,
+        environment.detailed_metrics,
+    ));
     lines.push(Line::new(prices, "cloudwatch_alarms", whole, "metrics of alarms", alarms)?);
     let over = count(alarms::composite(topology));
-    lines.push(Line::new(prices, "cloudwatch_composite_alarms", whole, "alarms over alarms", over)?);
+    lines.push(Line::new(
+        prices,
+        "cloudwatch_composite_alarms",
+        whole,
+        "alarms over alarms",
+        over,
+    )?);
     lines.push(Line::new(prices, "cloudwatch_dashboards", whole, "dashboard", DASHBOARDS)?);
     let series = measurement.functions.values().map(|function| function.metric_series).sum();
-    lines.push(Line::new(prices, "cloudwatch_custom_metrics", whole, "metrics of functions", count(series))?);
+    lines.push(Line::new(
+        prices,
+        "cloudwatch_custom_metrics",
+        whole,
+        "metrics of functions",
+        count(series),
+    )?);
     if environment.detailed_metrics {
-        let mappings = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count() as u64;
+        let mappings =
+            topology.sources().filter(|(_, _, source)| source.queue.is_none()).count() as u64;
         let detailed = count(METRICS_OF_A_MAPPING * mappings + topology.functions.len() as u64);
         let what = "metrics of mappings, memory";
         lines.push(Line::new(prices, "cloudwatch_custom_metrics", whole, what, detailed)?);
@@ -80,7 +103,8 @@ pub(super) fn lines(
 /// Returns what the lines leave out: a sentence for each stream with a longer retention than the
 /// price of a shard covers.
 pub(super) fn left_out(environment: &Environment) -> impl Iterator<Item = String> {
-    let long = environment.retention_hours.iter().filter(|(_, hours)| **hours > LONG_RETENTION_HOURS);
+    let long =
+        environment.retention_hours.iter().filter(|(_, hours)| **hours > LONG_RETENTION_HOURS);
     long.map(|(name, hours)| {
         format!(
             "{name} keeps records for {hours} hours; what AWS bills per GB and month above {LONG_RETENTION_HOURS} hours is not counted"
@@ -96,8 +120,10 @@ fn retention_hours(environment: &Environment, stream: &str) -> u32 {
 ///
 /// Each function has a log group and environment variables.
 fn encrypted(topology: &Topology) -> u64 {
-    let stored =
-        topology.tables.len() + topology.queues.len() + topology.streams.len() + topology.buckets.len();
+    let stored = topology.tables.len()
+        + topology.queues.len()
+        + topology.streams.len()
+        + topology.buckets.len();
     (stored + 2 * topology.functions.len()) as u64
 }
 

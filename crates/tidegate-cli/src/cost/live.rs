@@ -73,7 +73,8 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
         ));
     }
     let engine = client.engine();
-    let declared = topology::load(&engine.topology).map_err(|error| Problem::new(error.to_string()))?;
+    let declared =
+        topology::load(&engine.topology).map_err(|error| Problem::new(error.to_string()))?;
     let mut measurement = status.measurement(&declared);
     measurement.backend.clone_from(&engine.backend);
     let dynamodb = Clients::new(&engine.endpoint).dynamodb;
@@ -98,15 +99,21 @@ impl Status {
         let mut calls = self.calls;
         let mappings = &self.mappings;
         let functions = self.functions.into_iter().map(|(name, status)| {
-            let queues = mappings.iter().filter(|mapping| mapping.kind == "sqs" && mapping.function == name);
+            let queues =
+                mappings.iter().filter(|mapping| mapping.kind == "sqs" && mapping.function == name);
             let made = calls.remove(&name).unwrap_or_default();
             let used = FunctionUse {
                 invocations: status.invocations,
                 billed_ms: status.billed_ms,
                 log_bytes: status.log_bytes,
                 metric_series: status.metric_series,
-                queue_batches: queues.map(|mapping| (mapping.source.clone(), mapping.invocations)).collect(),
-                calls: made.into_iter().map(|(operation, count)| (operation, count.billed)).collect(),
+                queue_batches: queues
+                    .map(|mapping| (mapping.source.clone(), mapping.invocations))
+                    .collect(),
+                calls: made
+                    .into_iter()
+                    .map(|(operation, count)| (operation, count.billed))
+                    .collect(),
             };
             (name, used)
         });
@@ -134,7 +141,10 @@ async fn table_use(client: &Client, table: &str) -> Result<TableUse, Problem> {
     let mut used = TableUse::default();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| {
-            Problem::new(format!("the table {table} cannot be read: {}", DisplayErrorContext(error)))
+            Problem::new(format!(
+                "the table {table} cannot be read: {}",
+                DisplayErrorContext(error)
+            ))
         })?;
         for item in page.items() {
             used.items += 1;
@@ -160,7 +170,9 @@ fn typed_value(value: &AttributeValue) -> Value {
         AttributeValue::Bs(data) => {
             json!({ "BS": data.iter().map(|data| STANDARD.encode(data)).collect::<Vec<_>>() })
         }
-        AttributeValue::L(values) => json!({ "L": values.iter().map(typed_value).collect::<Vec<_>>() }),
+        AttributeValue::L(values) => {
+            json!({ "L": values.iter().map(typed_value).collect::<Vec<_>>() })
+        }
         AttributeValue::M(values) => json!({ "M": typed(values) }),
         _ => json!({ "NULL": true }),
     }
@@ -174,7 +186,8 @@ mod tests {
     fn declared(uses: Value) -> Topology {
         let function =
             json!({"memory_mb": 128, "timeout_seconds": 3, "maximum_concurrency": 1, "uses": uses});
-        serde_json::from_value(json!({"event_bytes_limit": 1, "functions": {"f": function}})).unwrap()
+        serde_json::from_value(json!({"event_bytes_limit": 1, "functions": {"f": function}}))
+            .unwrap()
     }
 
     #[test]
@@ -193,7 +206,10 @@ mod tests {
         });
         let status: Status = serde_json::from_value(status).unwrap();
         let measured = status.measurement(&declared(uses));
-        assert_eq!(measured.unit, Unit { name: "records of orders and prices".to_owned(), count: 107 });
+        assert_eq!(
+            measured.unit,
+            Unit { name: "records of orders and prices".to_owned(), count: 107 }
+        );
         assert_eq!(measured.streams["parcels"], 100, "it is measured all the same");
     }
 
@@ -230,7 +246,8 @@ mod tests {
 
     #[test]
     fn the_size_of_an_item_is_that_of_its_names_and_values() {
-        let nested = AttributeValue::M(HashMap::from([("k".to_owned(), AttributeValue::Bool(true))]));
+        let nested =
+            AttributeValue::M(HashMap::from([("k".to_owned(), AttributeValue::Bool(true))]));
         let item = HashMap::from([
             ("s".to_owned(), AttributeValue::S("abc".to_owned())),
             ("b".to_owned(), AttributeValue::B(vec![0; 10].into())),

@@ -84,7 +84,8 @@ impl Measurement {
     /// # Errors
     /// The file cannot be written.
     pub(super) fn write(&self, file: &Path) -> Result<(), Problem> {
-        let failed = |error: String| Problem::new(format!("{} cannot be written: {error}", file.display()));
+        let failed =
+            |error: String| Problem::new(format!("{} cannot be written: {error}", file.display()));
         let text = serde_json::to_string_pretty(self).map_err(|error| failed(error.to_string()))?;
         fs::write(file, text + "\n").map_err(|error| failed(error.to_string()))
     }
@@ -101,10 +102,14 @@ impl Measurement {
             topology.functions.contains_key(name)
         })
         .or_else(|| {
-            unknown("the stream", self.streams.keys().collect(), &|name| topology.streams.contains_key(name))
+            unknown("the stream", self.streams.keys().collect(), &|name| {
+                topology.streams.contains_key(name)
+            })
         })
         .or_else(|| {
-            unknown("the table", self.tables.keys().collect(), &|name| topology.tables.contains_key(name))
+            unknown("the table", self.tables.keys().collect(), &|name| {
+                topology.tables.contains_key(name)
+            })
         });
         match not_declared {
             Some(what) => Err(Problem::new(format!(
@@ -122,6 +127,7 @@ impl Measurement {
 
     #[cfg(test)]
     pub(super) fn from_repository() -> Self {
-        Self::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/measurement.json")).unwrap()
+        Self::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/measurement.json"))
+            .unwrap()
     }
 }

@@ -63,11 +63,14 @@ pub(crate) async fn run(options: &Cost) -> Result<ExitCode, Problem> {
     let topology = topology::load(&file).map_err(|error| Problem::new(error.to_string()))?;
     measurement.fits(&topology)?;
     let infra = file.parent().unwrap_or(Path::new("."));
-    let prices = Prices::read(&options.prices.clone().unwrap_or_else(|| infra.join("prices.json")))?;
+    let prices =
+        Prices::read(&options.prices.clone().unwrap_or_else(|| infra.join("prices.json")))?;
     let environments = environments(options, infra, &topology)?;
     let estimates: Result<Vec<Estimate>, Problem> = environments
         .iter()
-        .map(|environment| Estimate::new(&topology, environment, &measurement, &prices, options.per))
+        .map(|environment| {
+            Estimate::new(&topology, environment, &measurement, &prices, options.per)
+        })
         .collect();
     let report = Report {
         prices_of: &prices.date,
@@ -101,12 +104,17 @@ fn unit(options: &Cost, measurement: &Measurement) -> Result<Unit, Problem> {
 }
 
 /// Reads the named environments, or else all of `env/` except the emulator's.
-fn environments(options: &Cost, infra: &Path, topology: &Topology) -> Result<Vec<Environment>, Problem> {
+fn environments(
+    options: &Cost,
+    infra: &Path,
+    topology: &Topology,
+) -> Result<Vec<Environment>, Problem> {
     let directory = infra.join("env");
     let known = || -> Vec<String> {
         let entries = std::fs::read_dir(&directory).into_iter().flatten().flatten();
-        let names = entries
-            .filter_map(|entry| entry.file_name().to_str()?.strip_suffix(".tfvars").map(str::to_owned));
+        let names = entries.filter_map(|entry| {
+            entry.file_name().to_str()?.strip_suffix(".tfvars").map(str::to_owned)
+        });
         let mut names: Vec<String> = names.collect();
         names.sort_unstable();
         names

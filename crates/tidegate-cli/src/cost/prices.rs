@@ -45,10 +45,14 @@ impl Prices {
                 "{shown}: the price table cannot be read ({error}); name one with --prices FILE"
             ))
         })?;
-        let mut prices: Self = serde_json::from_str(&text)
-            .map_err(|error| Problem::new(format!("{shown}: this is not a price table: {error}")))?;
+        let mut prices: Self = serde_json::from_str(&text).map_err(|error| {
+            Problem::new(format!("{shown}: this is not a price table: {error}"))
+        })?;
         for (key, price) in &prices.prices {
-            let valid = price.usd.is_finite() && price.usd >= 0.0 && price.per.is_finite() && price.per > 0.0;
+            let valid = price.usd.is_finite()
+                && price.usd >= 0.0
+                && price.per.is_finite()
+                && price.per > 0.0;
             if !valid {
                 return Err(Problem::new(format!(
                     "{shown}: {key} costs {} per {}; the price must be at least 0, and the amount \
@@ -93,12 +97,15 @@ mod tests {
     }
 
     fn table(prices: &str) -> String {
-        format!(r#"{{"date": "2026-01-01", "region": "r", "currency": "USD", "prices": {{{prices}}}}}"#)
+        format!(
+            r#"{{"date": "2026-01-01", "region": "r", "currency": "USD", "prices": {{{prices}}}}}"#
+        )
     }
 
     #[test]
     fn an_amount_is_priced_by_its_unit() {
-        let prices = read(&table(r#""w": {"usd": 0.625, "per": 1000000, "unit": "units"}"#)).unwrap();
+        let prices =
+            read(&table(r#""w": {"usd": 0.625, "per": 1000000, "unit": "units"}"#)).unwrap();
         assert_eq!(
             prices.price("w", 4_000_000.0, "f").unwrap(),
             Priced { unit: "units".to_owned(), usd: 2.5 }
@@ -119,19 +126,25 @@ mod tests {
             let said = read(&text).unwrap_err();
             assert!(said.contains("prices.json: ") && said.contains(wrong), "{said}");
         }
-        assert!(Prices::read(Path::new("/nowhere")).unwrap_err().to_string().contains("--prices FILE"));
+        assert!(
+            Prices::read(Path::new("/nowhere")).unwrap_err().to_string().contains("--prices FILE")
+        );
     }
 
     #[test]
     fn the_repositorys_table_says_where_each_price_comes_from() {
         let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/prices.json");
-        let table: serde_json::Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+        let table: serde_json::Value =
+            serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
         assert_eq!((&table["region"], &table["currency"]), (&"us-east-1".into(), &"USD".into()));
         table["date"].as_str().unwrap().parse::<jiff::civil::Date>().unwrap();
         let sources = table["from"].as_object().unwrap();
         for (key, price) in table["prices"].as_object().unwrap() {
             assert!(sources.contains_key(price["from"].as_str().unwrap()), "{key}");
-            assert!(price["page"].as_str().unwrap().starts_with("https://aws.amazon.com/"), "{key}");
+            assert!(
+                price["page"].as_str().unwrap().starts_with("https://aws.amazon.com/"),
+                "{key}"
+            );
         }
         Prices::from_repository();
     }

@@ -29,8 +29,11 @@ pays for more invocations.";
 
 fn head(report: &Report<'_>) -> String {
     let measured = report.measurement;
-    let note =
-        if measured.note.is_empty() { String::new() } else { format!("\nMeasured: {}.", measured.note) };
+    let note = if measured.note.is_empty() {
+        String::new()
+    } else {
+        format!("\nMeasured: {}.", measured.note)
+    };
     format!(
         "Prices of {} in {} ({}). Measured {} on {}: {} {}.{note}",
         report.prices_of,
@@ -56,7 +59,9 @@ fn environment(report: &Report<'_>, estimate: &Estimate, monthly: Option<f64>) -
         let total = usd(estimate.monthly_floor.usd + work);
         text.push_str(&format!("   {total} in a month of {} {unit}\n", grouped(monthly, 0)));
     }
-    text.push_str(&estimate.remarks.iter().map(|remark| format!("   {remark}\n")).collect::<String>());
+    text.push_str(
+        &estimate.remarks.iter().map(|remark| format!("   {remark}\n")).collect::<String>(),
+    );
     text.push_str(&format!("\nPaid every month:\n{}\n", every_month(&estimate.monthly_floor)));
     text.push_str(&format!("\nPer {per} {unit}:\n{}\n", work(&estimate.work)));
     text.push_str(&format!("\nBy service: {}\n", shares(&estimate.work, |line| line.service)));
@@ -108,7 +113,8 @@ fn work(sum: &Sum) -> String {
 
 fn shares<'a>(sum: &'a Sum, name: impl Fn(&'a Line) -> &'a str) -> String {
     let parts = sum.by(name).into_iter().filter(|(_, part)| *part >= SMALL * sum.usd);
-    let parts: Vec<String> = parts.map(|(name, part)| format!("{name} {}", share(part, sum.usd))).collect();
+    let parts: Vec<String> =
+        parts.map(|(name, part)| format!("{name} {}", share(part, sum.usd))).collect();
     parts.join(", ")
 }
 
@@ -139,7 +145,8 @@ fn amount(number: f64) -> String {
 /// Formats a number with commas between thousands.
 fn grouped(number: f64, decimals: usize) -> String {
     let text = format!("{number:.decimals$}");
-    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
+    let (whole, fraction) =
+        text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
     let mut grouped = String::new();
     for (n, digit) in whole.chars().enumerate() {
         if n > 0 && (whole.len() - n).is_multiple_of(3) {

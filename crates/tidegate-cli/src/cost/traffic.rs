@@ -39,10 +39,17 @@ pub(super) fn lines(
         traffic.logs(&mut lines)?;
         traffic.polls(topology, &mut lines)?;
     }
-    for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream)) {
+    for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream))
+    {
         // Counts one unit per record, which holds up to 25 KB. A larger record costs a unit for
         // each 25 KB or part of it.
-        lines.push(Line::new(prices, "kinesis_put_units", stream, "records put", count(*records) * scale)?);
+        lines.push(Line::new(
+            prices,
+            "kinesis_put_units",
+            stream,
+            "records put",
+            count(*records) * scale,
+        )?);
     }
     Ok(lines)
 }
@@ -68,7 +75,8 @@ struct FunctionTraffic<'a> {
 impl FunctionTraffic<'_> {
     fn compute(&self, lines: &mut Vec<Line>) -> Result<(), Problem> {
         let invocations = count(self.used.invocations) * self.scale;
-        let memory = self.environment.memory_mb.get(self.name).copied().unwrap_or(self.declared.memory_mb);
+        let memory =
+            self.environment.memory_mb.get(self.name).copied().unwrap_or(self.declared.memory_mb);
         let seconds = count(self.used.billed_ms) / 1000.0 * self.scale;
         let key = format!("lambda_gb_seconds_{}", self.environment.architecture);
         lines.push(self.line("lambda_requests", "invocations", invocations)?);
@@ -94,8 +102,14 @@ impl FunctionTraffic<'_> {
     }
 
     /// Adds the archive, which stores every event of its bus.
-    fn archive(&self, topology: &Topology, gigabytes: f64, lines: &mut Vec<Line>) -> Result<(), Problem> {
-        let buses = self.declared.uses.values().filter_map(|used| topology.buses.get(used.bus.as_deref()?));
+    fn archive(
+        &self,
+        topology: &Topology,
+        gigabytes: f64,
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Problem> {
+        let buses =
+            self.declared.uses.values().filter_map(|used| topology.buses.get(used.bus.as_deref()?));
         let days = buses.map(|bus| bus.archive_days).max().unwrap_or(0);
         if days > 0 {
             lines.push(self.line("eventbridge_archived_gb", "archive, taking", gigabytes)?);
@@ -150,9 +164,18 @@ mod tests {
         let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
         let mut topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
         let used = serde_json::from_value(json!({ "stream": "orders", "access": access })).unwrap();
-        topology.functions.get_mut("order-processor").unwrap().uses.insert("ORDERS".to_owned(), used);
-        let dev =
-            Environment::read(&infra.join("env/dev.tfvars"), &infra.join("variables.tf"), &topology).unwrap();
+        topology
+            .functions
+            .get_mut("order-processor")
+            .unwrap()
+            .uses
+            .insert("ORDERS".to_owned(), used);
+        let dev = Environment::read(
+            &infra.join("env/dev.tfvars"),
+            &infra.join("variables.tf"),
+            &topology,
+        )
+        .unwrap();
         let mut measurement = Measurement::from_repository();
         let records = count(measurement.streams["orders"]);
         let calls = &mut measurement.functions.get_mut("order-processor").unwrap().calls;
@@ -160,9 +183,13 @@ mod tests {
             let put = [("kinesis_put_units".to_owned(), records)].into();
             calls.insert("Kinesis.PutRecords".to_owned(), put);
         }
-        let lines = lines(&topology, &dev, &measurement, &Prices::from_repository(), records).unwrap();
+        let lines =
+            lines(&topology, &dev, &measurement, &Prices::from_repository(), records).unwrap();
         let puts: Vec<Line> = lines.into_iter().filter(|line| line.service == "Kinesis").collect();
-        (puts.iter().map(|line| line.user.clone()).collect(), puts.iter().map(|line| line.usd).sum())
+        (
+            puts.iter().map(|line| line.user.clone()).collect(),
+            puts.iter().map(|line| line.usd).sum(),
+        )
     }
 
     #[test]

@@ -36,7 +36,9 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter_map(|line| {
         let label = line.trim_start().strip_prefix("variable")?;
         let label = label.strip_prefix(|next: char| next == '"' || next.is_whitespace())?;
-        label.split(|end: char| "\"{".contains(end) || end.is_whitespace()).find(|name| !name.is_empty())
+        label
+            .split(|end: char| "\"{".contains(end) || end.is_whitespace())
+            .find(|name| !name.is_empty())
     })
 }
 
@@ -106,8 +108,14 @@ mod tests {
     fn variables_are_known_with_and_without_a_default_from_every_file_of_the_directory() {
         let directory = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-        write("variables.tf", "variable \"a\" {\n  type = string\n}\nvariable \"b\" { default = 1 }\n");
-        write("more.tf", "  variable bare {}\nvariable\"tight\"{}\nvariables = 1\n# variable \"not\" {}\n");
+        write(
+            "variables.tf",
+            "variable \"a\" {\n  type = string\n}\nvariable \"b\" { default = 1 }\n",
+        );
+        write(
+            "more.tf",
+            "  variable bare {}\nvariable\"tight\"{}\nvariables = 1\n# variable \"not\" {}\n",
+        );
         write("other.txt", "variable \"text\" {}\n");
         let names: Vec<String> = declared(directory.path()).unwrap().into_iter().collect();
         assert_eq!(names, ["a", "b", "bare", "tight"]);

@@ -70,7 +70,8 @@ impl<'a> Declared<'a> {
             ["function", name, qualifier] => (*name, Some(*qualifier)),
             _ => return Err(format!("{arn} is not the ARN of a function")),
         };
-        let is_version = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let is_version =
+            |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if let Some(qualifier) = qualifier
             && !(qualifier == "$LATEST" || is_version(qualifier) || qualifier == self.qualifier)
         {
@@ -98,7 +99,11 @@ impl<'a> Declared<'a> {
     ///
     /// # Errors
     /// The same as for [`Declared::stream`].
-    pub(crate) fn table_stream(&self, function: &Function<'a>, arn: &str) -> Result<&'a Source, String> {
+    pub(crate) fn table_stream(
+        &self,
+        function: &Function<'a>,
+        arn: &str,
+    ) -> Result<&'a Source, String> {
         let resource = self.home.resource("dynamodb", arn)?;
         let parts: Vec<&str> = resource.split('/').collect();
         let name = match parts.as_slice() {
@@ -138,7 +143,10 @@ impl<'a> Declared<'a> {
     ) -> Result<(), String> {
         let letters = function.declared.uses.get(LARGE_LETTERS);
         if !self.is_one_of(letters.into_iter(), bucket) {
-            return Err(format!("bucket `{bucket}` is not the dead-letter bucket of {}", function.name));
+            return Err(format!(
+                "bucket `{bucket}` is not the dead-letter bucket of {}",
+                function.name
+            ));
         }
         let own = format!("{}/{id}.json", function.name);
         if is_segment(id) && key == own {
@@ -155,7 +163,12 @@ impl<'a> Declared<'a> {
     ///
     /// # Errors
     /// The function does not use the bucket, or the key is not that of one of its held effects.
-    pub(crate) fn held_event(&self, function: &Function<'_>, bucket: &str, key: &str) -> Result<(), String> {
+    pub(crate) fn held_event(
+        &self,
+        function: &Function<'_>,
+        bucket: &str,
+        key: &str,
+    ) -> Result<(), String> {
         if !self.is_one_of(function.declared.uses.values(), bucket) {
             return Err(format!("bucket `{bucket}` is not one that {} uses", function.name));
         }
@@ -209,7 +222,11 @@ impl<'a> Declared<'a> {
     /// # Errors
     /// The rule is not declared, or is in another account or region.
     pub(crate) fn rule(&self, rule: &str) -> Result<Option<&'a topology::Rule>, String> {
-        if self.home.resource("scheduler", rule).is_ok_and(|resource| resource.starts_with("schedule/")) {
+        if self
+            .home
+            .resource("scheduler", rule)
+            .is_ok_and(|resource| resource.starts_with("schedule/"))
+        {
             return Ok(None);
         }
         let resource = self.home.resource("events", rule)?;
@@ -217,7 +234,8 @@ impl<'a> Declared<'a> {
         let found = rules.find(|(name, declared)| {
             let name = self.prefix.physical(name);
             let on_bus = format!("rule/{}/{name}", self.bus(&declared.bus));
-            let on_default = declared.bus == topology::DEFAULT_BUS && resource == format!("rule/{name}");
+            let on_default =
+                declared.bus == topology::DEFAULT_BUS && resource == format!("rule/{name}");
             on_default || resource == on_bus
         });
         let (_, declared) = found.ok_or_else(|| format!("{rule} is not a rule of the topology"))?;

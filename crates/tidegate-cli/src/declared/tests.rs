@@ -47,7 +47,8 @@ const MAIL: &str = "arn:aws:lambda:eu-west-1:111111111111:function:dev-mail";
 fn only_a_declared_function_with_the_prefix_is_invoked() {
     with(|declared| {
         assert_eq!(declared.function("dev-mail").unwrap().name, "dev-mail");
-        for foreign in ["mail", "prod-mail", "dev-admin", "dev-mail:live", "dev-dev-mail", MAIL, ""] {
+        for foreign in ["mail", "prod-mail", "dev-admin", "dev-mail:live", "dev-dev-mail", MAIL, ""]
+        {
             refused(declared.function(foreign), "is not a function of the topology");
         }
     });
@@ -57,7 +58,11 @@ fn only_a_declared_function_with_the_prefix_is_invoked() {
 fn only_a_function_of_this_account_and_region_is_invoked_and_its_alias_is_ours() {
     with(|declared| {
         for own in ["", ":live", ":$LATEST", ":17"] {
-            assert_eq!(declared.function_of(&format!("{MAIL}{own}")).unwrap().name, "dev-mail", "{own}");
+            assert_eq!(
+                declared.function_of(&format!("{MAIL}{own}")).unwrap().name,
+                "dev-mail",
+                "{own}"
+            );
         }
         for (foreign, because) in [
             (MAIL.replace("111111111111", "999999999999"), "account 999999999999"),
@@ -83,16 +88,24 @@ fn only_a_function_of_this_account_and_region_is_invoked_and_its_alias_is_ours()
 #[test]
 fn only_a_declared_source_of_the_function_is_read() {
     let stream = "arn:aws:kinesis:eu-west-1:111111111111:stream/dev-orders";
-    let table = "arn:aws:dynamodb:eu-west-1:111111111111:table/dev-events/stream/2026-01-01T00:00:00.000";
+    let table =
+        "arn:aws:dynamodb:eu-west-1:111111111111:table/dev-events/stream/2026-01-01T00:00:00.000";
     with(|declared| {
-        let [processor, mail] = ["dev-processor", "dev-mail"].map(|name| declared.function(name).unwrap());
+        let [processor, mail] =
+            ["dev-processor", "dev-mail"].map(|name| declared.function(name).unwrap());
         assert_eq!(declared.stream(&processor, stream).unwrap().stream.as_deref(), Some("orders"));
-        assert_eq!(declared.table_stream(&processor, table).unwrap().table.as_deref(), Some("events"));
+        assert_eq!(
+            declared.table_stream(&processor, table).unwrap().table.as_deref(),
+            Some("events")
+        );
         for (foreign, because) in [
             (stream.replace("dev-orders", "dev-other"), "is not a source of dev-processor"),
             (stream.replace("dev-orders", "prod-orders"), "is not a source of dev-processor"),
             (stream.replace("dev-orders", "orders"), "is not a source of dev-processor"),
-            (stream.replace("dev-orders", "dev-orders/consumer/c:1"), "is not a source of dev-processor"),
+            (
+                stream.replace("dev-orders", "dev-orders/consumer/c:1"),
+                "is not a source of dev-processor",
+            ),
             (stream.replace("1111", "9999"), "account 999999999999"),
             (stream.replace("eu-west-1", "eu-west-2"), "region eu-west-2"),
             (table.to_owned(), "service dynamodb"),
@@ -115,20 +128,28 @@ fn only_a_declared_source_of_the_function_is_read() {
 fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
     let bucket = "dev-letters-111111111111";
     with(|declared| {
-        let [processor, mail] = ["dev-processor", "dev-mail"].map(|name| declared.function(name).unwrap());
+        let [processor, mail] =
+            ["dev-processor", "dev-mail"].map(|name| declared.function(name).unwrap());
         assert_eq!(declared.payload(&processor, "id", bucket, "dev-processor/id.json"), Ok(()));
         for own in ["held/dev-processor/id.json", "held/id.json"] {
             assert_eq!(declared.held_event(&processor, bucket, own), Ok(()));
         }
-        for foreign in
-            ["attacker", "dev-letters", "letters", "dev-letters-999999999999", "dev-given-up-111111111111"]
-        {
+        for foreign in [
+            "attacker",
+            "dev-letters",
+            "letters",
+            "dev-letters-999999999999",
+            "dev-given-up-111111111111",
+        ] {
             let because = "is not the dead-letter bucket of dev-processor";
             refused(declared.payload(&processor, "id", foreign, "dev-processor/id.json"), because);
             let because = "is not one that dev-processor uses";
             refused(declared.held_event(&processor, foreign, "held/id.json"), because);
         }
-        refused(declared.payload(&mail, "id", bucket, "dev-mail/id.json"), "is not the dead-letter bucket");
+        refused(
+            declared.payload(&mail, "id", bucket, "dev-mail/id.json"),
+            "is not the dead-letter bucket",
+        );
         for key in [
             "dev-processor/other.json",
             "dev-processor/id.letter.json",
@@ -147,12 +168,18 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
             "aws/lambda/uuid/shardId-0/2026/01/01/x",
             "",
         ] {
-            refused(declared.payload(&processor, "id", bucket, key), "is not `dev-processor/id.json`");
+            refused(
+                declared.payload(&processor, "id", bucket, key),
+                "is not `dev-processor/id.json`",
+            );
         }
         // The key follows from the id, and an id is not a path.
         for id in ["../dev-mail/id", "..", "", "a/b", "a\\b"] {
             let key = format!("dev-processor/{id}.json");
-            refused(declared.payload(&processor, id, bucket, &key), "the name of the record of this letter");
+            refused(
+                declared.payload(&processor, id, bucket, &key),
+                "the name of the record of this letter",
+            );
         }
         for key in [
             "held/dev-mail/id.json",
@@ -165,7 +192,10 @@ fn only_the_functions_own_part_of_its_dead_letter_bucket_is_read_and_deleted() {
             "held",
             "dev-processor/id.json",
         ] {
-            refused(declared.held_event(&processor, bucket, key), "is not that of a held effect of");
+            refused(
+                declared.held_event(&processor, bucket, key),
+                "is not that of a held effect of",
+            );
         }
     });
 }
@@ -177,7 +207,11 @@ fn only_the_declared_target_of_a_declared_rule_gets_its_event() {
     let processor = MAIL.replace("dev-mail", "dev-processor");
     with(|declared| {
         for own in [rule, "arn:aws:events:eu-west-1:111111111111:rule/dev-plain", schedule] {
-            assert_eq!(declared.target(own, &format!("{MAIL}:live")).unwrap().name, "dev-mail", "{own}");
+            assert_eq!(
+                declared.target(own, &format!("{MAIL}:live")).unwrap().name,
+                "dev-mail",
+                "{own}"
+            );
         }
         refused(declared.target(rule, &processor), "dev-processor is not the target of");
         for (foreign, because) in [

@@ -5,7 +5,10 @@ use topology::{Destination, DestinationKind, Topology};
 /// Returns one line for each on-failure destination that is not a queue.
 pub(crate) fn elsewhere(topology: &Topology) -> Vec<String> {
     let streams = topology.sources().filter_map(|(function, source, declared)| {
-        Some((format!("records that source {source} of {function} discards"), declared.on_failure.as_ref()?))
+        Some((
+            format!("records that source {source} of {function} discards"),
+            declared.on_failure.as_ref()?,
+        ))
     });
     let events = topology.functions.iter().filter_map(|(function, declared)| {
         Some((format!("failed asynchronous invocations of {function}"), declared.on_failure()?))

@@ -50,7 +50,9 @@ impl Letter {
             Content::Pointer(pointer) => pointer.condition.clone(),
             Content::Asynchronous(failed) => failed.condition.clone(),
             Content::Own(letter) => format!("{}/{}", letter.class, letter.code),
-            Content::Rule(rule) => rule.error_code.clone().unwrap_or_else(|| "not handed over".to_owned()),
+            Content::Rule(rule) => {
+                rule.error_code.clone().unwrap_or_else(|| "not handed over".to_owned())
+            }
             Content::Unknown { .. } => "unknown".to_owned(),
         }
     }
@@ -59,10 +61,18 @@ impl Letter {
     pub(crate) fn subject(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => {
-                format!("{} {} {}…{}", pointer.stream_name(), pointer.shard, pointer.start, pointer.end)
+                format!(
+                    "{} {} {}…{}",
+                    pointer.stream_name(),
+                    pointer.shard,
+                    pointer.start,
+                    pointer.end
+                )
             }
             Content::Asynchronous(failed) => subject_of(failed.event.get()).unwrap_or_default(),
-            Content::Own(letter) if letter.ordering_key == letter.position => letter.position.clone(),
+            Content::Own(letter) if letter.ordering_key == letter.position => {
+                letter.position.clone()
+            }
             Content::Own(letter) => letter.ordering_key.clone(),
             Content::Rule(rule) => subject_of(rule.event.get()).unwrap_or_default(),
             Content::Unknown { .. } => String::new(),
@@ -73,7 +83,9 @@ impl Letter {
     pub(crate) fn reason(&self) -> String {
         match &self.content {
             Content::Pointer(pointer) => format!("a batch of {} was discarded", pointer.batch_size),
-            Content::Asynchronous(failed) if failed.succeeded() => "the invocation succeeded".to_owned(),
+            Content::Asynchronous(failed) if failed.succeeded() => {
+                "the invocation succeeded".to_owned()
+            }
             Content::Asynchronous(failed) => {
                 failed.error.clone().unwrap_or_else(|| "the function did not run".to_owned())
             }
@@ -83,7 +95,9 @@ impl Letter {
                 let kind = if rule.rule_arn.contains(":scheduler:") { "schedule" } else { "rule" };
                 format!(
                     "{kind} {name}: {}",
-                    rule.error_message.as_deref().unwrap_or("it could not be delivered to the target")
+                    rule.error_message
+                        .as_deref()
+                        .unwrap_or("it could not be delivered to the target")
                 )
             }
             Content::Unknown { reason } => reason.clone(),

@@ -64,12 +64,16 @@ fn listed<'a>(letter: &'a Letter, declared: &Declared<'_>) -> Listed<'a> {
         condition: letter.condition(),
         subject: letter.subject(),
         reason: letter.reason(),
-        refused: Verdict::new(&letter.queue, &letter.content, declared).refusal().map(str::to_owned),
+        refused: Verdict::new(&letter.queue, &letter.content, declared)
+            .refusal()
+            .map(str::to_owned),
         since: letter.since(),
         sent_at: letter.sent_at,
         receives: letter.receives,
         position: position(&letter.content),
-        object: letter.object().map(|(bucket, key)| serde_json::json!({ "bucket": bucket, "key": key })),
+        object: letter
+            .object()
+            .map(|(bucket, key)| serde_json::json!({ "bucket": bucket, "key": key })),
         payload: payload(&letter.content),
         body: &letter.body,
     }
@@ -122,7 +126,8 @@ pub(crate) fn table(letters: &[Letter], declared: &Declared<'_>) -> String {
     let now = Timestamp::now();
     for letter in letters {
         let verdict = Verdict::new(&letter.queue, &letter.content, declared);
-        let reason = verdict.refusal().map_or_else(|| letter.reason(), |why| format!("refused: {why}"));
+        let reason =
+            verdict.refusal().map_or_else(|| letter.reason(), |why| format!("refused: {why}"));
         let cells = [
             short(letter.id()),
             letter.content.kind().to_owned(),
@@ -156,7 +161,11 @@ fn about(letter: &Letter) -> String {
 
 fn cut(text: &str, longest: usize) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() <= longest { text } else { text.chars().take(longest).chain(['…']).collect() }
+    if text.chars().count() <= longest {
+        text
+    } else {
+        text.chars().take(longest).chain(['…']).collect()
+    }
 }
 
 fn age(since: Timestamp, now: Timestamp) -> String {

@@ -80,7 +80,12 @@ impl Mailbox {
         let sqs = system.sqs();
         let hidden = Arc::<Mutex<Hidden>>::default();
         let keeper = tokio::spawn(keep_hidden(sqs.clone(), Arc::clone(&hidden)));
-        Self { sqs, wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 }, hidden, keeper }
+        Self {
+            sqs,
+            wait_seconds: if system.is_account() { WAIT_SECONDS } else { 0 },
+            hidden,
+            keeper,
+        }
     }
 
     /// Receives every message of these queues, each once.
@@ -90,7 +95,10 @@ impl Mailbox {
     /// # Errors
     /// A queue cannot be read. Messages that were already received stay hidden until they are
     /// released.
-    pub(crate) async fn receive_all(&self, queues: &[DeadLetterQueue]) -> Result<Received, Problem> {
+    pub(crate) async fn receive_all(
+        &self,
+        queues: &[DeadLetterQueue],
+    ) -> Result<Received, Problem> {
         let parts = try_join_all(queues.iter().map(|queue| self.receive(queue))).await?;
         let mut received = Received::default();
         for part in parts {
@@ -120,17 +128,21 @@ impl Mailbox {
                 .map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
             let mut news = false;
             for message in answer.messages.unwrap_or_default() {
-                let (Some(id), Some(receipt)) = (&message.message_id, &message.receipt_handle) else {
+                let (Some(id), Some(receipt)) = (&message.message_id, &message.receipt_handle)
+                else {
                     continue;
                 };
-                self.with_hidden(|hidden| hidden.insert(id.clone(), (url.clone(), receipt.clone())));
+                self.with_hidden(|hidden| {
+                    hidden.insert(id.clone(), (url.clone(), receipt.clone()))
+                });
                 if seen.insert(id.clone()) {
                     news = true;
                     letters.push(letter(&queue.name, id, &message));
                 }
             }
             if !news {
-                let notes = if queue.fifo { self.behind(queue, &url, letters.len()).await } else { None };
+                let notes =
+                    if queue.fifo { self.behind(queue, &url, letters.len()).await } else { None };
                 return Ok(Received { letters, notes: notes.into_iter().collect() });
             }
         }
@@ -144,7 +156,8 @@ impl Mailbox {
         let asked = self.sqs.get_queue_attributes().queue_url(url);
         let answer = asked.set_attribute_names(Some(COUNTS.to_vec())).send().await.ok()?;
         let attributes = answer.attributes?;
-        let all: usize = COUNTS.iter().filter_map(|count| attributes.get(count)?.parse::<usize>().ok()).sum();
+        let all: usize =
+            COUNTS.iter().filter_map(|count| attributes.get(count)?.parse::<usize>().ok()).sum();
         not_shown(&queue.name, all, shown)
     }
 
@@ -171,7 +184,8 @@ impl Mailbox {
         let Some((url, receipt)) = self.with_hidden(|hidden| hidden.remove(id)) else {
             return Err("its receipt is unknown".to_owned());
         };
-        let deleted = self.sqs.delete_message().queue_url(&url).receipt_handle(&receipt).send().await;
+        let deleted =
+            self.sqs.delete_message().queue_url(&url).receipt_handle(&receipt).send().await;
         deleted.map(|_| ()).map_err(|error| DisplayErrorContext(error).to_string())
     }
 
@@ -218,17 +232,23 @@ async fn change_visibility(sqs: &Client, messages: Vec<(String, (String, String)
                 .collect();
             let Ok(entries) = entries else { continue };
             // If this fails, the messages become visible by themselves after a minute.
-            let _ =
-                sqs.change_message_visibility_batch().queue_url(&url).set_entries(Some(entries)).send().await;
+            let _ = sqs
+                .change_message_visibility_batch()
+                .queue_url(&url)
+                .set_entries(Some(entries))
+                .send()
+                .await;
         }
     }
 }
 
 fn letter(queue: &str, id: &str, message: &Message) -> Letter {
-    let system = |name: Attribute| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
+    let system =
+        |name: Attribute| message.attributes.as_ref().and_then(|attributes| attributes.get(&name));
     let attributes = message.message_attributes.iter().flatten();
-    let attributes: BTreeMap<String, String> =
-        attributes.filter_map(|(name, value)| Some((name.clone(), value.string_value.clone()?))).collect();
+    let attributes: BTreeMap<String, String> = attributes
+        .filter_map(|(name, value)| Some((name.clone(), value.string_value.clone()?)))
+        .collect();
     let body = message.body.clone().unwrap_or_default();
     let redriven = system(Attribute::DeadLetterQueueSourceArn).map(String::as_str);
     Letter {
@@ -252,7 +272,8 @@ mod tests {
     fn a_fifo_queue_that_shows_a_part_says_how_much_it_does_not_show() {
         let said = not_shown("letters", 25, 10).unwrap();
         assert!(
-            said.contains("about 15 further messages of letters") && said.contains("ten of a message group")
+            said.contains("about 15 further messages of letters")
+                && said.contains("ten of a message group")
         );
         assert_eq!((not_shown("letters", 10, 10), not_shown("letters", 9, 10)), (None, None));
     }

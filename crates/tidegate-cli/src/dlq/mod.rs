@@ -86,7 +86,8 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
     }
     let summary = replay::replay(&system, &declared, &mailbox, chosen, options).await;
     mailbox.release_all().await;
-    let printed = if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
+    let printed =
+        if options.json { output::json(&summary) } else { output::line(&summary.to_string()) };
     match printed {
         // If nobody reads the output any more, the exit code still reports failures.
         Ok(()) | Err(Problem::OutputClosed) => {}
@@ -104,10 +105,9 @@ pub(crate) async fn run(options: &Dlq) -> Result<ExitCode, Problem> {
 /// Letters contain the physical name of a function. The options may also use the name in the
 /// topology.
 fn is_chosen(letter: &Letter, options: &Dlq, prefix: &NamePrefix) -> bool {
-    let function = options
-        .function
-        .as_deref()
-        .is_none_or(|name| letter.content.function().is_some_and(|physical| prefix.means(name, physical)));
+    let function = options.function.as_deref().is_none_or(|name| {
+        letter.content.function().is_some_and(|physical| prefix.means(name, physical))
+    });
     let id = options.id.as_deref().is_none_or(|id| letter.is_named(id));
     function && id
 }

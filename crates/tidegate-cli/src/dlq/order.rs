@@ -13,11 +13,14 @@ type Group = (String, String, String);
 /// sorted among themselves, within the places that their ages give them. Example, from old to new:
 /// 100, another letter, 9 becomes 9, the other letter, 100.
 pub(crate) fn ordered(mut letters: Vec<Letter>) -> Vec<Letter> {
-    letters.sort_by(|a, b| (&a.queue, a.since(), &a.message_id).cmp(&(&b.queue, b.since(), &b.message_id)));
+    letters.sort_by(|a, b| {
+        (&a.queue, a.since(), &a.message_id).cmp(&(&b.queue, b.since(), &b.message_id))
+    });
     let mut places: BTreeMap<(String, Group), Vec<usize>> = BTreeMap::new();
     for (place, letter) in letters.iter().enumerate() {
         if let Content::Pointer(pointer) = &letter.content {
-            let group = (pointer.function_arn.clone(), pointer.stream_arn.clone(), pointer.shard.clone());
+            let group =
+                (pointer.function_arn.clone(), pointer.stream_arn.clone(), pointer.shard.clone());
             places.entry((letter.queue.clone(), group)).or_default().push(place);
         }
     }
@@ -76,7 +79,11 @@ mod tests {
             letter("a", "new", 8, None),
             letter("a", "old", 1, None),
         ];
-        let ids: Vec<String> = ordered(letters).into_iter().map(|letter| letter.message_id).collect();
-        assert_eq!(ids, ["old", "new", "later-but-first", "other-shard", "earlier-but-last", "plain"]);
+        let ids: Vec<String> =
+            ordered(letters).into_iter().map(|letter| letter.message_id).collect();
+        assert_eq!(
+            ids,
+            ["old", "new", "later-but-first", "other-shard", "earlier-but-last", "plain"]
+        );
     }
 }

@@ -37,7 +37,9 @@ impl<'a> Origin<'a> {
             (Content::Pointer(_), Some(source)) => Self::Source(source),
             (Content::Asynchronous(_), _) => Self::Asynchronous,
             (Content::Own(_), _) => Self::Own,
-            (Content::Rule(rule), _) => declared.rule(&rule.rule_arn)?.map_or(Self::Schedule, Self::Rule),
+            (Content::Rule(rule), _) => {
+                declared.rule(&rule.rule_arn)?.map_or(Self::Schedule, Self::Rule)
+            }
             (Content::Pointer(_), None) => return Err("its source is not declared".to_owned()),
             (Content::Unknown { reason }, _) => return Err(reason.clone()),
         })
@@ -53,30 +55,41 @@ impl<'a> Origin<'a> {
         function: &Function<'_>,
         queue: &str,
     ) -> Result<(), String> {
-        let holds = |names: Option<&String>| names.is_some_and(|name| is_or_moves_to(topology, name, queue));
+        let holds = |names: Option<&String>| {
+            names.is_some_and(|name| is_or_moves_to(topology, name, queue))
+        };
         let leads = |to: Option<&Destination>| to.is_some_and(|to| leads_to(topology, to, queue));
-        let uses =
-            |function: &topology::Function| function.uses.values().any(|used| holds(used.queue.as_ref()));
+        let uses = |function: &topology::Function| {
+            function.uses.values().any(|used| holds(used.queue.as_ref()))
+        };
         let (is_here, what) = match self {
             Self::Source(source) => {
                 (leads(source.on_failure.as_ref()), "the records that this source discards")
             }
             Self::Asynchronous => (leads(function.declared.on_failure()), "its failed invocations"),
             Self::Own => (uses(function.declared), "its own dead letters"),
-            Self::Rule(rule) => {
-                (holds(rule.target.dead_letter_queue.as_ref()), "the events that this rule cannot deliver")
-            }
+            Self::Rule(rule) => (
+                holds(rule.target.dead_letter_queue.as_ref()),
+                "the events that this rule cannot deliver",
+            ),
             Self::Schedule => {
                 let writes = |function: &topology::Function| {
-                    let sources = function.sources.values().map(|source| source.on_failure.as_ref());
+                    let sources =
+                        function.sources.values().map(|source| source.on_failure.as_ref());
                     uses(function)
                         || sources
                             .chain([function.on_failure()])
                             .any(|to| holds(to.and_then(|to| to.queue.as_ref())))
                 };
-                let rules = topology.rules.values().any(|rule| holds(rule.target.dead_letter_queue.as_ref()));
+                let rules = topology
+                    .rules
+                    .values()
+                    .any(|rule| holds(rule.target.dead_letter_queue.as_ref()));
                 let foreign = topology.functions.values().any(writes) && !writes(function.declared);
-                (rules || !foreign, "failed events of schedules: other functions write to that queue")
+                (
+                    rules || !foreign,
+                    "failed events of schedules: other functions write to that queue",
+                )
             }
         };
         if is_here {
@@ -96,7 +109,10 @@ fn is_or_moves_to(topology: &Topology, from: &str, queue: &str) -> bool {
         if name == queue {
             return true;
         }
-        at = topology.queues.get(name).and_then(|queue| Some(queue.redrive.as_ref()?.queue.as_str()));
+        at = topology
+            .queues
+            .get(name)
+            .and_then(|queue| Some(queue.redrive.as_ref()?.queue.as_str()));
     }
     false
 }
@@ -158,7 +174,8 @@ functions = {
     fn letters_are_taken_only_from_the_queues_that_their_function_and_origin_use() {
         let topology = topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let held = |function: &str, origin: Origin<'_>| -> Vec<&str> {
-            let function = Function { declared: &topology.functions[function], name: function.to_owned() };
+            let function =
+                Function { declared: &topology.functions[function], name: function.to_owned() };
             let queues = topology.queues.keys().map(String::as_str);
             queues.filter(|queue| origin.check(&topology, &function, queue).is_ok()).collect()
         };
@@ -175,7 +192,10 @@ functions = {
             "subscribers are not declared"
         );
         assert_eq!(held("b", Origin::Rule(&topology.rules["placed"])), ["moved", "rules"]);
-        assert_eq!(held("b", Origin::Schedule), ["b-events", "b-own", "from-bus", "moved", "rules"]);
+        assert_eq!(
+            held("b", Origin::Schedule),
+            ["b-events", "b-own", "from-bus", "moved", "rules"]
+        );
     }
 
     #[test]
@@ -183,6 +203,9 @@ functions = {
         let topology = topology::parse(TOPOLOGY).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let function = Function { declared: &topology.functions["b"], name: "b".to_owned() };
         let said = Origin::Own.check(&topology, &function, "a-own").unwrap_err();
-        assert_eq!(said, "queue a-own is not one that the topology declares for b and its own dead letters");
+        assert_eq!(
+            said,
+            "queue a-own is not one that the topology declares for b and its own dead letters"
+        );
     }
 }

@@ -91,7 +91,9 @@ impl Pointer {
             shard: batch.shard_id,
             start,
             end,
-            first_arrival: batch.approximate_arrival_of_first_record.and_then(|time| time.parse().ok()),
+            first_arrival: batch
+                .approximate_arrival_of_first_record
+                .and_then(|time| time.parse().ok()),
             batch_size: batch.batch_size,
         })
     }

@@ -33,7 +33,8 @@ pub(crate) fn chosen(
             )));
         }
     }
-    let picked = all.into_iter().filter(|name| names.is_empty() || names.iter().any(|other| other == name));
+    let picked =
+        all.into_iter().filter(|name| names.is_empty() || names.iter().any(|other| other == name));
     let queue = |name: &str| DeadLetterQueue {
         physical: physical(topology, prefix, name),
         name: name.to_owned(),
@@ -58,7 +59,10 @@ mod tests {
         let names: Vec<String> =
             chosen(&topology, &none, &[]).unwrap().into_iter().map(|queue| queue.name).collect();
         assert_eq!(names, ["async-failures", "dead-letters", "rule-failures", "stream-failures"]);
-        assert!(matches!(chosen(&topology, &none, &["orders".to_owned()]), Err(Problem::Misuse(_))));
+        assert!(matches!(
+            chosen(&topology, &none, &["orders".to_owned()]),
+            Err(Problem::Misuse(_))
+        ));
     }
 
     #[test]

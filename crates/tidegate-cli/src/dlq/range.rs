@@ -104,8 +104,12 @@ impl RangeReader {
             StreamKind::Kinesis => {
                 // Without an answer the range is read, and its first record shows whether it is
                 // expired.
-                let summary =
-                    self.kinesis.describe_stream_summary().stream_arn(&pointer.stream_arn).send().await;
+                let summary = self
+                    .kinesis
+                    .describe_stream_summary()
+                    .stream_arn(&pointer.stream_arn)
+                    .send()
+                    .await;
                 let summary = summary.ok().and_then(|answer| answer.stream_description_summary);
                 summary.map(|summary| i64::from(summary.retention_period_hours))
             }
@@ -131,11 +135,16 @@ impl RangeReader {
                 let call = call
                     .shard_iterator_type(ShardIteratorType::AtSequenceNumber)
                     .starting_sequence_number(start);
-                call.send().await.map_err(|error| failed("GetShardIterator", pointer, error))?.shard_iterator
+                call.send()
+                    .await
+                    .map_err(|error| failed("GetShardIterator", pointer, error))?
+                    .shard_iterator
             }
             StreamKind::DynamoDb => {
                 let call = self.streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
-                let call = call.shard_iterator_type(TableIterator::AtSequenceNumber).sequence_number(start);
+                let call = call
+                    .shard_iterator_type(TableIterator::AtSequenceNumber)
+                    .sequence_number(start);
                 let answer = call.send().await.map_err(|error| match error.as_service_error() {
                     Some(GetShardIteratorError::TrimmedDataAccessException(_)) => trimmed(pointer),
                     _ => failed("GetShardIterator", pointer, error),
@@ -152,9 +161,13 @@ impl RangeReader {
         let arrived = Moment::from(pointer.first_arrival.unwrap_or_else(Timestamp::now));
         match pointer.kind {
             StreamKind::Kinesis => {
+                let answer = self
+                    .kinesis
+                    .get_records()
+                    .shard_iterator(iterator)
+                    .stream_arn(&pointer.stream_arn);
                 let answer =
-                    self.kinesis.get_records().shard_iterator(iterator).stream_arn(&pointer.stream_arn);
-                let answer = answer.send().await.map_err(|error| failed("GetRecords", pointer, error))?;
+                    answer.send().await.map_err(|error| failed("GetRecords", pointer, error))?;
                 let origin = origin(pointer);
                 let records = answer
                     .records
@@ -265,7 +278,10 @@ impl Range {
 
     fn ended_early(&self) -> String {
         match self.records.len() {
-            0 => format!("record {} is no longer in {}: no record was found there", self.start, self.stream),
+            0 => format!(
+                "record {} is no longer in {}: no record was found there",
+                self.start, self.stream
+            ),
             count => {
                 let records = counted(count, "record", "records");
                 format!("{} ends {records} after {}, before {}", self.stream, self.start, self.end)
@@ -361,7 +377,9 @@ mod tests {
     fn a_range_older_than_the_retention_is_refused() {
         let now: Timestamp = "2026-01-02T00:00:01Z".parse().unwrap();
         assert!(
-            expired("2026-01-01T00:00:00Z".parse().unwrap(), 24, now).unwrap().contains("keeps 24 hours")
+            expired("2026-01-01T00:00:00Z".parse().unwrap(), 24, now)
+                .unwrap()
+                .contains("keeps 24 hours")
         );
         assert_eq!(expired("2026-01-01T00:00:02Z".parse().unwrap(), 24, now), None);
     }

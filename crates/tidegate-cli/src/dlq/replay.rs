@@ -175,7 +175,9 @@ impl Run<'_> {
             Content::Own(own) if self.replayed.contains(&identity(own)) => {}
             Content::Own(own) => {
                 let record = self.record(own).await?;
-                let event = own.event(&record).map_err(|error| format!("its record is not JSON: {error}"))?;
+                let event = own
+                    .event(&record)
+                    .map_err(|error| format!("its record is not JSON: {error}"))?;
                 let asynchronous = [Source::EventBridge, Source::Sns, Source::S3];
                 let is_event = asynchronous.iter().any(|source| source.as_str() == own.source);
                 let shape = if is_event { Shape::Event } else { Shape::Batch };
@@ -214,14 +216,16 @@ impl Run<'_> {
     }
 
     async fn object(&self, bucket: &str, key: &str) -> Result<Box<RawValue>, String> {
-        let failed = |why: String| format!("its payload {key} in bucket {bucket} cannot be read: {why}");
+        let failed =
+            |why: String| format!("its payload {key} in bucket {bucket} cannot be read: {why}");
         let asked = self.s3.get_object().bucket(bucket).key(key);
         let asked = asked.set_expected_bucket_owner(self.bucket_owner.map(str::to_owned));
         let object = asked.send().await.map_err(|error| match error.as_service_error() {
             Some(GetObjectError::NoSuchKey(_)) => failed("it is gone".to_owned()),
             _ => failed(DisplayErrorContext(error).to_string()),
         })?;
-        let bytes = object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
+        let bytes =
+            object.body.collect().await.map_err(|error| failed(error.to_string()))?.into_bytes();
         serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))
     }
 
@@ -267,10 +271,11 @@ impl Run<'_> {
         for (number, batch) in batches.into_iter().enumerate() {
             let event = event(batch.iter());
             let purpose = Purpose::Run { occasion: None };
-            let done = invoke(&self.lambda, self.invoked(function), &event, Shape::Batch, purpose).await;
-            done.map_err(
-                |why| if count > 1 { format!("batch {} of {count}: {why}", number + 1) } else { why },
-            )?;
+            let done =
+                invoke(&self.lambda, self.invoked(function), &event, Shape::Batch, purpose).await;
+            done.map_err(|why| {
+                if count > 1 { format!("batch {} of {count}: {why}", number + 1) } else { why }
+            })?;
         }
         Ok(all - records.len())
     }
@@ -338,7 +343,8 @@ functions = { f = { sources = { orders = { stream = "orders", starting_position 
             let data = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, data);
             Bytes::from(serde_json::json!({"kinesis": {"data": data}}).to_string())
         };
-        let [placed, other, none] = [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON"].map(record);
+        let [placed, other, none] =
+            [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON"].map(record);
         let read = vec![placed.clone(), other.clone(), none];
         assert_eq!(passed(filter.as_ref(), read), std::slice::from_ref(&placed));
         assert_eq!(passed(None, vec![placed, other]).len(), 2);
@@ -364,7 +370,8 @@ functions = { f = { sources = { orders = { stream = "orders", starting_position 
 
     #[test]
     fn batches_end_at_the_number_of_records_and_at_the_bytes_and_lose_none() {
-        let records: Vec<Bytes> = [10, 10, 10, 500, 10].map(|length| Bytes::from(vec![b'x'; length])).into();
+        let records: Vec<Bytes> =
+            [10, 10, 10, 500, 10].map(|length| Bytes::from(vec![b'x'; length])).into();
         let lengths = |size, bytes| -> Vec<usize> {
             batches(&records, size, bytes).iter().map(|batch| batch.len()).collect()
         };

@@ -80,9 +80,12 @@ impl Summary {
         let mut why = entry.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         if dropped > 0 {
             let records = counted(dropped, "record", "records");
-            why = format!(": the filter of the source drops {records}, which the function did not get");
+            why = format!(
+                ": the filter of the source drops {records}, which the function did not get"
+            );
         }
-        let line = format!("{word:<9} {} {} {}{why}", short(&entry.id), entry.kind, named.trim_end());
+        let line =
+            format!("{word:<9} {} {} {}{why}", short(&entry.id), entry.kind, named.trim_end());
         list.push(entry);
         escaped(&line).into_owned()
     }

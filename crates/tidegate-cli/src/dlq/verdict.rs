@@ -27,13 +27,16 @@ impl<'a> Verdict<'a> {
     /// Judges a letter. `queue` is the name of its queue in the topology.
     pub(crate) fn new(queue: &str, content: &Content, declared: &Declared<'a>) -> Self {
         match content {
-            Content::Unknown { reason } => Self::LeftAlone(format!("unknown ({reason}); it is left alone")),
+            Content::Unknown { reason } => {
+                Self::LeftAlone(format!("unknown ({reason}); it is left alone"))
+            }
             Content::Asynchronous(failed) if failed.succeeded() => {
                 Self::LeftAlone("the invocation succeeded: there is nothing to replay".to_owned())
             }
-            Content::Rule(rule) if content.function().is_none() => {
-                Self::LeftAlone(format!("its target {} is not a function; it is left alone", rule.target_arn))
-            }
+            Content::Rule(rule) if content.function().is_none() => Self::LeftAlone(format!(
+                "its target {} is not a function; it is left alone",
+                rule.target_arn
+            )),
             _ => match replayed(queue, content, declared) {
                 Ok((function, source)) => Self::Replay { function, source },
                 Err(why) => Self::Refused(why),
@@ -106,7 +109,11 @@ mod tests {
     use crate::arn::Home;
     use crate::declared::BucketNames;
 
-    fn judged<T>(body: &str, attributes: &[(&str, &str)], check: impl FnOnce(Verdict<'_>) -> T) -> T {
+    fn judged<T>(
+        body: &str,
+        attributes: &[(&str, &str)],
+        check: impl FnOnce(Verdict<'_>) -> T,
+    ) -> T {
         let topology: Topology = parse(
             r#"
 streams = { orders = {} }
@@ -118,11 +125,15 @@ functions = {
 "#,
         )
         .unwrap();
-        let (prefix, home) = (String::new().parse().unwrap(), Home::new("aws", "us-east-1", "000000000000"));
+        let (prefix, home) =
+            (String::new().parse().unwrap(), Home::new("aws", "us-east-1", "000000000000"));
         let buckets = BucketNames::Plain;
-        let declared = Declared { topology: &topology, prefix: &prefix, home, buckets, qualifier: "live" };
-        let attributes: BTreeMap<String, String> =
-            attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let declared =
+            Declared { topology: &topology, prefix: &prefix, home, buckets, qualifier: "live" };
+        let attributes: BTreeMap<String, String> = attributes
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         check(Verdict::new("dead", &Content::parse(body, &attributes, None), &declared))
     }
 
@@ -178,7 +189,9 @@ functions = {
         });
         refused(&asynchronous.to_string(), "`g` is not a function");
         let here = asynchronous.to_string().replace("function:g", "function:h");
-        judged(&here, &[], |verdict| assert!(matches!(verdict, Verdict::Replay { .. }), "{verdict:?}"));
+        judged(&here, &[], |verdict| {
+            assert!(matches!(verdict, Verdict::Replay { .. }), "{verdict:?}")
+        });
         let elsewhere = asynchronous.to_string().replace("function:g", "function:f");
         refused(&elsewhere, "queue dead is not one that the topology declares for f");
         let own = json!({
@@ -191,6 +204,8 @@ functions = {
             ("RULE_ARN", "arn:aws:events:us-east-1:000000000000:rule/shop/r"),
             ("TARGET_ARN", "arn:aws:lambda:us-east-1:000000000000:function:f"),
         ];
-        judged("{}", &rule, |verdict| assert!(verdict.refusal().unwrap().contains("is not a rule")));
+        judged("{}", &rule, |verdict| {
+            assert!(verdict.refusal().unwrap().contains("is not a rule"))
+        });
     }
 }

@@ -31,10 +31,13 @@ pub(super) async fn complete(options: &EffectsComplete) -> Result<ExitCode, Prob
     let result = options.result.clone().map_or(Kept::Unknown, Kept::Result);
     // A record that cannot be read names no object.
     let waiting = records.store.waiting(&options.key).await.ok().flatten();
-    let completed = match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
-        Ok(completed) => completed,
-        Err(failure) => return Err(records.system.explain_table(&records.table, failure.reason()).await),
-    };
+    let completed =
+        match records.store.complete_held(&options.key, &operator, &result, expires_at).await {
+            Ok(completed) => completed,
+            Err(failure) => {
+                return Err(records.system.explain_table(&records.table, failure.reason()).await);
+            }
+        };
     if completed {
         forget(&records, &options.key, waiting.as_ref()).await;
     }

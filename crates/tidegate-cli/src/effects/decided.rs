@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn the_only_copy_of_an_event_is_a_line_of_json_that_can_be_copied() {
-        let event = "{\r\n\t\"name\u{200e}\" : \"Acme\u{feff}\u{61c} \\\"\u{200f}\",\n \"n\": 1.50 }";
+        let event =
+            "{\r\n\t\"name\u{200e}\" : \"Acme\u{feff}\u{61c} \\\"\u{200f}\",\n \"n\": 1.50 }";
         let value: serde_json::Value = serde_json::from_str(event).unwrap();
         let decided = Decided {
             event: Some(RawValue::from_string(event.to_owned()).unwrap()),

@@ -63,7 +63,8 @@ pub(super) async fn list(options: &EffectsList) -> Result<ExitCode, Problem> {
             status: "unreadable",
             reason: record.reason,
         });
-        let mut listed: Vec<_> = page.effects.into_iter().map(Listed::Held).chain(unreadable).collect();
+        let mut listed: Vec<_> =
+            page.effects.into_iter().map(Listed::Held).chain(unreadable).collect();
         listed.sort_by_cached_key(Listed::row);
         let more = page.next.is_some() || shown + listed.len() > options.limit;
         listed.truncate(options.limit - shown);
@@ -109,7 +110,9 @@ fn reason(effect: &HeldEffect) -> String {
         (_, None) => "its run ended without an answer",
     };
     match effect.repeat.as_ref().map(|repeat| &repeat.event) {
-        Some(RepeatEvent::Object { bucket, key }) => format!("{reason} (its event: s3://{bucket}/{key})"),
+        Some(RepeatEvent::Object { bucket, key }) => {
+            format!("{reason} (its event: s3://{bucket}/{key})")
+        }
         _ => reason.to_owned(),
     }
 }

@@ -90,7 +90,8 @@ impl Place {
         let refused = |error: String| Problem::new(format!("queue {}: {error}", self.queue));
         match &self.form {
             Form::Failed { sqs, url, function_arn } => {
-                let error = serde_json::json!({ "errorType": CODE, "errorMessage": why }).to_string();
+                let error =
+                    serde_json::json!({ "errorType": CODE, "errorMessage": why }).to_string();
                 let ended = Ended {
                     // A replay uses it as the occasion.
                     request_id: occasion.unwrap_or_default(),
@@ -109,7 +110,10 @@ impl Place {
             Form::Letters { letters, function } => {
                 let why = Failure::transient(CODE, why);
                 for letter in self::letters(function, event, &why).map_err(refused)? {
-                    letters.put(&letter).await.map_err(|failure| refused(failure.reason().to_owned()))?;
+                    letters
+                        .put(&letter)
+                        .await
+                        .map_err(|failure| refused(failure.reason().to_owned()))?;
                 }
                 Ok(())
             }
@@ -121,7 +125,11 @@ impl Place {
 ///
 /// The on-failure queue comes first. The function's own dead letters have a bucket for events that
 /// are too large for a queue.
-fn failures<'a>(topology: &'a Topology, function: &str, bytes: usize) -> Result<Failures<'a>, Problem> {
+fn failures<'a>(
+    topology: &'a Topology,
+    function: &str,
+    bytes: usize,
+) -> Result<Failures<'a>, Problem> {
     let declared = topology.functions.get(function);
     let on_failure = declared.and_then(|declared| declared.on_failure()?.kind());
     let limit = topology.event_bytes_limit;
@@ -213,10 +221,14 @@ mod tests {
         assert_eq!(failures(&topology, "both", small).unwrap(), Failures::OnFailure("dead"));
         assert_eq!(failures(&topology, "both", large).unwrap(), own);
         assert_eq!(failures(&topology, "own", large).unwrap(), own);
-        let said = |function: &str, bytes| failures(&topology, function, bytes).unwrap_err().to_string();
+        let said =
+            |function: &str, bytes| failures(&topology, function, bytes).unwrap_err().to_string();
         assert!(said("queue", large).starts_with("its event has 300000 bytes, which are too many"));
         for function in ["bucket", "nothing", "unknown"] {
-            assert!(said(function, small).starts_with("no queue would hold its event"), "{function}");
+            assert!(
+                said(function, small).starts_with("no queue would hold its event"),
+                "{function}"
+            );
         }
     }
 
@@ -231,15 +243,23 @@ mod tests {
         };
         let batch = raw(&format!(r#"{{"Records":[{},{}]}}"#, sqs("1"), sqs("2")));
         let written = letters("f", &batch, &why).unwrap();
-        assert_eq!(written.iter().map(|one| one.source.as_str()).collect::<Vec<_>>(), ["sqs", "sqs"]);
+        assert_eq!(
+            written.iter().map(|one| one.source.as_str()).collect::<Vec<_>>(),
+            ["sqs", "sqs"]
+        );
         let tidegate::dead_letter::Payload::Record(record) = &written[1].payload else {
             panic!("{written:?}")
         };
-        assert_eq!(written[1].event(record).unwrap().get(), format!(r#"{{"Records":[{}]}}"#, sqs("2")));
+        assert_eq!(
+            written[1].event(record).unwrap().get(),
+            format!(r#"{{"Records":[{}]}}"#, sqs("2"))
+        );
         let other = raw(r#"{"effect":"e"}"#);
         let written = letters("f", &other, &why).unwrap();
         let [letter] = written.as_slice() else { panic!("{written:?}") };
-        let tidegate::dead_letter::Payload::Record(record) = &letter.payload else { panic!("{letter:?}") };
+        let tidegate::dead_letter::Payload::Record(record) = &letter.payload else {
+            panic!("{letter:?}")
+        };
         assert_eq!((letter.source.as_str(), record.get()), ("eventbridge", other.get()));
     }
 }

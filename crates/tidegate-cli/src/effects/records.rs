@@ -4,7 +4,9 @@ use terminal::account::Intent;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{DynamoDbIdempotency, HeldPage, IdempotencyStore, PARTITION_KEY, TTL_ATTRIBUTE};
+use tidegate::idempotency::{
+    DynamoDbIdempotency, HeldPage, IdempotencyStore, PARTITION_KEY, TTL_ATTRIBUTE,
+};
 use topology::{KeyType, Topology};
 
 use crate::arguments::EffectsPlace;
@@ -65,12 +67,14 @@ impl Records {
     pub(super) fn retention(&self) -> Result<u32, Problem> {
         let topology = self.system.topology()?;
         let declared = self.system.prefix().declared(self.table.as_str());
-        topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(|| {
-            Problem::new(format!(
-                "the topology declares no record_retention_days for table {}; use --days N",
-                self.table
-            ))
-        })
+        topology.tables.get(declared).and_then(|table| table.record_retention_days).ok_or_else(
+            || {
+                Problem::new(format!(
+                    "the topology declares no record_retention_days for table {}; use --days N",
+                    self.table
+                ))
+            },
+        )
     }
 
     /// What a record may make this command do.
@@ -83,7 +87,8 @@ impl Records {
         qualifier: &'a str,
     ) -> Result<Declared<'a>, Problem> {
         let prefix = self.system.prefix();
-        let queue = topology.dead_letter_queues().first().map(|queue| physical(topology, prefix, queue));
+        let queue =
+            topology.dead_letter_queues().first().map(|queue| physical(topology, prefix, queue));
         let home = self.system.home(queue.as_ref()).await?;
         Ok(Declared { topology, prefix, home, buckets: self.system.bucket_names(), qualifier })
     }

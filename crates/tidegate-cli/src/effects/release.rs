@@ -124,10 +124,12 @@ async fn prepare<'a>(
     key: &str,
     repeat: &Repeat,
 ) -> Result<Run<'a>, Decided> {
-    let refused =
-        |why: &str| Decided::new(key, Resolution::Refused, format!("refused, and not released: {why}"));
-    let not_released =
-        |resolution, problem: Problem| Decided::new(key, resolution, format!("not released: {problem}"));
+    let refused = |why: &str| {
+        Decided::new(key, Resolution::Refused, format!("refused, and not released: {why}"))
+    };
+    let not_released = |resolution, problem: Problem| {
+        Decided::new(key, resolution, format!("not released: {problem}"))
+    };
     let function = checked(declared, repeat).map_err(|why| refused(&why))?;
     let event = event_of(records, declared, repeat).await;
     let event = event.map_err(|problem| not_released(Resolution::Unreadable, problem))?;
@@ -165,7 +167,11 @@ async fn attempt(
 }
 
 /// What became of an effect whose function succeeded: its record says whether it ran.
-async fn succeeded(records: &Records, effect: &HeldEffect, function: &str) -> Result<Decided, Problem> {
+async fn succeeded(
+    records: &Records,
+    effect: &HeldEffect,
+    function: &str,
+) -> Result<Decided, Problem> {
     let waiting = records.store.waiting(&effect.key).await;
     let (resolution, message) = match waiting.map_err(|failure| records.said(&failure))? {
         None => {

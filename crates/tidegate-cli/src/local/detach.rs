@@ -35,7 +35,8 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     }
     let logs = state.join("logs");
     let log = logs.join("engine.log");
-    let unusable = |error: io::Error| Problem::new(format!("{} cannot be used: {error}", log.display()));
+    let unusable =
+        |error: io::Error| Problem::new(format!("{} cannot be used: {error}", log.display()));
     fs::create_dir_all(&logs).map_err(unusable)?;
     let written = File::create(&log).map_err(unusable)?;
     let mut read = File::open(&log).map_err(unusable)?;
@@ -86,8 +87,9 @@ fn is(child: &Child, pid: i32) -> bool {
 }
 
 fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
-    let own = std::env::current_exe()
-        .map_err(|error| Problem::new(format!("this command cannot find its own program: {error}")))?;
+    let own = std::env::current_exe().map_err(|error| {
+        Problem::new(format!("this command cannot find its own program: {error}"))
+    })?;
     let mut command = Command::new(own);
     command.args(["local", "up", "--own-session", "--state-dir"]).arg(&place.state_dir);
     command.arg("--topology").arg(&place.topology);
@@ -167,7 +169,8 @@ mod tests {
             state: crate::arguments::StateDir { state_dir: Some("s".into()) },
         };
         let command = command(&options, &Place::from_options(&options).unwrap()).unwrap();
-        let line: Vec<_> = command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
+        let line: Vec<_> =
+            command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
             "local up --own-session --state-dir s --topology t.tfvars --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \

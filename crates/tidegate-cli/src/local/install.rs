@@ -12,7 +12,8 @@ use tidegate_local::emulator::{InstallError, Installation};
 /// Python is missing or too old, pip fails, or the cache cannot be written.
 pub(crate) fn install() -> Result<ExitCode, Problem> {
     let said = |error: InstallError| Problem::new(format!("MiniStack is not installed: {error}"));
-    let installation = Installation::from_environment().ok_or_else(|| said(InstallError::NoCache))?;
+    let installation =
+        Installation::from_environment().ok_or_else(|| said(InstallError::NoCache))?;
     let (version, directory) = (Installation::version(), installation.directory().display());
     if installation.program().is_none() {
         output::note(&format!("installing MiniStack {version} into {directory}"));

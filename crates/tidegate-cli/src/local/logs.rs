@@ -75,10 +75,14 @@ fn chosen(state: &Path, function: Option<&str>) -> Result<Vec<String>, Problem> 
     })?;
     match function {
         None => Ok(known),
-        Some(function) if known.iter().any(|name| name == function) => Ok(vec![function.to_owned()]),
+        Some(function) if known.iter().any(|name| name == function) => {
+            Ok(vec![function.to_owned()])
+        }
         Some(function) => {
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            Err(Problem::misuse(format!("there is no function {function}; the functions are: {known}")))
+            Err(Problem::misuse(format!(
+                "there is no function {function}; the functions are: {known}"
+            )))
         }
     }
 }
@@ -147,8 +151,11 @@ fn level(line: &Line) -> Level {
 
 /// Formats a line for programs.
 fn object(line: &Line) -> Value {
-    let fields: Map<String, Value> =
-        line.fields.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    let fields: Map<String, Value> = line
+        .fields
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
     json!({
         "at": line.at,
         "function": &*line.function,
@@ -204,7 +211,8 @@ mod tests {
             shown(&line, 3),
             "2026-11-21T22:05:52.837Z f   WARN delivery failed code=not_json correlation=c-1 request=r-1"
         );
-        let line = Line::parse(&Arc::from("f"), "START RequestId: r-1 Version: 1", Timestamp::UNIX_EPOCH);
+        let line =
+            Line::parse(&Arc::from("f"), "START RequestId: r-1 Version: 1", Timestamp::UNIX_EPOCH);
         assert_eq!(shown(&line, 1), "1970-01-01T00:00:00.000Z f START RequestId: r-1 Version: 1");
     }
 }

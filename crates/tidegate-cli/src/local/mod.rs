@@ -35,7 +35,11 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
         }
         LocalCommand::Status(options) => {
             let status = client(&options.state)?.status().await.map_err(said)?;
-            if options.json { output::json(&status) } else { output::line(&status::screen(&status)) }?;
+            if options.json {
+                output::json(&status)
+            } else {
+                output::line(&status::screen(&status))
+            }?;
             Ok(ExitCode::SUCCESS)
         }
         LocalCommand::Logs(options) => logs::logs(&options).await,
@@ -64,7 +68,10 @@ async fn down(state: &StateDir) -> Result<ExitCode, Problem> {
         }
         Err(ClientError::Engine(EngineFileError::Stale { pid, .. })) => {
             EngineFile::remove(&directory).map_err(|error| {
-                Problem::new(format!("{} cannot be removed: {error}", EngineFile::path(&directory).display()))
+                Problem::new(format!(
+                    "{} cannot be removed: {error}",
+                    EngineFile::path(&directory).display()
+                ))
             })?;
             output::line(&format!(
                 "no local system is running (process {pid} has ended without cleaning up; its file is removed)"

@@ -22,7 +22,11 @@ const PAGE: usize = 100;
 pub(super) struct ToolkitTables;
 
 impl WaitsForOperator for ToolkitTables {
-    fn count<'a>(&'a self, clients: &'a Clients, topology: &'a Topology) -> BoxFuture<'a, Vec<Waits>> {
+    fn count<'a>(
+        &'a self,
+        clients: &'a Clients,
+        topology: &'a Topology,
+    ) -> BoxFuture<'a, Vec<Waits>> {
         async {
             let mut waits = Vec::new();
             for table in effects::tables(topology) {
@@ -57,7 +61,8 @@ async fn held(clients: &Clients, table: &str) -> Counted {
     let store = DynamoDbIdempotency::new(clients.dynamodb.clone(), table);
     let (mut count, mut from) = (0, None);
     for _ in 0..PAGES {
-        let page = store.held(from.as_deref()).await.map_err(|failure| failure.reason().to_owned())?;
+        let page =
+            store.held(from.as_deref()).await.map_err(|failure| failure.reason().to_owned())?;
         count += page.effects.len() + page.unreadable.len();
         from = page.next;
         if from.is_none() {
@@ -73,7 +78,10 @@ async fn on_the_list(clients: &Clients, rows: &str, counters: &str) -> Counted {
     let model = DynamoDbReadModel::new(clients.dynamodb.clone(), tables);
     let (mut count, mut after): (usize, Option<StreamId>) = (0, None);
     for _ in 0..PAGES {
-        let page = model.parked(after.as_ref(), PAGE).await.map_err(|failure| failure.reason().to_owned())?;
+        let page = model
+            .parked(after.as_ref(), PAGE)
+            .await
+            .map_err(|failure| failure.reason().to_owned())?;
         count += page.len();
         if page.len() < PAGE {
             return Ok((count as u64, false));

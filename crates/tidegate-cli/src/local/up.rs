@@ -35,8 +35,9 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
         // A process that leads a group already has its own session.
         let _ = nix::unistd::setsid();
     }
-    let filter =
-        std::env::var("RUST_LOG").ok().and_then(|level| level.to_lowercase().parse::<Targets>().ok());
+    let filter = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|level| level.to_lowercase().parse::<Targets>().ok());
     let filter = filter.unwrap_or_else(|| Targets::new().with_default(LevelFilter::WARN));
     // A line that cannot be written because the disk is full is lost. A report of that on the same
     // file would end the process.
@@ -46,7 +47,8 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let place = Place::from_options(options)?;
     let engine_options = engine_options(options, &place)?;
     warn(&place.topology);
-    let interrupted = |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
+    let interrupted =
+        |error: io::Error| Problem::new(format!("signals cannot be listened to: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(interrupted)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
     let engine = tokio::select! {
@@ -110,7 +112,9 @@ impl Place {
     pub(super) fn from_options(options: &Up) -> Result<Self, Problem> {
         let (topology, state_dir) = match &options.topology {
             Some(topology) => (topology.clone(), PathBuf::from(STATE)),
-            None if Path::new(TOPOLOGY).is_file() => (PathBuf::from(TOPOLOGY), PathBuf::from(STATE)),
+            None if Path::new(TOPOLOGY).is_file() => {
+                (PathBuf::from(TOPOLOGY), PathBuf::from(STATE))
+            }
             None => {
                 let topology = topology_above()?;
                 let depth = Path::new(TOPOLOGY).components().count();
@@ -144,7 +148,9 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
     let mut engine = Options::new(place.topology.clone(), backend, place.state_dir.clone());
     engine.bin_dir = match &options.bin_dir {
         Some(directory) => Some(directory.clone()),
-        None if options.no_build && needs_binaries(&place.topology) => Some(built(&place.topology)?),
+        None if options.no_build && needs_binaries(&place.topology) => {
+            Some(built(&place.topology)?)
+        }
         None => None,
     };
     engine.port = options.port;
@@ -175,8 +181,9 @@ fn injection(options: &Up) -> Result<Option<Injection>, Problem> {
 /// A topology with mistakes has other problems, which the engine reports.
 fn needs_binaries(topology: &Path) -> bool {
     let checked = topology::check(topology);
-    checked
-        .is_ok_and(|checked| checked.topology.functions.values().any(|function| function.command.is_none()))
+    checked.is_ok_and(|checked| {
+        checked.topology.functions.values().any(|function| function.command.is_none())
+    })
 }
 
 /// Returns the directory with the binaries that cargo built in the workspace around the topology
@@ -219,7 +226,8 @@ fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     }
     if let Ok(declared) = topology::load(&file.topology) {
         for (function, name, source) in declared.sources() {
-            let from = source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());
+            let from =
+                source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());
             lines.push(format!("  {:<12}{} → {function}", "mapping", from.unwrap_or(name)));
         }
         for (rule, function) in declared.function_rules() {

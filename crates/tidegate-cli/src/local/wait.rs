@@ -33,7 +33,8 @@ pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<
         let idle = status.get("idle").and_then(Value::as_bool) == Some(true);
         if terminal {
             let end = if idle { "\n" } else { "" };
-            let _ = write!(io::stderr().lock(), "\r\x1b[K{}{end}", progress(&status, began.elapsed()));
+            let _ =
+                write!(io::stderr().lock(), "\r\x1b[K{}{end}", progress(&status, began.elapsed()));
         }
         if idle {
             return Ok(ExitCode::SUCCESS);
@@ -44,7 +45,10 @@ pub(crate) async fn wait(client: &EngineClient, timeout: Option<u64>) -> Result<
             if terminal {
                 output::note("");
             }
-            output::note(&format!("tidegate: still busy after {timeout} s: {}", escaped(&busy(&status))));
+            output::note(&format!(
+                "tidegate: still busy after {timeout} s: {}",
+                escaped(&busy(&status))
+            ));
             return Ok(ExitCode::from(STILL_BUSY));
         }
         tokio::time::sleep(ASK).await;
@@ -70,19 +74,25 @@ fn progress(status: &Value, elapsed: Duration) -> String {
 
 /// Describes what is not idle.
 fn busy(status: &Value) -> String {
-    let named =
-        |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or("?").to_owned();
+    let named = |value: &Value, field: &str| {
+        value.get(field).and_then(Value::as_str).unwrap_or("?").to_owned()
+    };
     let one = |name: String, waiting: u64, value: &Value| {
         let in_flight = number(value, "in_flight");
         let never = value.get("idle_since").is_none_or(Value::is_null);
-        let error =
-            value.get("last_error").and_then(Value::as_str).map(|error| format!(", last error: {error}"));
+        let error = value
+            .get("last_error")
+            .and_then(Value::as_str)
+            .map(|error| format!(", last error: {error}"));
         (waiting + in_flight > 0 || never).then(|| {
-            format!("{name} ({in_flight} in flight, {waiting} waiting{})", error.unwrap_or_default())
+            format!(
+                "{name} ({in_flight} in flight, {waiting} waiting{})",
+                error.unwrap_or_default()
+            )
         })
     };
-    let mappings =
-        list(status, "mappings").map(|mapping| one(named(mapping, "name"), number(mapping, "lag"), mapping));
+    let mappings = list(status, "mappings")
+        .map(|mapping| one(named(mapping, "name"), number(mapping, "lag"), mapping));
     let asynchronous = list(status, "asynchronous").map(|queue| {
         one(format!("events for {}", named(queue, "function")), number(queue, "waiting"), queue)
     });

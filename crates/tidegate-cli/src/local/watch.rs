@@ -55,7 +55,11 @@ pub(crate) async fn watch(client: &EngineClient, json: bool) -> Result<ExitCode,
 }
 
 /// Shows the status until the engine has ended, and returns the last screen.
-async fn show(client: &EngineClient, json: bool, in_place: bool) -> Result<Option<String>, Problem> {
+async fn show(
+    client: &EngineClient,
+    json: bool,
+    in_place: bool,
+) -> Result<Option<String>, Problem> {
     let mut last = String::new();
     loop {
         let status = match client.glance().await {
@@ -107,7 +111,8 @@ impl Drop for Screen {
 }
 
 fn drawn(text: &str) -> String {
-    let lines: String = text.lines().map(|line| format!("{}{CLEAR_LINE}\r\n", line.trim_end())).collect();
+    let lines: String =
+        text.lines().map(|line| format!("{}{CLEAR_LINE}\r\n", line.trim_end())).collect();
     format!("{HOME}{lines}{CLEAR_BELOW}")
 }
 

@@ -51,8 +51,11 @@ impl Declaration {
         topology: &Topology,
         anything: bool,
     ) -> Result<Self, Problem> {
-        let mut declaration =
-            Self { from: from.unwrap_or(function).to_owned(), keys: Vec::new(), entries: Vec::new() };
+        let mut declaration = Self {
+            from: from.unwrap_or(function).to_owned(),
+            keys: Vec::new(),
+            entries: Vec::new(),
+        };
         if let Some(from) = from.filter(|_| anything && source != FunctionSource::Eventbridge) {
             name::well_formed("a stream, queue or table", from)?;
         }
@@ -89,8 +92,10 @@ impl Declaration {
                 .partition(|entry| entry.value.contains('\n'));
             // Aligns adjacent lines as `terraform fmt` does.
             let width = short.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
-            let short: String =
-                short.iter().map(|entry| format!("  {:width$} = {}\n", entry.name, entry.value)).collect();
+            let short: String = short
+                .iter()
+                .map(|entry| format!("  {:width$} = {}\n", entry.name, entry.value))
+                .collect();
             let long = long
                 .iter()
                 .map(|entry| format!("  {} = {}\n", entry.name, entry.value.replace('\n', "\n  ")));
@@ -103,7 +108,10 @@ impl Declaration {
 
     /// Returns all entries as a text.
     pub(super) fn text(&self) -> String {
-        self.sections().into_iter().map(|(section, lines)| format!("{section} = {{\n{lines}}}\n")).collect()
+        self.sections()
+            .into_iter()
+            .map(|(section, lines)| format!("{section} = {{\n{lines}}}\n"))
+            .collect()
     }
 
     fn kinesis(&mut self, topology: &Topology, from: Option<&str>) -> Result<Mapping, Problem> {
@@ -111,7 +119,9 @@ impl Declaration {
             Some(from) => {
                 let stream = topology.streams.get(from);
                 stream
-                    .ok_or_else(|| unknown("stream", "streams", from, listed(topology.streams.keys())))?
+                    .ok_or_else(|| {
+                        unknown("stream", "streams", from, listed(topology.streams.keys()))
+                    })?
                     .shards
             }
             None => {
@@ -136,8 +146,9 @@ impl Declaration {
         match from {
             Some(from) => {
                 let table = topology.tables.get(from);
-                let table =
-                    table.ok_or_else(|| unknown("table", "tables", from, listed(topology.tables.keys())))?;
+                let table = table.ok_or_else(|| {
+                    unknown("table", "tables", from, listed(topology.tables.keys()))
+                })?;
                 self.keys = [Some(&table.partition_key), table.sort_key.as_ref()]
                     .into_iter()
                     .flatten()
@@ -170,8 +181,9 @@ impl Declaration {
         let (timeout, letter_after) = match from {
             Some(from) => {
                 let queue = topology.queues.get(from);
-                let queue =
-                    queue.ok_or_else(|| unknown("queue", "queues", from, listed(topology.queues.keys())))?;
+                let queue = queue.ok_or_else(|| {
+                    unknown("queue", "queues", from, listed(topology.queues.keys()))
+                })?;
                 consumable(from, queue)?
             }
             None => {
@@ -191,7 +203,8 @@ impl Declaration {
             ("report_batch_item_failures", "true".to_owned()),
             ("maximum_concurrency", "2".to_owned()),
         ];
-        fields.extend(letter_after.map(|seconds| ("dead_letter_after_seconds", seconds.to_string())));
+        fields
+            .extend(letter_after.map(|seconds| ("dead_letter_after_seconds", seconds.to_string())));
         Ok(Mapping { concurrency: 2, timeout, fields })
     }
 
@@ -229,10 +242,13 @@ impl Declaration {
                 "the topology declares a rule {name} already; choose another name"
             )));
         }
-        let letters = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
+        let letters =
+            topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
         let letters = self.letters(topology, most_frequent(letters), "rule-failures");
-        let given_up =
-            topology.functions.values().filter_map(|function| function.on_failure()?.queue.as_deref());
+        let given_up = topology
+            .functions
+            .values()
+            .filter_map(|function| function.on_failure()?.queue.as_deref());
         let given_up = self.letters(topology, most_frequent(given_up), "async-failures");
         self.entries.push(Entry {
             section: "rules",
@@ -279,8 +295,9 @@ impl Declaration {
     }
 
     fn stream_failures(&mut self, topology: &Topology) -> String {
-        let given_up =
-            topology.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_deref());
+        let given_up = topology
+            .sources()
+            .filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_deref());
         self.letters(topology, most_frequent(given_up), "stream-failures")
     }
 
@@ -325,8 +342,10 @@ impl Declaration {
 /// Returns the timeout that a declared queue allows, and the age at which the function may
 /// dead-letter a message.
 fn consumable(name: &str, queue: &Queue) -> Result<(u32, Option<u32>), Problem> {
-    let (timeout, hidden) =
-        (TIMEOUT_SECONDS.min(queue.visibility_timeout_seconds / 6), queue.visibility_timeout_seconds);
+    let (timeout, hidden) = (
+        TIMEOUT_SECONDS.min(queue.visibility_timeout_seconds / 6),
+        queue.visibility_timeout_seconds,
+    );
     let Some(redrive) = queue.redrive.as_ref().filter(|_| timeout > 0) else {
         return Err(Problem::misuse(format!(
             "queue {name} cannot be a source: it needs redrive = {{ queue = \"…\", \

@@ -33,7 +33,10 @@ impl Files {
 
     /// Returns a line for each file.
     pub(super) fn made(&self) -> Vec<String> {
-        self.files.iter().map(|(name, _)| format!("made {}", shown(&self.folder.join(name)))).collect()
+        self.files
+            .iter()
+            .map(|(name, _)| format!("made {}", shown(&self.folder.join(name))))
+            .collect()
     }
 
     /// Writes the files, and the new text of an existing file.
@@ -44,9 +47,11 @@ impl Files {
         let written = self.files.iter().try_for_each(|(name, text)| {
             let file = self.folder.join(name);
             let made = file.parent().map_or(Ok(()), fs::create_dir_all);
-            made.and_then(|()| fs::write(&file, text)).map_err(|error| cannot("written", &file, &error))
+            made.and_then(|()| fs::write(&file, text))
+                .map_err(|error| cannot("written", &file, &error))
         });
-        let changed = written.and_then(|()| changed.map_or(Ok(()), |(file, text)| replace(file, text)));
+        let changed =
+            written.and_then(|()| changed.map_or(Ok(()), |(file, text)| replace(file, text)));
         if changed.is_err() {
             // If the folder cannot be removed either, the next attempt reports it.
             let _ = fs::remove_dir_all(&self.folder);

@@ -9,8 +9,10 @@ pub(super) fn literal(value: &Value) -> String {
             let fields: Vec<String> = fields
                 .iter()
                 .map(|(name, value)| {
-                    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
-                    let name = if plain { name.clone() } else { Value::from(name.as_str()).to_string() };
+                    let plain =
+                        name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+                    let name =
+                        if plain { name.clone() } else { Value::from(name.as_str()).to_string() };
                     format!("{name} = {}", literal(value))
                 })
                 .collect();

@@ -12,8 +12,10 @@ use hcl_edit::{Span, parser};
 /// The text is not HCL, or the section is not an object.
 pub(super) fn insert(text: &str, section: &str, entries: &str) -> Result<String, String> {
     let body = parser::parse_body(text).map_err(|error| format!("not HCL: {}", error.message()))?;
-    let declared =
-        body.iter().filter_map(Structure::as_attribute).find(|attribute| attribute.has_key(section));
+    let declared = body
+        .iter()
+        .filter_map(Structure::as_attribute)
+        .find(|attribute| attribute.has_key(section));
     let inserted = match declared {
         None => {
             let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
@@ -27,10 +29,15 @@ pub(super) fn insert(text: &str, section: &str, entries: &str) -> Result<String,
             });
             let (open, close) =
                 inside.ok_or_else(|| format!("{section} is not an object of named entries"))?;
-            into(text, open, close, entries).ok_or_else(|| format!("{section} cannot be read as text"))?
+            into(text, open, close, entries)
+                .ok_or_else(|| format!("{section} cannot be read as text"))?
         }
     };
-    Ok(if text.contains("\r\n") { inserted.replace("\r\n", "\n").replace('\n', "\r\n") } else { inserted })
+    Ok(if text.contains("\r\n") {
+        inserted.replace("\r\n", "\n").replace('\n', "\r\n")
+    } else {
+        inserted
+    })
 }
 
 /// Inserts entries before the brace at `close` of the object whose content begins at `open`.
@@ -59,8 +66,7 @@ mod tests {
 
     #[test]
     fn an_entry_comes_last_in_its_section_and_everything_else_stays() {
-        let text =
-            "# top\nqueues = {\n  old = { retention_seconds =   60 } # odd\n  # last\n}\n\nbuses = {}\n";
+        let text = "# top\nqueues = {\n  old = { retention_seconds =   60 } # odd\n  # last\n}\n\nbuses = {}\n";
         assert_eq!(
             inserted(text),
             "# top\nqueues = {\n  old = { retention_seconds =   60 } # odd\n  # last\n\n  new = { retention_seconds = 60 }\n}\n\nbuses = {}\n"
@@ -72,8 +78,14 @@ mod tests {
         for (text, expected) in [
             ("queues = {}\n", "queues = {\n  new = { retention_seconds = 60 }\n}\n"),
             ("queues = {\n}", "queues = {\n  new = { retention_seconds = 60 }\n}"),
-            ("queues = { a = {} }\n", "queues = { a = {}\n\n  new = { retention_seconds = 60 }\n}\n"),
-            ("queues = {\n  a = {} }\n", "queues = {\n  a = {}\n\n  new = { retention_seconds = 60 }\n}\n"),
+            (
+                "queues = { a = {} }\n",
+                "queues = { a = {}\n\n  new = { retention_seconds = 60 }\n}\n",
+            ),
+            (
+                "queues = {\n  a = {} }\n",
+                "queues = {\n  a = {}\n\n  new = { retention_seconds = 60 }\n}\n",
+            ),
             ("x = 1", "x = 1\n\nqueues = {\n  new = { retention_seconds = 60 }\n}\n"),
         ] {
             assert_eq!(inserted(text), expected);

@@ -31,11 +31,14 @@ impl Manifest {
     /// # Errors
     /// The file cannot be read, or is not TOML.
     pub(super) fn read(file: &Path) -> Result<Option<Self>, Problem> {
-        let unusable =
-            |error: &dyn std::fmt::Display| Problem::new(format!("{} cannot be used: {error}", shown(file)));
+        let unusable = |error: &dyn std::fmt::Display| {
+            Problem::new(format!("{} cannot be used: {error}", shown(file)))
+        };
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
-            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
                 return Ok(None);
             }
             Err(error) => return Err(unusable(&error)),
@@ -53,7 +56,8 @@ impl Manifest {
         let root = self.file.parent()?;
         let below = folder.strip_prefix(root).ok()?;
         let (whole, siblings) = (below.to_str()?, below.parent()?.join("*"));
-        let member = self.members().any(|member| Some(member) == siblings.to_str() || member == whole);
+        let member =
+            self.members().any(|member| Some(member) == siblings.to_str() || member == whole);
         (!member).then(|| {
             format!(
                 "add \"{whole}\" to `members` in {}, which makes the crate part of that workspace",
@@ -80,8 +84,9 @@ impl Manifest {
         }
         for folder in folders {
             let manifest = Self::read(&folder.join("Cargo.toml"))?;
-            let package =
-                manifest.as_ref().and_then(|manifest| manifest.content.get("package")?.get("name")?.as_str());
+            let package = manifest
+                .as_ref()
+                .and_then(|manifest| manifest.content.get("package")?.get("name")?.as_str());
             if package == Some(name) {
                 return Ok(Some(folder));
             }
@@ -113,7 +118,8 @@ impl Toolkit {
     /// # Errors
     /// Misuse: there is no toolkit at the path.
     pub(super) fn from_options(options: &NewFunction) -> Result<Option<Self>, Problem> {
-        let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version) {
+        let value = match (&options.tidegate_path, &options.tidegate_git, &options.tidegate_version)
+        {
             (Some(path), _, _) => {
                 let path = toolkit_at(path)?;
                 format!("path = {}", text_of(&path.display().to_string()))
@@ -128,7 +134,8 @@ impl Toolkit {
 
 fn toolkit_at(path: &Path) -> Result<PathBuf, Problem> {
     let found = Manifest::read(&path.join("Cargo.toml"))?.is_some_and(|manifest| {
-        manifest.content.get("package").and_then(|package| package.get("name")?.as_str()) == Some("tidegate")
+        manifest.content.get("package").and_then(|package| package.get("name")?.as_str())
+            == Some("tidegate")
     });
     let absolute = fs::canonicalize(path).ok().filter(|_| found);
     absolute.ok_or_else(|| {
@@ -205,8 +212,8 @@ pub(super) fn text(
     text.extend(["tokio", "tracing"].into_iter().map(dependency));
     text.push_str("\n[dev-dependencies]\n");
     // The tests of the other sources need only text, not JSON.
-    let json =
-        matches!(source, FunctionSource::Dynamodb | FunctionSource::Eventbridge).then_some("serde_json");
+    let json = matches!(source, FunctionSource::Dynamodb | FunctionSource::Eventbridge)
+        .then_some("serde_json");
     text.extend(json.map(dependency));
     text.push_str(&format!("tidegate = {{ {toolkit}, features = [\"test-kit\"] }}\n"));
     Ok(text)
@@ -242,7 +249,10 @@ mod tests {
     #[test]
     fn without_a_word_on_the_toolkit_it_is_misuse() {
         let problem = text("mine", FunctionSource::Sqs, None, None).unwrap_err();
-        assert!(matches!(&problem, Problem::Misuse(said) if said.contains("--tidegate-git")), "{problem:?}");
+        assert!(
+            matches!(&problem, Problem::Misuse(said) if said.contains("--tidegate-git")),
+            "{problem:?}"
+        );
     }
 
     #[test]
@@ -267,8 +277,12 @@ mod tests {
         for (name, version, features) in DEPENDENCIES {
             let declared = &declared[name];
             assert_eq!(declared.get("version").and_then(Value::as_str), Some(version), "{name}");
-            let known = declared.get("features").and_then(Value::as_array).cloned().unwrap_or_default();
-            assert!(features.iter().all(|feature| known.contains(&Value::from(*feature))), "{name}");
+            let known =
+                declared.get("features").and_then(Value::as_array).cloned().unwrap_or_default();
+            assert!(
+                features.iter().all(|feature| known.contains(&Value::from(*feature))),
+                "{name}"
+            );
         }
     }
 }

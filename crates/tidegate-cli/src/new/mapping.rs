@@ -17,8 +17,11 @@ impl Mapping {
             return asynchronous.clone();
         }
         let width = self.fields.iter().map(|(field, _)| field.len()).max().unwrap_or(0);
-        let lines: String =
-            self.fields.iter().map(|(field, value)| format!("    {field:width$} = {value}\n")).collect();
+        let lines: String = self
+            .fields
+            .iter()
+            .map(|(field, value)| format!("    {field:width$} = {value}\n"))
+            .collect();
         format!("sources = {{\n  {name} = {{\n{lines}  }}\n}}")
     }
 }

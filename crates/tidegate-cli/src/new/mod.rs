@@ -51,14 +51,20 @@ pub(crate) fn function(options: &NewFunction) -> Result<ExitCode, Problem> {
         Some(file) => files::read(file)?,
         None => EMPTY.to_owned(),
     };
-    let topology = topology::parse(&text).map_err(|mistakes| broken(place.topology.as_deref(), &mistakes))?;
+    let topology =
+        topology::parse(&text).map_err(|mistakes| broken(place.topology.as_deref(), &mistakes))?;
     if topology.functions.contains_key(name) {
         return Err(Problem::new(format!(
             "the topology declares a function {name} already; choose another name"
         )));
     }
-    let declaration =
-        Declaration::new(name, options.source, options.from.as_deref(), &topology, place.topology.is_none())?;
+    let declaration = Declaration::new(
+        name,
+        options.source,
+        options.from.as_deref(),
+        &topology,
+        place.topology.is_none(),
+    )?;
     let toolkit = Toolkit::from_options(options)?;
     let manifest = manifest::text(name, options.source, place.manifest.as_ref(), toolkit.as_ref())?;
     let mut files = Files::new(place.folder.clone());
@@ -96,8 +102,12 @@ fn extended(text: &str, declaration: &Declaration) -> Result<String, String> {
     let said = |mistakes: Vec<Mistake>| {
         mistakes.into_iter().map(|mistake| mistake.message).collect::<Vec<_>>().join("; ")
     };
-    let known: Vec<String> =
-        topology::check_text(text).map_err(said)?.warnings.into_iter().map(|known| known.message).collect();
+    let known: Vec<String> = topology::check_text(text)
+        .map_err(said)?
+        .warnings
+        .into_iter()
+        .map(|known| known.message)
+        .collect();
     let mut warnings = topology::check_text(&extended).map_err(said)?.warnings;
     warnings.retain(|warning| !known.contains(&warning.message));
     if warnings.is_empty() { Ok(extended) } else { Err(said(warnings)) }

@@ -72,17 +72,25 @@ mod tests {
 
     #[test]
     fn the_template_is_that_of_a_table_with_one_text_as_its_key() {
-        assert_eq!(dynamodb(&[key("key", KeyType::S)]), include_str!("templates/dynamodb/handler.rs"));
+        assert_eq!(
+            dynamodb(&[key("key", KeyType::S)]),
+            include_str!("templates/dynamodb/handler.rs")
+        );
     }
 
     #[test]
     fn keys_are_fields_of_their_names_and_types_and_others_are_renamed() {
         let text = dynamodb(&[key("type", KeyType::S), key("version", KeyType::N)]);
         assert!(
-            text.contains("    #[serde(rename = \"type\")]\n    partition_key: String,\n    version: i64,\n"),
+            text.contains(
+                "    #[serde(rename = \"type\")]\n    partition_key: String,\n    version: i64,\n"
+            ),
             "{text}"
         );
-        assert!(text.contains("record.key.partition_key, record.key.version, \"handled\""), "{text}");
+        assert!(
+            text.contains("record.key.partition_key, record.key.version, \"handled\""),
+            "{text}"
+        );
         assert!(
             text.contains(r#"let known = json!({ "type": "7", "version": 7 });"#)
                 && text.contains(r#"let keys = ["type", "version"];"#),

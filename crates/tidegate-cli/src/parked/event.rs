@@ -50,9 +50,9 @@ pub(super) async fn commit_at(
         .limit(1);
     match asked.send().await {
         Ok(page) => Ok(page.items.unwrap_or_default().into_iter().next()),
-        Err(error) => {
-            Err(system.explain_table(&place.event_store, &DisplayErrorContext(error).to_string()).await)
-        }
+        Err(error) => Err(system
+            .explain_table(&place.event_store, &DisplayErrorContext(error).to_string())
+            .await),
     }
 }
 
@@ -68,12 +68,15 @@ pub(super) async fn stream_event(
 ) -> Result<Bytes, Problem> {
     let table = &place.event_store;
     let item = commit_at(system, place, stream, at).await?;
-    let item =
-        item.ok_or_else(|| Problem::new(format!("table {table} has no event {stream} at version {at}")))?;
+    let item = item.ok_or_else(|| {
+        Problem::new(format!("table {table} has no event {stream} at version {at}"))
+    })?;
     let described = system.dynamodb().describe_table().table_name(table.as_str()).send().await;
     let described = match described {
         Ok(described) => described,
-        Err(error) => return Err(system.explain_table(table, &DisplayErrorContext(error).to_string()).await),
+        Err(error) => {
+            return Err(system.explain_table(table, &DisplayErrorContext(error).to_string()).await);
+        }
     };
     let arn = described.table.and_then(|table| table.latest_stream_arn);
     let arn = arn.ok_or_else(|| Problem::new(format!("table {table} has no stream")))?;
@@ -96,7 +99,8 @@ pub(super) async fn stream_event(
         .event_name(OperationType::Insert)
         .dynamodb(change)
         .build();
-    let record = record(&source, &arn, region, now).map_err(|error| Problem::new(error.to_string()))?;
+    let record =
+        record(&source, &arn, region, now).map_err(|error| Problem::new(error.to_string()))?;
     let records: Vec<Bytes> = record.into_iter().map(|record| record.json).collect();
     Ok(event(records.iter()))
 }
@@ -112,14 +116,20 @@ fn value_of(value: AttributeValue) -> Result<StreamValue, Problem> {
         AttributeValue::N(number) => StreamValue::N(number),
         AttributeValue::Bool(value) => StreamValue::Bool(value),
         AttributeValue::Null(value) => StreamValue::Null(value),
-        AttributeValue::B(bytes) => StreamValue::B(aws_sdk_dynamodbstreams::primitives::Blob::new(bytes)),
+        AttributeValue::B(bytes) => {
+            StreamValue::B(aws_sdk_dynamodbstreams::primitives::Blob::new(bytes))
+        }
         AttributeValue::Ss(texts) => StreamValue::Ss(texts),
         AttributeValue::Ns(numbers) => StreamValue::Ns(numbers),
         AttributeValue::L(values) => {
             StreamValue::L(values.into_iter().map(value_of).collect::<Result<_, _>>()?)
         }
         AttributeValue::M(values) => StreamValue::M(converted(values)?),
-        other => return Err(Problem::new(format!("an attribute of a type that no commit has: {other:?}"))),
+        other => {
+            return Err(Problem::new(format!(
+                "an attribute of a type that no commit has: {other:?}"
+            )));
+        }
     })
 }
 
@@ -166,7 +176,14 @@ fn maps(value: Option<&AttributeValue>) -> Vec<&Item> {
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
-        let version = self.dataversion.map_or_else(|| "?".to_owned(), |version| version.to_string());
-        write!(f, "{} v{version}  {}  {}", or_none(&self.kind), or_none(&self.id), or_none(&self.time))
+        let version =
+            self.dataversion.map_or_else(|| "?".to_owned(), |version| version.to_string());
+        write!(
+            f,
+            "{} v{version}  {}  {}",
+            or_none(&self.kind),
+            or_none(&self.id),
+            or_none(&self.time)
+        )
     }
 }

@@ -70,7 +70,10 @@ impl Parked {
     }
 
     fn since(&self) -> String {
-        self.since.map_or_else(|| "-".to_owned(), |since| since.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
+        self.since.map_or_else(
+            || "-".to_owned(),
+            |since| since.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        )
     }
 
     fn reason(&self) -> &str {
@@ -102,11 +105,15 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
         loop {
             let page = match place.read_model.parked(after.as_ref(), PAGE).await {
                 Ok(page) => page,
-                Err(failure) => return Err(system.explain_table(&place.counters, failure.reason()).await),
+                Err(failure) => {
+                    return Err(system.explain_table(&place.counters, failure.reason()).await);
+                }
             };
             let guards = match place.read_model.guards(&page).await {
                 Ok(guards) => guards,
-                Err(failure) => return Err(system.explain_table(&place.rows, failure.reason()).await),
+                Err(failure) => {
+                    return Err(system.explain_table(&place.rows, failure.reason()).await);
+                }
             };
             // An aggregate that was just released may still be on the list.
             for stream in &page {
@@ -131,10 +138,17 @@ async fn list(options: &ParkedList) -> Result<ExitCode, Problem> {
         let mut shown = table::table(["stream", "function", "version", "since", "reason"]);
         for one in &parked {
             let reason = one.reason();
-            let reason =
-                one.code.as_ref().map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
-            let cells =
-                [one.stream.clone(), one.function.clone(), one.version.to_string(), one.since(), reason];
+            let reason = one
+                .code
+                .as_ref()
+                .map_or_else(|| reason.to_owned(), |code| format!("{code}: {reason}"));
+            let cells = [
+                one.stream.clone(),
+                one.function.clone(),
+                one.version.to_string(),
+                one.since(),
+                reason,
+            ];
             shown.add_row(cells.map(cell));
         }
         output::line(&shown.to_string())?;
@@ -149,8 +163,12 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
     for place in &places {
         let guard = guard(&system, place, &options.stream).await?;
         let Some(parked) = Parked::from_guard(place, &options.stream, &guard) else { continue };
-        let commit = event::commit_at(&system, place, &options.stream, Version::new(parked.version)).await?;
-        found.push(Shown { event: commit.and_then(|item| event::shown(&item, parked.version)), parked });
+        let commit =
+            event::commit_at(&system, place, &options.stream, Version::new(parked.version)).await?;
+        found.push(Shown {
+            event: commit.and_then(|item| event::shown(&item, parked.version)),
+            parked,
+        });
     }
     if found.is_empty() {
         return Err(Problem::new(format!("{}: {NOT_PARKED}", options.stream)));
@@ -167,7 +185,12 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
             ("since", &parked.since()),
             ("code", parked.code.as_deref().unwrap_or("-")),
             ("reason", parked.reason()),
-            ("event", &event.as_ref().map_or_else(|| "(it cannot be read)".to_owned(), ToString::to_string)),
+            (
+                "event",
+                &event
+                    .as_ref()
+                    .map_or_else(|| "(it cannot be read)".to_owned(), ToString::to_string),
+            ),
         ] {
             output::line(&format!("   {name:<9} {}", escaped(value)))?;
         }
@@ -205,10 +228,11 @@ async fn release(options: &ParkedRelease) -> Result<ExitCode, Problem> {
     for place in &places {
         let before = guard(&system, place, &options.stream).await?;
         let Some(at) = before.parked else { continue };
-        let (released, message) = match release_at(&system, place, qualifier, &options.stream, at).await {
-            Ok(()) => after(&system, place, &options.stream, at, None).await?,
-            Err(why) => after(&system, place, &options.stream, at, Some(why)).await?,
-        };
+        let (released, message) =
+            match release_at(&system, place, qualifier, &options.stream, at).await {
+                Ok(()) => after(&system, place, &options.stream, at, None).await?,
+                Err(why) => after(&system, place, &options.stream, at, Some(why)).await?,
+            };
         let function = place.function.to_string();
         results.push(Released { stream: options.stream.to_string(), function, released, message });
     }
@@ -233,10 +257,12 @@ async fn release_at(
     stream: &StreamId,
     at: Version,
 ) -> Result<(), String> {
-    let event =
-        event::stream_event(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
+    let event = event::stream_event(system, place, stream, at)
+        .await
+        .map_err(|problem| problem.to_string())?;
     let function = Invoked { name: place.function.as_str(), qualifier };
-    invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None }).await
+    invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None })
+        .await
 }
 
 /// Reads the guard again.
@@ -251,13 +277,18 @@ async fn after(
 ) -> Result<(bool, String), Problem> {
     let now = guard(system, place, stream).await?;
     let function = &place.function;
-    let answer = failed.map_or_else(|| format!("{function} ran"), |why| format!("{function}: {why}"));
+    let answer =
+        failed.map_or_else(|| format!("{function} ran"), |why| format!("{function}: {why}"));
     let reason = now.parked_reason.as_deref().unwrap_or("-");
     Ok(match now.parked {
-        None => (true, format!("released; {} is its version in the read model", now.position.version)),
+        None => {
+            (true, format!("released; {} is its version in the read model", now.position.version))
+        }
         Some(still) if still == at => {
             (false, format!("{answer}, and it is still parked at version {at}: {reason}"))
         }
-        Some(next) => (false, format!("{answer}, and it is parked at version {next} now: {reason}")),
+        Some(next) => {
+            (false, format!("{answer}, and it is parked at version {next} now: {reason}"))
+        }
     })
 }

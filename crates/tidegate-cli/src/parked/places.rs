@@ -33,15 +33,25 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
         if wanted.is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let Some(Tables { event_store, rows, counters }) = tables(&topology, declared) else { continue };
-        let [event_store, rows, counters] = [event_store, rows, counters].map(|table| prefix.physical(table));
-        let tables = ReadModelTables { rows: rows.to_string(), counters: counters.to_string(), slice: 0 };
+        let Some(Tables { event_store, rows, counters }) = tables(&topology, declared) else {
+            continue;
+        };
+        let [event_store, rows, counters] =
+            [event_store, rows, counters].map(|table| prefix.physical(table));
+        let tables =
+            ReadModelTables { rows: rows.to_string(), counters: counters.to_string(), slice: 0 };
         let read_model = DynamoDbReadModel::new(system.dynamodb(), tables);
-        places.push(Place { function: prefix.physical(name), event_store, rows, counters, read_model });
+        places.push(Place {
+            function: prefix.physical(name),
+            event_store,
+            rows,
+            counters,
+            read_model,
+        });
     }
     if places.is_empty() {
-        let whose =
-            function.map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is not a"));
+        let whose = function
+            .map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is not a"));
         return Err(Problem::new(format!(
             "{whose} projection: a function whose source is the event store, and that reads and writes a \
              table with the key `{ROW_KEY}` and one with the keys `{COUNTER_PARTITION_KEY}` and \
@@ -72,12 +82,14 @@ pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Opti
     Some(Tables {
         event_store,
         rows: written().find(|table| has(table, ROW_KEY, None))?,
-        counters: written().find(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)))?,
+        counters: written()
+            .find(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)))?,
     })
 }
 
 fn keys(table: &Table, partition: &str, sort: Option<&str>) -> bool {
     let own = &table.partition_key;
     let found = table.sort_key.as_ref().map(|key| (key.name.as_str(), key.kind));
-    (own.name.as_str(), own.kind) == (partition, KeyType::S) && found == sort.map(|name| (name, KeyType::N))
+    (own.name.as_str(), own.kind) == (partition, KeyType::S)
+        && found == sort.map(|name| (name, KeyType::N))
 }

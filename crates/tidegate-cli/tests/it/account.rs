@@ -42,8 +42,11 @@ impl Aws {
     }
 
     async fn tidegate(&self, arguments: &[&str], directory: &Path) -> Output {
-        let mut variables =
-            vec![("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key"), ("AWS_REGION", "eu-west-1")];
+        let mut variables = vec![
+            ("AWS_ACCESS_KEY_ID", "id"),
+            ("AWS_SECRET_ACCESS_KEY", "key"),
+            ("AWS_REGION", "eu-west-1"),
+        ];
         variables.extend(SERVICES.iter().map(|name| (*name, self.url.as_str())));
         tidegate(arguments, directory, &variables).await
     }
@@ -82,7 +85,10 @@ fn answer(stream: TcpStream, asked: &Mutex<Vec<String>>) {
         ("400 Bad Request", r#"{"__type":"AccessDeniedException","message":"not here"}"#.to_owned())
     };
     asked.lock().unwrap().push(body);
-    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", content.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        content.len()
+    );
     let _ = (&stream).write_all(format!("{head}{content}").as_bytes());
 }
 
@@ -107,7 +113,9 @@ async fn without_a_local_system_no_command_changes_an_account_that_nobody_named(
     for arguments in CHANGES {
         let text = said(&aws.tidegate(arguments, directory.path()).await, 2);
         let state = directory.path().join(".tidegate/engine.json");
-        for part in [state.to_str().unwrap(), "tidegate local up", "--account ID", "--name-prefix PREFIX"] {
+        for part in
+            [state.to_str().unwrap(), "tidegate local up", "--account ID", "--name-prefix PREFIX"]
+        {
             assert!(text.contains(part), "{arguments:?}: `{part}` is not in {text}");
         }
         assert_eq!(aws.asked(), [""; 0], "{arguments:?}");
@@ -117,9 +125,10 @@ async fn without_a_local_system_no_command_changes_an_account_that_nobody_named(
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_at_aws_is_the_account_and_is_not_changed_unless_that_is_named() {
     let directory = tempfile::tempdir().unwrap();
-    for url in
-        ["https://dynamodb.eu-west-1.amazonaws.com", "https://vpce-0a1b.sqs.cn-north-1.vpce.amazonaws.com.cn"]
-    {
+    for url in [
+        "https://dynamodb.eu-west-1.amazonaws.com",
+        "https://vpce-0a1b.sqs.cn-north-1.vpce.amazonaws.com.cn",
+    ] {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "id"),
             ("AWS_SECRET_ACCESS_KEY", "key"),
@@ -143,8 +152,9 @@ async fn an_account_that_is_not_that_of_the_credentials_is_not_touched() {
     for arguments in [&CHANGES[..], &[&["dlq"], &["effects", "ls"]]].concat() {
         let arguments = [arguments, &["--account", "999999999999"]].concat();
         let text = said(&aws.tidegate(&arguments, directory.path()).await, 2);
-        let expected =
-            format!("--account is 999999999999, and the credentials are those of account {ACCOUNT}");
+        let expected = format!(
+            "--account is 999999999999, and the credentials are those of account {ACCOUNT}"
+        );
         assert!(text.contains(&expected), "{arguments:?}: {text}");
         assert_eq!(aws.asked().len(), 1, "{arguments:?}: STS alone is asked");
     }
@@ -160,7 +170,9 @@ async fn what_is_addressed_is_said_before_anything_happens() {
         lines.push(([arguments, &account[..]].concat(), "names without a prefix"));
         lines.push(([arguments, &prefix[..]].concat(), "names that begin with shop-dev-"));
     }
-    for reading in [&["dlq"][..], &["effects", "ls"], &["parked", "ls"], &["events", "show", "order#1"]] {
+    for reading in
+        [&["dlq"][..], &["effects", "ls"], &["parked", "ls"], &["events", "show", "order#1"]]
+    {
         lines.push((reading.to_vec(), "names without a prefix"));
     }
     for (arguments, names) in lines {
@@ -170,6 +182,9 @@ async fn what_is_addressed_is_said_before_anything_happens() {
         let expected = format!("addressed: AWS account {ACCOUNT}, region eu-west-1, {names}");
         assert_eq!(text.lines().next(), Some(expected.as_str()), "{arguments:?}: {text}");
         let asked = aws.asked();
-        assert!(asked[0].contains("GetCallerIdentity") && asked.len() > 1, "{arguments:?}: {asked:?}");
+        assert!(
+            asked[0].contains("GetCallerIdentity") && asked.len() > 1,
+            "{arguments:?}: {asked:?}"
+        );
     }
 }

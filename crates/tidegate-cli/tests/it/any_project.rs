@@ -14,7 +14,8 @@ const LIMIT: Duration = Duration::from_secs(90);
 
 /// Returns the directory of installed tools: `TIDEGATE_TOOLS`, or the nearest `.tools`.
 pub(crate) fn tools() -> PathBuf {
-    let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
+    let given =
+        std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
     let above = || {
         let current = std::env::current_dir().ok()?;
         current.ancestors().map(|directory| directory.join(".tools")).find(|tools| tools.is_dir())
@@ -71,7 +72,8 @@ impl Project {
 
     /// Returns the command, not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> tokio::process::Command {
-        let variables: Vec<_> = self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let variables: Vec<_> =
+            self.variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         command(arguments, self.directory.path(), &variables)
     }
 
@@ -107,7 +109,8 @@ impl Project {
 
     /// Returns the log of a function.
     pub(crate) fn log(&self, name: &str) -> String {
-        std::fs::read_to_string(self.file(&format!(".tidegate/logs/{name}.log"))).unwrap_or_default()
+        std::fs::read_to_string(self.file(&format!(".tidegate/logs/{name}.log")))
+            .unwrap_or_default()
     }
 
     pub(crate) async fn down(&self) {
@@ -132,7 +135,8 @@ pub(crate) fn block(language: &str) -> &'static str {
 }
 
 pub(crate) async fn send(clients: &Clients, queue: &str, bodies: &[&str]) {
-    let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+    let url =
+        clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
     for body in bodies {
         clients.sqs.send_message().queue_url(&url).message_body(*body).send().await.unwrap();
     }
@@ -141,13 +145,15 @@ pub(crate) async fn send(clients: &Clients, queue: &str, bodies: &[&str]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_ten_lines_of_the_document_run_a_function_in_python() {
     assert!(block("hcl").lines().count() <= 10);
-    let project = Project::in_python(&[("topology.hcl", block("hcl")), ("app.py", block("python"))]);
+    let project =
+        Project::in_python(&[("topology.hcl", block("hcl")), ("app.py", block("python"))]);
     let said = project.up(&[]).await;
     assert!(said.contains("topology.hcl:7:"), "warnings have their line: {said}");
     assert!(said.contains("the topology has 1 warning; the system starts anyway"), "{said}");
     let clients = project.clients().await;
     send(&clients, "jobs", &["hello", "bad"]).await;
-    let status = project.until("one delivered", |status| status["mappings"][0]["retries"] == 1).await;
+    let status =
+        project.until("one delivered", |status| status["mappings"][0]["retries"] == 1).await;
     assert_eq!(status["mappings"][0]["records_delivered"], 1, "{status:#}");
     assert_eq!(status["functions"]["worker"]["errors"], 0, "{}", project.log("worker"));
     let log = project.log("worker");
@@ -227,7 +233,9 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
     };
     let status = project
         .until("all delivered", |status| {
-            status["idle"] == true && delivered(status, "sqs") == 3 && delivered(status, "kinesis") == 4
+            status["idle"] == true
+                && delivered(status, "sqs") == 3
+                && delivered(status, "kinesis") == 4
         })
         .await;
     assert_eq!(status["functions"]["worker"]["errors"], 0, "{}", project.log("worker"));
@@ -242,13 +250,20 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
     let said = |lines: &[(&str, bool)]| -> Vec<(String, bool)> {
         lines.iter().map(|(body, bad)| ((*body).to_owned(), *bad)).collect()
     };
-    assert_eq!(bodies(&["one", "two"]).len(), 2, "messages that succeeded do not come again: {seen:?}");
+    assert_eq!(
+        bodies(&["one", "two"]).len(),
+        2,
+        "messages that succeeded do not come again: {seen:?}"
+    );
     assert_eq!(bodies(&["bad job"]), said(&[("bad job", true), ("bad job", false)]));
     // From the failed record on, in order, without the records before it.
     let orders = bodies(&["1", "2", "bad order", "3"]);
     let after = orders.iter().position(|(_, bad)| *bad).unwrap();
     assert_eq!(orders[..after].to_vec(), said(&[("1", false), ("2", false)]));
-    assert_eq!(orders[after..].to_vec(), said(&[("bad order", true), ("bad order", false), ("3", false)]));
+    assert_eq!(
+        orders[after..].to_vec(),
+        said(&[("bad order", true), ("bad order", false), ("3", false)])
+    );
 
     let process: Value =
         serde_json::from_slice(&std::fs::read(project.file("code/process.json")).unwrap()).unwrap();
@@ -266,7 +281,11 @@ async fn a_function_in_python_reads_a_queue_and_a_stream_and_fails_in_part() {
         assert_eq!(environment[name], value, "{name}");
     }
     assert!(environment["PATH"].as_str().unwrap().contains("awslambdaric"));
-    assert_eq!(environment.get("TIDEGATE_TOOLS"), None, "the engine's own variables are not a function's");
+    assert_eq!(
+        environment.get("TIDEGATE_TOOLS"),
+        None,
+        "the engine's own variables are not a function's"
+    );
     project.down().await;
 }
 
@@ -309,7 +328,10 @@ async fn a_command_that_exits_at_once_is_said_with_its_status_and_the_messages_s
     let error = said(&status).unwrap();
     assert!(error.contains("Runtime exited with error: exit status 3"), "{error}");
     assert!(project.log("worker").contains("no table"), "{}", project.log("worker"));
-    assert_eq!((&status["idle"], &status["mappings"][0]["records_delivered"]), (&json!(false), &json!(0)));
+    assert_eq!(
+        (&status["idle"], &status["mappings"][0]["records_delivered"]),
+        (&json!(false), &json!(0))
+    );
     project.down().await;
 }
 
@@ -319,10 +341,12 @@ async fn a_function_that_does_not_build_is_named_in_its_line_with_cargos_message
     let manifest = "[workspace]\nmembers = [\"good\", \"fine\", \"bad\"]\nresolver = \"3\"\n";
     let project = Project::new(&[("topology.hcl", topology), ("Cargo.toml", manifest)], None);
     for (name, main) in [("good", ""), ("fine", ""), ("bad", "let _: u32 = \"three\";")] {
-        let package = format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+        let package =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
         std::fs::create_dir_all(project.file(name).join("src")).unwrap();
         std::fs::write(project.file(name).join("Cargo.toml"), package).unwrap();
-        std::fs::write(project.file(name).join("src/main.rs"), format!("fn main() {{ {main} }}\n")).unwrap();
+        std::fs::write(project.file(name).join("src/main.rs"), format!("fn main() {{ {main} }}\n"))
+            .unwrap();
     }
     let project = match std::env::var("RUSTUP_HOME") {
         Ok(home) => project.with("RUSTUP_HOME", &home),
@@ -333,7 +357,9 @@ async fn a_function_that_does_not_build_is_named_in_its_line_with_cargos_message
     assert_eq!(output.status.code(), Some(1), "{text}");
     let last = text.lines().last().unwrap();
     assert!(
-        last.contains("topology.hcl:4:3: functions.bad could not be built; cargo's messages above say why"),
+        last.contains(
+            "topology.hcl:4:3: functions.bad could not be built; cargo's messages above say why"
+        ),
         "{text}"
     );
     assert!(text.contains("mismatched types") && text.contains("bad/src/main.rs:1"), "{text}");
@@ -386,8 +412,10 @@ impl Relay {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endpoint_that_goes_away_and_comes_back_is_said_twice_and_nothing_is_lost() {
     let state = tempfile::tempdir().unwrap();
-    let emulator =
-        tidegate_local::emulator::start(&tidegate_local::emulator::Backend::MiniStack, state.path());
+    let emulator = tidegate_local::emulator::start(
+        &tidegate_local::emulator::Backend::MiniStack,
+        state.path(),
+    );
     let emulator = emulator.await.unwrap_or_else(|error| panic!("{error}"));
     let mut relay = Relay::open(emulator.endpoint()).await;
     let topology = r#"
@@ -442,8 +470,7 @@ functions = {
 
 #[tokio::test]
 async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started() {
-    let topology =
-        "functions = {\n  worker = {\n    comand = [\"x\"]\n    memory_mb = \"much\"\n  }\n}\nquees = {}\n";
+    let topology = "functions = {\n  worker = {\n    comand = [\"x\"]\n    memory_mb = \"much\"\n  }\n}\nquees = {}\n";
     let project = Project::new(&[("topology.hcl", topology)], None);
     let up = ["local", "up", "--topology", "topology.hcl"];
     let output = project.run(&up).await;
@@ -456,9 +483,15 @@ async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started
         lines[1].starts_with("topology.hcl:3:5: functions.worker.comand: unknown field `comand`"),
         "{text}"
     );
-    assert!(lines[2].starts_with("topology.hcl:4:5: functions.worker.memory_mb: invalid type"), "{text}");
+    assert!(
+        lines[2].starts_with("topology.hcl:4:5: functions.worker.memory_mb: invalid type"),
+        "{text}"
+    );
     assert!(lines[3].starts_with("topology.hcl:7:1: quees is unknown; expected one of"), "{text}");
-    assert!(!project.file(".tidegate").exists(), "nothing is made for a topology that cannot be used");
+    assert!(
+        !project.file(".tidegate").exists(),
+        "nothing is made for a topology that cannot be used"
+    );
 
     std::fs::write(project.file("topology.hcl"), block("hcl")).unwrap();
     let output = project.run(&[&up[..], &["--invoke-url", "localhost:9000"]].concat()).await;

@@ -24,7 +24,10 @@ fn reading(command: &str) -> String {
 }
 
 fn by_hand() -> Project {
-    Project::new(&[("topology.hcl", &reading(r#"["python3", "loop.py"]"#)), ("loop.py", BY_HAND)], None)
+    Project::new(
+        &[("topology.hcl", &reading(r#"["python3", "loop.py"]"#)), ("loop.py", BY_HAND)],
+        None,
+    )
 }
 
 fn warnings(log: &str) -> Vec<&str> {
@@ -32,8 +35,10 @@ fn warnings(log: &str) -> Vec<&str> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_function_that_cannot_be_started_is_said_once_with_its_last_line_and_its_starts_are_damped() {
-    let script = r#"["sh", "-c", "[ -e ready ] && exec python3 loop.py; echo no table >&2; exit 3"]"#;
+async fn a_function_that_cannot_be_started_is_said_once_with_its_last_line_and_its_starts_are_damped()
+ {
+    let script =
+        r#"["sh", "-c", "[ -e ready ] && exec python3 loop.py; echo no table >&2; exit 3"]"#;
     let project = Project::new(&[("topology.hcl", &reading(script)), ("loop.py", BY_HAND)], None);
     project.up(&[]).await;
     let began = Instant::now();
@@ -54,7 +59,8 @@ async fn a_function_that_cannot_be_started_is_said_once_with_its_last_line_and_i
     assert!(said[0].contains(&format!("function worker cannot be started: {why}. ")), "{log}");
 
     std::fs::write(project.file("ready"), "").unwrap();
-    let done = project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 1).await;
+    let done =
+        project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 1).await;
     assert_eq!(done["functions"]["worker"]["start_failure"], Value::Null);
     assert!(project.log("worker").contains("by hand: ['hello']"), "{}", project.log("worker"));
     let log = project.log("engine");
@@ -77,7 +83,10 @@ async fn a_port_that_is_taken_is_named_before_anything_is_started() {
         "tidegate: port {port} of 127.0.0.1 cannot be used for Invoke and the console: Address already in use"
     );
     assert!(last.starts_with(&said), "{text}");
-    assert!(last.ends_with("choose another with --port, or omit --port to use a free one"), "{text}");
+    assert!(
+        last.ends_with("choose another with --port, or omit --port to use a free one"),
+        "{text}"
+    );
     assert!(!project.file(".tidegate/logs/emulator.log").exists());
     drop(taken);
     project.up(&["--port", &port]).await;
@@ -111,7 +120,9 @@ async fn processes_are_left_running_between_invocations_if_one_asks_for_it() {
     for (arguments, frozen) in [(&["--no-freeze"][..], 0), (&[], 1)] {
         project.up(arguments).await;
         send(&project.clients().await, "jobs", &["hello"]).await;
-        let done = |status: &Value| status["mappings"][0]["records_delivered"] == 1 && status["idle"] == true;
+        let done = |status: &Value| {
+            status["mappings"][0]["records_delivered"] == 1 && status["idle"] == true
+        };
         project.until("delivered", done).await;
         // A process is frozen five milliseconds after its last answer, if at all.
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -127,15 +138,16 @@ async fn processes_are_left_running_between_invocations_if_one_asks_for_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_that_lie_in_no_queue_are_said_where_dead_letters_are_listed() {
-    let topology = reading(r#"["python3", "loop.py"]"#)
-        .replace("    sources", "    asynchronous = { on_failure = { bucket = \"letters\" } }\n    sources");
+    let topology = reading(r#"["python3", "loop.py"]"#).replace(
+        "    sources",
+        "    asynchronous = { on_failure = { bucket = \"letters\" } }\n    sources",
+    );
     let topology = format!("buckets = {{ letters = {{}} }}\n{topology}");
     let project = Project::new(&[("topology.hcl", &topology), ("loop.py", BY_HAND)], None);
     project.up(&[]).await;
     let output = project.run(&["dlq"]).await;
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), "no dead letters\n"));
-    let said =
-        "not listed: failed asynchronous invocations of worker are in bucket letters, one object each, ";
+    let said = "not listed: failed asynchronous invocations of worker are in bucket letters, one object each, ";
     assert!(stderr(&output).starts_with(said), "{}", stderr(&output));
     project.down().await;
 }
@@ -148,16 +160,23 @@ async fn a_fifo_queue_of_dead_letters_says_what_it_does_not_show() {
     let project = Project::new(&[("topology.hcl", topology), ("loop.py", BY_HAND)], None);
     project.up(&[]).await;
     let sqs = project.clients().await.sqs;
-    let url = sqs.get_queue_url().queue_name("letters.fifo").send().await.unwrap().queue_url.unwrap();
+    let url =
+        sqs.get_queue_url().queue_name("letters.fifo").send().await.unwrap().queue_url.unwrap();
     for number in 0..13 {
         let send = sqs.send_message().queue_url(&url).message_body(format!("job-{number}"));
-        send.message_group_id("g").message_deduplication_id(number.to_string()).send().await.unwrap();
+        send.message_group_id("g")
+            .message_deduplication_id(number.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let output = project.run(&["dlq", "--json"]).await;
     let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
     let behind = 13 - listed.as_array().unwrap().len();
     // SQS returns ten messages of a group. An emulator may return all of them.
-    let said = format!("not listed: about {behind} further messages of letters: a FIFO queue shows at most");
+    let said = format!(
+        "not listed: about {behind} further messages of letters: a FIFO queue shows at most"
+    );
     assert_eq!(stderr(&output).contains(&said), behind > 0, "{behind}: {}", stderr(&output));
     project.down().await;
 }
@@ -172,7 +191,8 @@ impl Drop for Stopped {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes_on_and_nothing_is_lost() {
+async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes_on_and_nothing_is_lost()
+ {
     let state = tempfile::tempdir().unwrap();
     let emulator = emulator::start(&Backend::MiniStack, state.path()).await;
     let emulator = emulator.unwrap_or_else(|error| panic!("{error}"));
@@ -192,7 +212,8 @@ async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes
     let status = project.status().await;
     assert!(asked.elapsed() < Duration::from_secs(15), "a status took {:?}", asked.elapsed());
     assert_eq!(status["emulator"]["unanswered_seconds"], Value::Null, "one slow call is nothing");
-    let away = project.until("said", |status| status["emulator"]["unanswered_seconds"].is_u64()).await;
+    let away =
+        project.until("said", |status| status["emulator"]["unanswered_seconds"].is_u64()).await;
     assert_eq!(away["idle"], false, "{away:#}");
     let screen = stdout(&project.run(&["local", "status"]).await);
     assert!(screen.contains("! the emulator has not answered for "), "{screen}");
@@ -204,7 +225,8 @@ async fn an_emulator_that_hangs_is_said_and_the_status_says_so_too_until_it_goes
         })
         .await;
     let worker = project.log("worker");
-    let lost: Vec<&&str> = bodies.iter().filter(|body| !worker.contains(&format!("'{body}'"))).collect();
+    let lost: Vec<&&str> =
+        bodies.iter().filter(|body| !worker.contains(&format!("'{body}'"))).collect();
     assert!(lost.is_empty(), "{lost:?} of\n{worker}");
     let log = project.log("engine");
     let said = warnings(&log);
@@ -232,12 +254,16 @@ async fn a_full_disk_for_logs_is_said_by_the_status_and_deliveries_go_on() {
     let bodies: Vec<String> = (0..30).map(|n| format!("job-{n}")).collect();
     let bodies: Vec<&str> = bodies.iter().map(String::as_str).collect();
     send(&project.clients().await, "jobs", &bodies).await;
-    let status = project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 30).await;
+    let status =
+        project.until("delivered", |status| status["mappings"][0]["records_delivered"] == 30).await;
     let failure = status["functions"]["worker"]["log_failure"].as_str().unwrap();
     assert!(failure.contains("worker.log: No space left on device"), "{failure}");
     assert_eq!(status["functions"]["worker"]["errors"], 0);
     let screen = stdout(&project.run(&["local", "status"]).await);
-    assert!(screen.contains("! worker: ") && screen.contains("No space left on device"), "{screen}");
+    assert!(
+        screen.contains("! worker: ") && screen.contains("No space left on device"),
+        "{screen}"
+    );
     project.down().await;
     assert!(up.wait().await.unwrap().success());
 }

@@ -7,7 +7,11 @@ use serde_json::Value;
 use tokio::process::Command;
 
 /// Runs the command without a local system and without an account.
-pub(crate) async fn tidegate(arguments: &[&str], directory: &Path, variables: &[(&str, &str)]) -> Output {
+pub(crate) async fn tidegate(
+    arguments: &[&str],
+    directory: &Path,
+    variables: &[(&str, &str)],
+) -> Output {
     command(arguments, directory, variables).output().await.unwrap()
 }
 
@@ -27,7 +31,8 @@ pub(crate) fn stderr(output: &Output) -> String {
 }
 
 pub(crate) fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{} {}", stdout(output), stderr(output)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{} {}", stdout(output), stderr(output)))
 }
 
 /// Asserts one line on standard error, nothing on standard output, and the exit code.

@@ -49,7 +49,13 @@ pub(crate) fn asynchronous_of(function: &str, subject: &str) -> String {
     .to_string()
 }
 
-pub(crate) fn pointer(info: &str, function: &str, shard: &str, arn: &str, range: (&str, &str)) -> String {
+pub(crate) fn pointer(
+    info: &str,
+    function: &str,
+    shard: &str,
+    arn: &str,
+    range: (&str, &str),
+) -> String {
     json!({
         "requestContext": {"requestId": "r", "functionArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{function}"),
             "condition": "RetryAttemptsExhausted", "approximateInvokeCount": 3},
@@ -118,7 +124,8 @@ async fn listing_shows_every_message_once_and_leaves_the_queues_as_they_were() {
     assert!(table.contains("RetriesExhausted") && table.contains("1 dead letter;"), "{table}");
     let one = json(&system.tidegate(&["dlq", "--json", "--id", "letter-03"]).await);
     assert_eq!(ids(&one, "id"), ["letter-03"]);
-    let notification = json(&system.tidegate(&["dlq", "--json", "--function", "notification"]).await);
+    let notification =
+        json(&system.tidegate(&["dlq", "--json", "--function", "notification"]).await);
     assert_eq!(ids(&notification, "kind"), ["async", "rule"]);
     said(&system.tidegate(&["dlq", "--queue", "orders"]).await, 2);
     said(&system.tidegate(&["dlq", "--function", "nobody"]).await, 2);
@@ -138,7 +145,10 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text} {}", stderr(&output));
     assert!(text.contains("0 replayed, 2 failed, 1 skipped"), "{text}");
-    assert!(text.contains("transient.ses: down") && text.contains("could not apply record 1"), "{text}");
+    assert!(
+        text.contains("transient.ses: down") && text.contains("could not apply record 1"),
+        "{text}"
+    );
     for queue in ["async-failures", "dead-letters", "stream-failures"] {
         assert_eq!(system.count(queue).await, (1, 0), "{queue}");
     }
@@ -157,7 +167,10 @@ async fn a_replay_deletes_what_the_function_took_and_nothing_else() {
 
     let summary = json(&system.tidegate(&["dlq", "--yes", "--json"]).await);
     assert_eq!(
-        (summary["replayed"].as_array().unwrap().len(), summary["failed"].as_array().unwrap().len()),
+        (
+            summary["replayed"].as_array().unwrap().len(),
+            summary["failed"].as_array().unwrap().len()
+        ),
         (2, 0)
     );
     assert_eq!(system.count("async-failures").await, (0, 0));
@@ -183,7 +196,16 @@ async fn a_forged_letter_that_names_the_payload_of_another_leaves_it_there() {
     let Some(system) = System::start().await else { return };
     let letter = in_bucket(&system).await;
     let objects = async || {
-        system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap().contents().len()
+        system
+            .clients
+            .s3
+            .list_objects_v2()
+            .bucket("dead-letters")
+            .send()
+            .await
+            .unwrap()
+            .contents()
+            .len()
     };
     // The function takes the record for an event, and may find nothing in it.
     let forged = letter.replace(r#""source":"kinesis""#, r#""source":"eventbridge""#);
@@ -206,7 +228,16 @@ async fn a_letter_whose_payload_is_in_the_bucket_is_replayed_once_and_its_object
     system.send("dead-letters", &letter, &[]).await;
     system.send("dead-letters", &letter, &[]).await;
     let objects = async || {
-        system.clients.s3.list_objects_v2().bucket("dead-letters").send().await.unwrap().contents().len()
+        system
+            .clients
+            .s3
+            .list_objects_v2()
+            .bucket("dead-letters")
+            .send()
+            .await
+            .unwrap()
+            .contents()
+            .len()
     };
 
     system.functions.will(&[ERROR, ERROR]);
@@ -227,17 +258,30 @@ async fn a_replay_stops_at_its_limit_and_after_ten_failures_in_a_row() {
     let Some(system) = System::start().await else { return };
     for number in 0..14 {
         system
-            .send("dead-letters", &own(&format!("letter-{number:02}"), &json!({"record": record("a")})), &[])
+            .send(
+                "dead-letters",
+                &own(&format!("letter-{number:02}"), &json!({"record": record("a")})),
+                &[],
+            )
             .await;
     }
     system.functions.will(&vec![ERROR; 10]);
     let summary = json(&system.tidegate(&["dlq", "--yes", "--json"]).await);
-    assert_eq!((ids(&summary["failed"], "id").len(), ids(&summary["skipped"], "id").len()), (10, 4));
+    assert_eq!(
+        (ids(&summary["failed"], "id").len(), ids(&summary["skipped"], "id").len()),
+        (10, 4)
+    );
     system.functions.will(&vec![ERROR; 13]);
     let summary = json(&system.tidegate(&["dlq", "--yes", "--json", "--keep-going"]).await);
-    assert_eq!((ids(&summary["failed"], "id").len(), ids(&summary["replayed"], "id").len()), (13, 1));
+    assert_eq!(
+        (ids(&summary["failed"], "id").len(), ids(&summary["replayed"], "id").len()),
+        (13, 1)
+    );
     let summary = json(&system.tidegate(&["dlq", "--yes", "--json", "--limit", "5"]).await);
-    assert_eq!((ids(&summary["replayed"], "id").len(), ids(&summary["skipped"], "id").len()), (5, 8));
+    assert_eq!(
+        (ids(&summary["replayed"], "id").len(), ids(&summary["skipped"], "id").len()),
+        (5, 8)
+    );
     assert_eq!(system.count("dead-letters").await, (8, 0));
 }
 
@@ -279,7 +323,10 @@ async fn a_pointer_into_kinesis_is_replayed_in_batches_from_the_stream_itself() 
         [100, 100, 5]
     );
     for invocation in &seen {
-        assert_eq!(invocation.context, None, "what fails for good is to become a letter with its payload");
+        assert_eq!(
+            invocation.context, None,
+            "what fails for good is to become a letter with its payload"
+        );
     }
     for (offset, record) in records.iter().enumerate() {
         let (shard, sequence) = &sequences[10 + offset];
@@ -290,7 +337,8 @@ async fn a_pointer_into_kinesis_is_replayed_in_batches_from_the_stream_itself() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pointers_of_a_shard_are_replayed_in_the_order_of_the_stream_and_one_that_expired_is_refused() {
+async fn pointers_of_a_shard_are_replayed_in_the_order_of_the_stream_and_one_that_expired_is_refused()
+ {
     let Some(system) = System::start().await else { return };
     let mut sequences = Vec::new();
     for number in 0..4 {
@@ -338,13 +386,28 @@ async fn a_pointer_into_a_tables_stream_is_replayed_and_one_into_nothing_is_said
     let described = system.clients.streams.describe_stream().stream_arn(&arn).send().await.unwrap();
     let shard = described.stream_description.unwrap().shards.unwrap()[0].shard_id.clone().unwrap();
     let iterator = system.clients.streams.get_shard_iterator().stream_arn(&arn).shard_id(&shard);
-    let iterator =
-        iterator.shard_iterator_type("TRIM_HORIZON".into()).send().await.unwrap().shard_iterator.unwrap();
-    let records =
-        system.clients.streams.get_records().shard_iterator(iterator).send().await.unwrap().records.unwrap();
-    let sequence = |at: usize| records[at].dynamodb.as_ref().unwrap().sequence_number.clone().unwrap();
+    let iterator = iterator
+        .shard_iterator_type("TRIM_HORIZON".into())
+        .send()
+        .await
+        .unwrap()
+        .shard_iterator
+        .unwrap();
+    let records = system
+        .clients
+        .streams
+        .get_records()
+        .shard_iterator(iterator)
+        .send()
+        .await
+        .unwrap()
+        .records
+        .unwrap();
+    let sequence =
+        |at: usize| records[at].dynamodb.as_ref().unwrap().sequence_number.clone().unwrap();
     let range = (sequence(1), sequence(3));
-    let good = pointer("DDBStreamBatchInfo", "order-projection", &shard, &arn, (&range.0, &range.1));
+    let good =
+        pointer("DDBStreamBatchInfo", "order-projection", &shard, &arn, (&range.0, &range.1));
     let beyond = "9".repeat(range.1.len());
     let gone = pointer("DDBStreamBatchInfo", "order-projection", &shard, &arn, (&beyond, &beyond));
     system.send("stream-failures", &good, &[]).await;
@@ -375,7 +438,8 @@ async fn records_of_a_pointer_that_the_filter_of_its_source_drops_stay_away_from
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, filtered).unwrap();
     let mut sequences = Vec::new();
-    for data in [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON", r#"{"kind":"placed"}"#] {
+    for data in [r#"{"kind":"placed"}"#, r#"{"kind":"other"}"#, "not JSON", r#"{"kind":"placed"}"#]
+    {
         let put = system.clients.kinesis.put_record().stream_name("orders").partition_key("k");
         let put = put.data(Blob::new(data)).send().await.unwrap();
         sequences.push((put.shard_id, put.sequence_number));
@@ -385,7 +449,8 @@ async fn records_of_a_pointer_that_the_filter_of_its_source_drops_stay_away_from
     let body = pointer("KinesisBatchInfo", "order-processor", &sequences[0].0, arn, range);
     system.send("stream-failures", &body, &[]).await;
 
-    let output = system.tidegate(&["dlq", "--yes", "--topology", file.path().to_str().unwrap()]).await;
+    let output =
+        system.tidegate(&["dlq", "--yes", "--topology", file.path().to_str().unwrap()]).await;
     let text = stdout(&output);
     assert!(output.status.success(), "{text}{}", stderr(&output));
     assert!(text.contains("the filter of the source drops 2 records"), "{text}");

@@ -42,7 +42,8 @@ async fn dead_letters_are_found_behind_the_prefix_and_replayed_to_the_functions_
 
     for name in ["notification", "shop-dev-notification"] {
         let listed = json(&system.tidegate(&["dlq", "--json", "--function", name]).await);
-        let kinds: Vec<&Value> = listed.as_array().unwrap().iter().map(|letter| &letter["kind"]).collect();
+        let kinds: Vec<&Value> =
+            listed.as_array().unwrap().iter().map(|letter| &letter["kind"]).collect();
         assert_eq!(kinds, ["async", "rule"], "{name}");
     }
     said(&system.tidegate(&["dlq", "--function", "shop-prod-notification"]).await, 2);
@@ -54,7 +55,8 @@ async fn dead_letters_are_found_behind_the_prefix_and_replayed_to_the_functions_
     let seen = system.functions.seen();
     let seen: Vec<(&str, &str)> =
         seen.iter().map(|seen| (seen.function.as_str(), seen.qualifier.as_str())).collect();
-    let [mail, orders] = ["shop-dev-notification", "shop-dev-order-processor"].map(|name| (name, "live"));
+    let [mail, orders] =
+        ["shop-dev-notification", "shop-dev-order-processor"].map(|name| (name, "live"));
     assert_eq!(seen, [mail, orders, mail, orders], "the alias, qualified or not in the letter");
     for queue in ["async-failures", "dead-letters", "rule-failures", "stream-failures"] {
         assert_eq!(system.count(&format!("{PREFIX}{queue}")).await, (0, 0), "{queue}");
@@ -66,15 +68,22 @@ async fn tables_are_found_behind_the_prefix_unless_they_are_named() {
     let Some(system) = System::deployed(PREFIX).await else { return };
     put_commit(&system, "shop-dev-event-store", 1).await;
     for table in [&[][..], &["--table", "shop-dev-event-store"]] {
-        let shown = system.tidegate(&[&["events", "show", "order#1", "--json"], table].concat()).await;
+        let shown =
+            system.tidegate(&[&["events", "show", "order#1", "--json"], table].concat()).await;
         assert_eq!(json(&shown).as_array().unwrap().len(), 1, "{}", stderr(&shown));
     }
 
-    let repeat = json!({"function": "shop-dev-notification", "event": {"effect": "mail#1"}}).to_string();
+    let repeat =
+        json!({"function": "shop-dev-notification", "event": {"effect": "mail#1"}}).to_string();
     hold_in(&system, "shop-dev-idempotency", "mail#1", Some(&repeat)).await;
     system.functions.will(&[ERROR, ERROR, ERROR]);
     let output = system.tidegate(&["effects", "release", "--all"]).await;
-    assert!(stdout(&output).contains("in queue async-failures"), "{}{}", stdout(&output), stderr(&output));
+    assert!(
+        stdout(&output).contains("in queue async-failures"),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
     assert_eq!(system.count("shop-dev-async-failures").await, (1, 0));
     system.functions.seen();
     assert!(system.tidegate(&["dlq", "--yes"]).await.status.success());
@@ -93,7 +102,10 @@ async fn what_is_missing_is_said_with_its_physical_name_and_the_option_for_the_p
             &["events", "show", "order#1", "--name-prefix", "other-"][..],
             "there is no table `other-event-store`; is `other-`",
         ),
-        (&["effects", "ls", "--name-prefix", ""], "there is no table `idempotency`; where names begin"),
+        (
+            &["effects", "ls", "--name-prefix", ""],
+            "there is no table `idempotency`; where names begin",
+        ),
         (
             &["events", "show", "order#1", "--table", "event-store"],
             "there is no table `event-store`; this name was given",

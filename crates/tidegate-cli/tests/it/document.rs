@@ -39,7 +39,9 @@ async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
         let below = help.lines().skip_while(|line| *line != "Commands:").skip(1);
         let below = below.take_while(|line| line.starts_with("  "));
         // A line with more indentation continues the line before.
-        let names = below.filter(|line| !line.starts_with("   ")).filter_map(|l| l.split_whitespace().next());
+        let names = below
+            .filter(|line| !line.starts_with("   "))
+            .filter_map(|l| l.split_whitespace().next());
         let names = names.filter(|name| *name != "help");
         left.extend(names.map(|name| [&command[..], &[name.to_owned()]].concat()));
         found.push((command, help));
@@ -52,8 +54,9 @@ async fn helps(folder: &Path) -> Vec<(Vec<String>, String)> {
 ///
 /// Returns `Some(None)` if the option takes no value, and `None` if the command has no such option.
 fn value_of<'a>(help: &'a str, option: &str) -> Option<Option<&'a str>> {
-    let describes =
-        |line: &str| line.trim_start().starts_with('-') && line.split_whitespace().any(|word| word == option);
+    let describes = |line: &str| {
+        line.trim_start().starts_with('-') && line.split_whitespace().any(|word| word == option)
+    };
     let described = help.lines().position(describes)?;
     let mut lines = help.lines().skip(described);
     let takes_one = lines.next()?.contains('<');
@@ -75,8 +78,14 @@ impl Reader {
         let tools = tools();
         let own = PathBuf::from(env!("CARGO_BIN_EXE_tidegate"));
         let (aws, python) = (tools.join("aws-cli/bin"), tools.join("awslambdaric/bin"));
-        for (program, part) in [(aws.join("aws"), "aws-cli"), (python.join("python3"), "awslambdaric")] {
-            assert!(program.is_file(), "{} is missing: run `scripts/setup {part}`", program.display());
+        for (program, part) in
+            [(aws.join("aws"), "aws-cli"), (python.join("python3"), "awslambdaric")]
+        {
+            assert!(
+                program.is_file(),
+                "{} is missing: run `scripts/setup {part}`",
+                program.display()
+            );
         }
         let path = [
             own.parent().unwrap(),
@@ -96,7 +105,11 @@ impl Reader {
     /// The cache is kept, so that the emulator is not downloaded for each run of the test.
     fn shell(&self, script: &str) -> Command {
         let mut shell = Command::new("sh");
-        shell.args(["-e", "-c", script]).current_dir(self.folder.path()).env_clear().kill_on_drop(true);
+        shell
+            .args(["-e", "-c", script])
+            .current_dir(self.folder.path())
+            .env_clear()
+            .kill_on_drop(true);
         shell.env("PATH", &self.path).env("HOME", self.folder.path());
         shell.env("XDG_CACHE_HOME", tools().join("cache"));
         shell
@@ -121,7 +134,9 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     std::fs::write(reader.folder.path().join("topology.hcl"), block("hcl")).unwrap();
     std::fs::write(reader.folder.path().join("app.py"), block("python")).unwrap();
     let script = commands("sh");
-    for command in ["local install", "local up", "local wait", "local logs", "local down", "aws sqs"] {
+    for command in
+        ["local install", "local up", "local wait", "local logs", "local down", "aws sqs"]
+    {
         assert!(script.contains(command), "{command} is not among the commands:\n{script}");
     }
     let output = reader.run(&format!("set -x\n{script}")).await;
@@ -129,7 +144,8 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     assert!(output.status.success(), "{said}{noted}");
     assert!(said.contains("MiniStack") && said.contains("is installed in"), "{said}");
     // `up` prints the program that it started: the installed one.
-    let is_emulator = |line: &&str| line.trim_start().starts_with("emulator ") && line.ends_with(')');
+    let is_emulator =
+        |line: &&str| line.trim_start().starts_with("emulator ") && line.ends_with(')');
     let used = noted.lines().find(is_emulator).unwrap_or_else(|| panic!("{noted}"));
     assert!(used.contains("/tidegate/ministack-") && used.ends_with("/bin/ministack)"), "{used}");
     assert!(
@@ -140,7 +156,8 @@ async fn every_command_of_the_document_runs_in_an_empty_folder() {
     assert!(said.ends_with("the local system has ended\n"), "{said}");
     // JSON output is one object per line.
     let lines = said.lines().filter(|line| line.starts_with("{\""));
-    let lines: Vec<serde_json::Value> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<serde_json::Value> =
+        lines.map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.len() > 2, "{said}");
 }
 
@@ -155,7 +172,9 @@ async fn every_command_and_option_that_the_document_names_exists() {
             ["tidegate", arguments @ ..] => arguments.to_vec(),
             // An option that stands alone belongs to a command in the surrounding text.
             [option, values @ ..] if option.starts_with("--") && values.len() <= 1 => {
-                let of = helps.iter().find_map(|(command, help)| Some((command, value_of(help, option)?)));
+                let of = helps
+                    .iter()
+                    .find_map(|(command, help)| Some((command, value_of(help, option)?)));
                 let (command, value) = of.unwrap_or_else(|| panic!("no command has `{option}`"));
                 let stand_in = value.filter(|_| values.is_empty());
                 let command = command.iter().map(String::as_str);
@@ -180,7 +199,10 @@ async fn without_an_emulator_one_line_says_where_was_looked_and_how_to_install_i
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     let last = text.lines().last().unwrap();
-    assert!(last.starts_with("tidegate: MiniStack is not installed: `ministack` is not in "), "{text}");
+    assert!(
+        last.starts_with("tidegate: MiniStack is not installed: `ministack` is not in "),
+        "{text}"
+    );
     assert!(
         last.contains("/cache/tidegate/ministack-")
             && last.contains(", nor in PATH; run `tidegate local install`"),
@@ -210,13 +232,16 @@ async fn an_installation_without_python_says_what_is_missing_and_does_not_count_
 async fn an_installation_that_pip_does_not_finish_says_so_and_is_not_used() {
     let reader = Reader::new();
     std::fs::write(reader.folder.path().join("topology.hcl"), block("hcl")).unwrap();
-    let nobody = "export XDG_CACHE_HOME=$HOME/cache PIP_INDEX_URL=http://127.0.0.1:1/simple PIP_RETRIES=0";
+    let nobody =
+        "export XDG_CACHE_HOME=$HOME/cache PIP_INDEX_URL=http://127.0.0.1:1/simple PIP_RETRIES=0";
     let output = reader.run(&format!("{nobody}; tidegate local install")).await;
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     let last = text.lines().last().unwrap();
     assert!(
-        last.starts_with("tidegate: MiniStack is not installed: pip install failed (exit status: 1)"),
+        last.starts_with(
+            "tidegate: MiniStack is not installed: pip install failed (exit status: 1)"
+        ),
         "{text}"
     );
     let version = std::fs::read_dir(reader.folder.path().join("cache/tidegate")).unwrap();

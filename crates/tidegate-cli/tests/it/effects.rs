@@ -15,7 +15,8 @@ use crate::dead_letters::record;
 use crate::emulator::System;
 use crate::functions::Answer;
 
-pub(crate) const ERROR: Answer = Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
+pub(crate) const ERROR: Answer =
+    Answer(200, true, r#"{"errorType":"transient.ses","errorMessage":"down"}"#);
 
 pub(crate) async fn hold(system: &System, key: &str, repeat: Option<&str>) {
     hold_in(system, "idempotency", key, repeat).await;
@@ -64,10 +65,17 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     let output = system.tidegate(&["effects", "release", "mail#1", "mail#9"]).await;
     assert_eq!(output.status.code(), Some(1), "an unknown key");
     let text = stdout(&output);
-    assert!(text.contains("mail#1: released; notification ran and succeeded"), "{text}{}", stderr(&output));
+    assert!(
+        text.contains("mail#1: released; notification ran and succeeded"),
+        "{text}{}",
+        stderr(&output)
+    );
     assert!(text.contains("mail#9: no effect of this key is held"), "{text}");
     let seen = system.functions.seen();
-    assert_eq!((seen.len(), &seen[0].event, &seen[0].context), (1, &json!({"effect": "mail#1"}), &None));
+    assert_eq!(
+        (seen.len(), &seen[0].event, &seen[0].context),
+        (1, &json!({"effect": "mail#1"}), &None)
+    );
     assert_eq!(
         (status(&system, "mail#1").await, status(&system, "mail#2").await),
         ("completed".to_owned(), "held".to_owned())
@@ -76,7 +84,12 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     system.functions.will(&[ERROR, ERROR, ERROR]);
     let output = system.tidegate(&["effects", "release", "mail#2"]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains("in queue async-failures"), "{}{}", stdout(&output), stderr(&output));
+    assert!(
+        stdout(&output).contains("in queue async-failures"),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
     let letters = json(&system.tidegate(&["dlq", "--json"]).await);
     assert_eq!(
         (letters[0]["kind"].as_str(), letters[0]["payload"].as_str()),
@@ -96,10 +109,13 @@ async fn a_released_effect_runs_again_at_once_and_what_fails_becomes_a_dead_lett
     let expected = [("mail#3", "released"), ("mail#4", "ran"), ("mail#5", "released")];
     assert_eq!(outcomes, expected.map(|(key, outcome)| (json!(key), json!(outcome))));
     let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
-    let listed: Vec<_> = listed.as_array().unwrap().iter().map(|one| (&one["key"], &one["status"])).collect();
+    let listed: Vec<_> =
+        listed.as_array().unwrap().iter().map(|one| (&one["key"], &one["status"])).collect();
     let waiting = [(&json!("mail#3"), &json!("released")), (&json!("mail#5"), &json!("released"))];
     assert_eq!(listed, waiting, "what has not run stays in sight");
-    assert!(stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since"));
+    assert!(
+        stdout(&system.tidegate(&["effects", "ls"]).await).contains("released, and not run since")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,7 +131,10 @@ async fn a_released_event_of_a_stream_that_fails_is_a_letter_of_its_function_and
     let output = system.tidegate(&["effects", "release", "of#nobody"]).await;
     assert_eq!(output.status.code(), Some(1));
     let text = stdout(&output);
-    assert!(text.contains("of#nobody: refused, and not released: `undeclared` is not a function"), "{text}");
+    assert!(
+        text.contains("of#nobody: refused, and not released: `undeclared` is not a function"),
+        "{text}"
+    );
     assert!(system.functions.seen().is_empty(), "nothing ran");
     assert_eq!(status(&system, "of#nobody").await, "held");
 
@@ -124,16 +143,26 @@ async fn a_released_event_of_a_stream_that_fails_is_a_letter_of_its_function_and
     system.functions.will(&[ERROR, ERROR, ERROR]);
     let output = system.tidegate(&["effects", "release", "stream#1"]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(stdout(&output).contains("in queue dead-letters"), "{}{}", stdout(&output), stderr(&output));
+    assert!(
+        stdout(&output).contains("in queue dead-letters"),
+        "{}{}",
+        stdout(&output),
+        stderr(&output)
+    );
     assert!(system.functions.seen().iter().all(|seen| seen.event == event));
     let letters = json(&system.tidegate(&["dlq", "--json"]).await);
     assert_eq!(
-        (letters[0]["kind"].as_str(), letters[0]["function"].as_str(), letters[0]["reason"].as_str()),
+        (
+            letters[0]["kind"].as_str(),
+            letters[0]["function"].as_str(),
+            letters[0]["reason"].as_str()
+        ),
         (Some("letter"), Some("order-processor"), Some("the function failed: transient.ses: down"))
     );
     let replayed = system.tidegate(&["dlq", "--yes"]).await;
     assert!(replayed.status.success(), "{}", stdout(&replayed));
-    let seen: Vec<_> = system.functions.seen().into_iter().map(|seen| (seen.function, seen.event)).collect();
+    let seen: Vec<_> =
+        system.functions.seen().into_iter().map(|seen| (seen.function, seen.event)).collect();
     assert_eq!(seen, [("order-processor".to_owned(), event.clone())]);
 }
 
@@ -144,14 +173,16 @@ async fn an_effect_that_an_operator_completes_is_a_duplicate_from_then_on_and_do
         let repeat = json!({"function": "notification", "event": {"effect": key}}).to_string();
         hold(&system, key, Some(&repeat)).await;
     }
-    let output = system.tidegate(&["effects", "complete", "test#mail#1", "--result", "\"m1\""]).await;
+    let output =
+        system.tidegate(&["effects", "complete", "test#mail#1", "--result", "\"m1\""]).await;
     let text = stdout(&output);
     assert!(
         text.contains("test#mail#1: recorded that it took place, for 31 days"),
         "{text}{}",
         stderr(&output)
     );
-    let output = system.tidegate(&["effects", "complete", "test#mail#2", "--json", "--days", "15"]).await;
+    let output =
+        system.tidegate(&["effects", "complete", "test#mail#2", "--json", "--days", "15"]).await;
     assert_eq!(json(&output)["outcome"], "completed");
     assert_eq!(json(&system.tidegate(&["effects", "ls", "--json"]).await), json!([]));
 
@@ -164,7 +195,9 @@ async fn an_effect_that_an_operator_completes_is_a_duplicate_from_then_on_and_do
             payload_hash: "h".into(),
             take_over: true,
         };
-        let Ok(Claimed::No(stored)) = store.claim(&claim).await else { panic!("it would run again") };
+        let Ok(Claimed::No(stored)) = store.claim(&claim).await else {
+            panic!("it would run again")
+        };
         assert_eq!(
             (stored.status, stored.result, stored.payload_hash),
             (Status::Completed, kept, "h".into())
@@ -185,13 +218,18 @@ async fn a_record_that_cannot_be_read_is_listed_as_that_and_hides_no_other() {
     hold(&system, "mail#2", None).await;
     hold(&system, "mail#3", None).await;
     let listed = json(&system.tidegate(&["effects", "ls", "--json"]).await);
-    let of = |key: &str| listed.as_array().unwrap().iter().find(|one| one["key"] == key).unwrap().clone();
+    let of = |key: &str| {
+        listed.as_array().unwrap().iter().find(|one| one["key"] == key).unwrap().clone()
+    };
     assert_eq!(
         (of("mail#1")["status"].clone(), of("mail#2")["status"].clone()),
         (json!("unreadable"), json!("held"))
     );
     let text = stdout(&system.tidegate(&["effects", "ls"]).await);
-    assert!(text.contains("unreadable: idempotency record mail#1: its event cannot be read"), "{text}");
+    assert!(
+        text.contains("unreadable: idempotency record mail#1: its event cannot be read"),
+        "{text}"
+    );
     let output = system.tidegate(&["effects", "ls", "--limit", "2", "--json"]).await;
     assert_eq!(json(&output).as_array().unwrap().len(), 2);
     assert!(stderr(&output).contains("2 are listed, and there may be more"), "{}", stderr(&output));
@@ -214,7 +252,12 @@ async fn an_event_in_a_bucket_runs_from_there_and_one_that_is_gone_is_not_releas
     };
     for key in ["there", "gone", "done"] {
         let object = json!({"bucket": "dead-letters", "key": name(key)});
-        hold(&system, key, Some(&json!({"function": "notification", "object": object}).to_string())).await;
+        hold(
+            &system,
+            key,
+            Some(&json!({"function": "notification", "object": object}).to_string()),
+        )
+        .await;
     }
     for key in ["there", "done", "other"] {
         let put = system.clients.s3.put_object().bucket("dead-letters").key(name(key));
@@ -224,7 +267,11 @@ async fn an_event_in_a_bucket_runs_from_there_and_one_that_is_gone_is_not_releas
     assert!(listed.contains(&format!("s3://dead-letters/{}", name("there"))), "{listed}");
     let output = system.tidegate(&["effects", "release", "there", "gone"]).await;
     let text = stdout(&output);
-    assert!(text.contains("there: released; notification ran and succeeded"), "{text}{}", stderr(&output));
+    assert!(
+        text.contains("there: released; notification ran and succeeded"),
+        "{text}{}",
+        stderr(&output)
+    );
     let gone = format!("gone: not released: its event s3://dead-letters/{}", name("gone"));
     assert!(text.contains(&gone), "{text}");
     assert_eq!(status(&system, "gone").await, "held");
@@ -244,7 +291,8 @@ pub(crate) async fn put_commit(system: &System, table: &str, version: u32) {
         ("data".to_owned(), text(r#"{"lines":[]}"#)),
         ("time".to_owned(), text("2010-12-01T08:26:00Z")),
     ]);
-    let cause = HashMap::from([("source".to_owned(), text("shop.import")), ("id".to_owned(), text("c1"))]);
+    let cause =
+        HashMap::from([("source".to_owned(), text("shop.import")), ("id".to_owned(), text("c1"))]);
     let item = HashMap::from([
         ("stream".to_owned(), text("order#1")),
         ("version".to_owned(), AttributeValue::N(version.to_string())),
@@ -280,5 +328,8 @@ async fn a_streams_events_are_shown_in_order_and_an_unknown_stream_is_said() {
     assert_eq!(shown, [(json!("1"), json!("e1")), (json!("2"), json!("e2"))]);
     let text = stdout(&system.tidegate(&["events", "show", "order#1"]).await);
     assert!(text.contains("2  OrderPlaced v1") && text.contains("\"lines\": []"), "{text}");
-    assert!(said(&system.tidegate(&["events", "show", "order#2"]).await, 1).contains("no stream order#2"));
+    assert!(
+        said(&system.tidegate(&["events", "show", "order#2"]).await, 1)
+            .contains("no stream order#2")
+    );
 }

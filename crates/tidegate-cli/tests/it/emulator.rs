@@ -15,7 +15,10 @@ use crate::command::tidegate;
 use crate::functions::Functions;
 
 pub(crate) fn file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../infra/topology.auto.tfvars")
+        .canonicalize()
+        .unwrap()
 }
 
 fn topology() -> Topology {
@@ -41,7 +44,8 @@ impl System {
         let endpoint = system.emulator.endpoint();
         let engine = json!({"pid": std::process::id(), "control": system.functions.url, "endpoint": endpoint,
             "started_at": "2026-01-01T00:00:00Z", "topology": file(), "backend": "ministack"});
-        std::fs::write(system.directory.path().join(".tidegate/engine.json"), engine.to_string()).unwrap();
+        std::fs::write(system.directory.path().join(".tidegate/engine.json"), engine.to_string())
+            .unwrap();
         Some(system)
     }
 
@@ -49,7 +53,10 @@ impl System {
     /// name.
     pub(crate) async fn deployed(prefix: &str) -> Option<Self> {
         fn named<T>(prefix: &str, declared: BTreeMap<String, T>) -> BTreeMap<String, T> {
-            declared.into_iter().map(|(name, declared)| (format!("{prefix}{name}"), declared)).collect()
+            declared
+                .into_iter()
+                .map(|(name, declared)| (format!("{prefix}{name}"), declared))
+                .collect()
         }
         let Topology { streams, tables, queues, .. } = topology();
         let declared = Topology {
@@ -86,7 +93,8 @@ impl System {
         };
         let clients = Clients::new(emulator.endpoint());
         let provisioned = provision(&clients, declared).await.unwrap();
-        let functions = Functions::start(emulator.endpoint(), clients.dynamodb.clone(), idempotency).await;
+        let functions =
+            Functions::start(emulator.endpoint(), clients.dynamodb.clone(), idempotency).await;
         Some(Self { emulator, directory, clients, provisioned, functions, variables: Vec::new() })
     }
 
@@ -98,12 +106,22 @@ impl System {
     }
 
     /// Sends a message to a queue.
-    pub(crate) async fn send(&self, queue: &str, body: &str, attributes: &[(&str, &str)]) -> String {
-        let mut send =
-            self.clients.sqs.send_message().queue_url(&self.provisioned.queues[queue].url).message_body(body);
+    pub(crate) async fn send(
+        &self,
+        queue: &str,
+        body: &str,
+        attributes: &[(&str, &str)],
+    ) -> String {
+        let mut send = self
+            .clients
+            .sqs
+            .send_message()
+            .queue_url(&self.provisioned.queues[queue].url)
+            .message_body(body);
         for (name, value) in attributes {
-            let value =
-                aws_sdk_sqs::types::MessageAttributeValue::builder().data_type("String").string_value(*value);
+            let value = aws_sdk_sqs::types::MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(*value);
             send = send.message_attributes(*name, value.build().unwrap());
         }
         send.send().await.unwrap().message_id.unwrap()
@@ -112,10 +130,15 @@ impl System {
     /// Returns the number of visible and of hidden messages in a queue.
     pub(crate) async fn count(&self, queue: &str) -> (u32, u32) {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
-        let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
+        let names =
+            [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
         let url = &self.provisioned.queues[queue].url;
-        let answer =
-            self.clients.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(names.to_vec()));
+        let answer = self
+            .clients
+            .sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .set_attribute_names(Some(names.to_vec()));
         let attributes = answer.send().await.unwrap().attributes.unwrap();
         let [visible, hidden] = names.map(|name| attributes[&name].parse().unwrap());
         (visible, hidden)

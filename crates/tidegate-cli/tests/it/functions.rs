@@ -53,7 +53,11 @@ type Program = Arc<dyn Fn(Value) -> BoxFuture<'static, Vec<String>> + Send + Syn
 
 impl Functions {
     /// Starts the API. `table` has the idempotency records.
-    pub(crate) async fn start(emulator: &str, records: aws_sdk_dynamodb::Client, table: &str) -> Self {
+    pub(crate) async fn start(
+        emulator: &str,
+        records: aws_sdk_dynamodb::Client,
+        table: &str,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let functions = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -85,12 +89,14 @@ impl Functions {
         let path = request.uri().path().replace("%3A", ":").replace("%24", "$");
         let query = request.uri().query().unwrap_or_default();
         let qualifier = query.strip_prefix("Qualifier=").unwrap_or_default().replace("%24", "$");
-        let name =
-            path.strip_prefix("/2015-03-31/functions/").and_then(|rest| rest.strip_suffix("/invocations"));
+        let name = path
+            .strip_prefix("/2015-03-31/functions/")
+            .and_then(|rest| rest.strip_suffix("/invocations"));
         let Some(name) = name.map(str::to_owned) else { return self.forward(request).await };
         assert_eq!(request.headers()["x-amz-invocation-type"], "RequestResponse");
         let context = request.headers().get("x-amz-client-context");
-        let context = context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
+        let context =
+            context.map(|value| serde_json::from_slice(&STANDARD.decode(value).unwrap()).unwrap());
         let body = request.into_body().collect().await.unwrap().to_bytes();
         let event: Value = serde_json::from_slice(&body).unwrap();
         self.seen.lock().unwrap().push(Seen {
@@ -101,11 +107,13 @@ impl Functions {
         });
         let program = self.programs.lock().unwrap().get(&name).cloned();
         if let Some(program) = program {
-            let failed = program(event).await.into_iter().map(|item| json!({ "itemIdentifier": item }));
+            let failed =
+                program(event).await.into_iter().map(|item| json!({ "itemIdentifier": item }));
             let answer = json!({ "batchItemFailures": failed.collect::<Vec<_>>() }).to_string();
             return Response::new(Full::new(Bytes::from(answer)));
         }
-        let Answer(status, error, payload) = self.answers.lock().unwrap().pop_front().unwrap_or(SUCCESS);
+        let Answer(status, error, payload) =
+            self.answers.lock().unwrap().pop_front().unwrap_or(SUCCESS);
         if let (200, false, Some(key)) = (status, error, event["effect"].as_str()) {
             self.complete(key).await;
         }
@@ -124,7 +132,8 @@ impl Functions {
         parts.uri = format!("{}{}", self.emulator, parts.uri).parse::<Uri>().unwrap();
         let body = Full::new(body.collect().await.unwrap().to_bytes());
         let client = Client::builder(TokioExecutor::new()).build_http();
-        let (parts, body) = client.request(Request::from_parts(parts, body)).await.unwrap().into_parts();
+        let (parts, body) =
+            client.request(Request::from_parts(parts, body)).await.unwrap().into_parts();
         Response::from_parts(parts, Full::new(body.collect().await.unwrap().to_bytes()))
     }
 

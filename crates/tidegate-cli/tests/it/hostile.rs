@@ -43,10 +43,26 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
             asynchronous_of("delete-everything", "s"),
             "`delete-everything` is not a function",
         ),
-        ("async-failures", of_account("999999999999", "us-east-1", "notification"), "account 999999999999"),
-        ("async-failures", of_account("000000000000", "eu-west-1", "notification"), "region eu-west-1"),
-        ("async-failures", asynchronous_of("notification:attacker", "s"), "an alias other than live"),
-        ("async-failures", asynchronous_of("notification/../x", "s"), "is not a function of the topology"),
+        (
+            "async-failures",
+            of_account("999999999999", "us-east-1", "notification"),
+            "account 999999999999",
+        ),
+        (
+            "async-failures",
+            of_account("000000000000", "eu-west-1", "notification"),
+            "region eu-west-1",
+        ),
+        (
+            "async-failures",
+            asynchronous_of("notification:attacker", "s"),
+            "an alias other than live",
+        ),
+        (
+            "async-failures",
+            asynchronous_of("notification/../x", "s"),
+            "is not a function of the topology",
+        ),
         (
             "dead-letters",
             own_of("delete-everything", "a", &json!({"record": record("a")})),
@@ -83,7 +99,11 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
             in_stream("order-processor", "999999999999:stream/orders"),
             "account 999999999999",
         ),
-        ("stream-failures", in_stream("notification", "000000000000:stream/orders"), "is not a source of"),
+        (
+            "stream-failures",
+            in_stream("notification", "000000000000:stream/orders"),
+            "is not a source of",
+        ),
     ];
     for (queue, body, _) in &hostile {
         system.send(queue, body, &[]).await;
@@ -95,20 +115,28 @@ async fn a_letter_that_names_what_is_not_declared_is_refused_and_stays_and_nothi
     system.send("dead-letters", &own("c", &json!({"record": record("good")})), &[]).await;
 
     let listed = json(&system.tidegate(&["dlq", "--json"]).await);
-    let refused = listed.as_array().unwrap().iter().filter(|letter| letter["refused"].is_string()).count();
+    let refused =
+        listed.as_array().unwrap().iter().filter(|letter| letter["refused"].is_string()).count();
     assert_eq!(refused, hostile.len() + 1, "{listed:#}");
 
     let output = system.tidegate(&["dlq", "--yes"]).await;
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}{}", stderr(&output));
-    assert!(text.contains("1 replayed, 0 failed, 0 skipped, 14 refused"), "{text}{}", stderr(&output));
+    assert!(
+        text.contains("1 replayed, 0 failed, 0 skipped, 14 refused"),
+        "{text}{}",
+        stderr(&output)
+    );
     for (_, body, because) in &hostile {
         assert!(text.contains(because), "`{because}` is not in {text}\n{body}");
     }
     assert!(text.contains("order-processor is not the target of"), "{text}");
     let seen = system.functions.seen();
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert_eq!((&seen[0].event, seen[0].qualifier.as_str()), (&json!({"Records": [record("good")]}), "live"));
+    assert_eq!(
+        (&seen[0].event, seen[0].qualifier.as_str()),
+        (&json!({"Records": [record("good")]}), "live")
+    );
     for (queue, messages) in
         [("async-failures", 5), ("dead-letters", 5), ("stream-failures", 3), ("rule-failures", 1)]
     {
@@ -131,14 +159,18 @@ async fn a_letter_that_names_a_version_is_replayed_by_the_alias_or_by_what_the_o
         let output = system.tidegate(&[&["dlq", "--yes"], options].concat()).await;
         assert!(output.status.success(), "{letter}: {}{}", stdout(&output), stderr(&output));
         let seen = system.functions.seen();
-        assert_eq!((seen[0].function.as_str(), seen[0].qualifier.as_str()), ("notification", qualifier));
+        assert_eq!(
+            (seen[0].function.as_str(), seen[0].qualifier.as_str()),
+            ("notification", qualifier)
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_success_in_a_queue_that_takes_both_is_not_replayed() {
     let Some(system) = System::start().await else { return };
-    let body = asynchronous_of("notification:$LATEST", "order#1").replace("RetriesExhausted", "Success");
+    let body =
+        asynchronous_of("notification:$LATEST", "order#1").replace("RetriesExhausted", "Success");
     system.send("async-failures", &body, &[]).await;
     let output = system.tidegate(&["dlq", "--yes"]).await;
     let text = stdout(&output);
@@ -152,7 +184,8 @@ async fn a_success_in_a_queue_that_takes_both_is_not_replayed() {
 async fn letters_move_no_cursor_and_forge_no_line() {
     let Some(system) = System::start().await else { return };
     let mut letter: Value =
-        serde_json::from_str(&own_of("order-processor", CONTROLS, &json!({"record": record("a")}))).unwrap();
+        serde_json::from_str(&own_of("order-processor", CONTROLS, &json!({"record": record("a")})))
+            .unwrap();
     for field in ["reason", "ordering_key", "code"] {
         letter[field] = json!(CONTROLS);
     }
@@ -173,9 +206,11 @@ async fn letters_move_no_cursor_and_forge_no_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_effect_runs_only_a_declared_function_with_an_event_of_a_held_effect() {
     let Some(system) = System::start().await else { return };
-    for key in
-        ["order-processor/letter.json", "held/order-processor/theirs.json", "held/notification/theirs.json"]
-    {
+    for key in [
+        "order-processor/letter.json",
+        "held/order-processor/theirs.json",
+        "held/notification/theirs.json",
+    ] {
         let put = system.clients.s3.put_object().bucket("dead-letters").key(key);
         put.body(ByteStream::from_static(b"{}")).send().await.unwrap();
     }
@@ -236,9 +271,11 @@ async fn an_effect_runs_only_a_declared_function_with_an_event_of_a_held_effect(
 async fn effects_move_no_cursor_and_forge_no_line() {
     let Some(system) = System::start().await else { return };
     hold(&system, CONTROLS, Some(&json!({"function": CONTROLS, "event": {}}).to_string())).await;
-    for arguments in
-        [&["effects", "ls"][..], &["effects", "release", "--all"], &["effects", "complete", CONTROLS]]
-    {
+    for arguments in [
+        &["effects", "ls"][..],
+        &["effects", "release", "--all"],
+        &["effects", "complete", CONTROLS],
+    ] {
         let output = system.tidegate(arguments).await;
         let text = stdout(&output) + &stderr(&output);
         harmless(&text);
@@ -262,8 +299,17 @@ async fn the_engine_runs_what_a_replay_hands_to_the_alias_and_refused_letters_st
     send(&project.clients().await, "dead", &bodies.each_ref().map(String::as_str)).await;
     let output = project.run(&["dlq", "--yes"]).await;
     let text = stdout(&output);
-    assert!(text.contains("1 replayed, 0 failed, 0 skipped, 1 refused"), "{text}{}", stderr(&output));
+    assert!(
+        text.contains("1 replayed, 0 failed, 0 skipped, 1 refused"),
+        "{text}{}",
+        stderr(&output)
+    );
     assert!(text.contains("`other` is not a function of the topology"), "{text}");
-    assert_eq!(project.log("worker").matches("by hand: ['again']").count(), 1, "{}", project.log("worker"));
+    assert_eq!(
+        project.log("worker").matches("by hand: ['again']").count(),
+        1,
+        "{}",
+        project.log("worker")
+    );
     project.down().await;
 }

@@ -50,7 +50,8 @@ async fn without_a_system_every_command_says_how_to_start_one_and_down_is_conten
 async fn an_endpoint_that_does_not_answer_is_said_within_seconds() {
     let empty = tempfile::tempdir().unwrap();
     let started = Instant::now();
-    let output = tidegate(&["dlq"], empty.path(), &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]).await;
+    let output =
+        tidegate(&["dlq"], empty.path(), &[("AWS_ENDPOINT_URL", "http://127.0.0.1:1")]).await;
     assert!(said(&output, 1).contains("nothing answers at http://127.0.0.1:1"));
     assert!(started.elapsed() < Duration::from_secs(5));
 }
@@ -88,10 +89,12 @@ async fn a_name_prefix_that_is_none_or_meets_a_local_system_is_misuse() {
             assert!(text.contains("the local system has no name prefix"), "{text}");
         }
     }
-    let named = tidegate(&["dlq", "--yes", "--account", "123456789012"], directory.path(), &[]).await;
+    let named =
+        tidegate(&["dlq", "--yes", "--account", "123456789012"], directory.path(), &[]).await;
     assert!(said(&named, 2).contains("a local system runs, and --account is 123456789012"));
     let other = [("AWS_ENDPOINT_URL", "http://127.0.0.1:2")];
-    let text = said(&tidegate(&["dlq", "--name-prefix", "shop-dev-"], directory.path(), &other).await, 1);
+    let text =
+        said(&tidegate(&["dlq", "--name-prefix", "shop-dev-"], directory.path(), &other).await, 1);
     assert!(text.contains("nothing answers at http://127.0.0.1:2"), "{text}");
 }
 
@@ -99,7 +102,10 @@ async fn a_name_prefix_that_is_none_or_meets_a_local_system_is_misuse() {
 async fn a_topology_that_is_missing_keeps_the_background_process_from_starting() {
     let directory = tempfile::tempdir().unwrap();
     let text = said(&tidegate(&["local", "up", "--detach"], directory.path(), &[]).await, 1);
-    assert!(text.contains("there is no infra/topology.auto.tfvars here or in a directory above"), "{text}");
+    assert!(
+        text.contains("there is no infra/topology.auto.tfvars here or in a directory above"),
+        "{text}"
+    );
     let named = ["local", "up", "--detach", "--topology", "gone.tfvars"];
     let output = tidegate(&named, directory.path(), &[]).await;
     let text = crate::command::stderr(&output);
@@ -116,15 +122,19 @@ async fn help_names_the_variables_and_the_exit_codes_and_a_shell_gets_its_script
         stdout(&output)
     };
     let up = printed(&["local", "up", "--help"]).await;
-    for part in ["[env: BACKEND]", "[env: AWS_ENDPOINT_URL]", "TIDEGATE_TOOLS", "tidegate local install"] {
+    for part in
+        ["[env: BACKEND]", "[env: AWS_ENDPOINT_URL]", "TIDEGATE_TOOLS", "tidegate local install"]
+    {
         assert!(up.contains(part), "{part} is not in\n{up}");
     }
     let wait = printed(&["local", "wait", "--help"]).await;
     assert!(wait.contains("3  still busy after --timeout"), "{wait}");
     assert!(printed(&["--help"]).await.contains("Exit codes:"));
-    for (shell, mark) in
-        [("bash", "complete -F _tidegate"), ("zsh", "#compdef tidegate"), ("fish", "complete -c tidegate")]
-    {
+    for (shell, mark) in [
+        ("bash", "complete -F _tidegate"),
+        ("zsh", "#compdef tidegate"),
+        ("fish", "complete -c tidegate"),
+    ] {
         let script = printed(&["completions", shell]).await;
         assert!(script.contains(mark) && script.contains("endpoint"), "{shell}:\n{script}");
     }

@@ -28,7 +28,8 @@ fn declared(workspace: &Path) -> String {
 }
 
 fn loaded(workspace: &Path) -> Topology {
-    topology::load(&workspace.join("infra/topology.auto.tfvars")).unwrap_or_else(|error| panic!("{error}"))
+    topology::load(&workspace.join("infra/topology.auto.tfvars"))
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 async fn makes(arguments: &[&str], directory: &Path) -> String {
@@ -77,8 +78,10 @@ async fn a_function_for_each_source_is_declared_and_the_topology_stays_as_it_is_
     }
     assert!(kept(&before, &declared(root)));
     let topology = loaded(root);
-    let sources: Vec<_> =
-        topology.sources().map(|(function, _, source)| (function, source.kind().unwrap())).collect();
+    let sources: Vec<_> = topology
+        .sources()
+        .map(|(function, _, source)| (function, source.kind().unwrap()))
+        .collect();
     for wanted in [
         ("order-audit", SourceKind::Stream("orders")),
         ("clicks", SourceKind::Stream("clicks")),
@@ -89,26 +92,41 @@ async fn a_function_for_each_source_is_declared_and_the_topology_stays_as_it_is_
     ] {
         assert!(sources.contains(&wanted), "{wanted:?}");
     }
-    assert_eq!(topology.rules["order-mailer"].pattern, topology.rules["order-placed-notification"].pattern);
-    let pattern = serde_json::json!({ "source": ["shop.orders"], "detail-type": ["ReturnRecorded"] });
+    assert_eq!(
+        topology.rules["order-mailer"].pattern,
+        topology.rules["order-placed-notification"].pattern
+    );
+    let pattern =
+        serde_json::json!({ "source": ["shop.orders"], "detail-type": ["ReturnRecorded"] });
     assert_eq!(topology.rules["return-mailer"].pattern, pattern);
     assert_eq!(topology.rules["return-mailer"].target.function.as_deref(), Some("return-mailer"));
     let checked = tidegate(&["topology", "check"], root, &[]).await;
-    assert!(checked.status.success() && stdout(&checked).contains("12 functions"), "{}", stdout(&checked));
+    assert!(
+        checked.status.success() && stdout(&checked).contains("12 functions"),
+        "{}",
+        stdout(&checked)
+    );
 }
 
 #[tokio::test]
 async fn a_topology_that_declares_nothing_gets_everything_a_function_needs() {
-    for source in
-        [&["kinesis"][..], &["sqs"], &["dynamodb"], &["eventbridge", "--from", "shop.orders:OrderPlaced"]]
-    {
+    for source in [
+        &["kinesis"][..],
+        &["sqs"],
+        &["dynamodb"],
+        &["eventbridge", "--from", "shop.orders:OrderPlaced"],
+    ] {
         let workspace = workspace();
-        fs::write(workspace.path().join("infra/topology.auto.tfvars"), "event_bytes_limit = 262144 # bytes")
-            .unwrap();
+        fs::write(
+            workspace.path().join("infra/topology.auto.tfvars"),
+            "event_bytes_limit = 262144 # bytes",
+        )
+        .unwrap();
         makes(&[&["first", "--source"], source].concat(), workspace.path()).await;
         let topology = loaded(workspace.path());
         assert!(
-            topology.functions.contains_key("first") && topology.buckets.contains_key("dead-letters"),
+            topology.functions.contains_key("first")
+                && topology.buckets.contains_key("dead-letters"),
             "{source:?}"
         );
         assert!(topology.queues.contains_key("dead-letters"), "{source:?}");
@@ -158,7 +176,11 @@ async fn a_topology_with_a_mistake_and_a_workspace_without_room_are_said() {
     let workspace = workspace();
     let root = workspace.path();
     let text = declared(root);
-    fs::write(root.join("infra/topology.auto.tfvars"), text.replacen("shards = 1", "shards = 0", 1)).unwrap();
+    fs::write(
+        root.join("infra/topology.auto.tfvars"),
+        text.replacen("shards = 1", "shards = 0", 1),
+    )
+    .unwrap();
     let said = refuses(&["fine", "--source", "sqs"], root, 1).await;
     assert!(said.contains("shards is 0") && said.contains("tidegate topology check"), "{said}");
     fs::write(root.join("infra/topology.auto.tfvars"), text).unwrap();
@@ -192,14 +214,28 @@ async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_pr
     let directory = tempfile::tempdir().unwrap();
     let root = directory.path();
     let said = refuses(&["alone", "--source", "sqs"], root, 2).await;
-    assert!(said.contains("--tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION"), "{said}");
-    let said =
-        refuses(&["alone", "--source", "sqs", "--from", "My Queue", "--tidegate-version", "0.1"], root, 2)
-            .await;
+    assert!(
+        said.contains("--tidegate-path DIR, --tidegate-git URL or --tidegate-version VERSION"),
+        "{said}"
+    );
+    let said = refuses(
+        &["alone", "--source", "sqs", "--from", "My Queue", "--tidegate-version", "0.1"],
+        root,
+        2,
+    )
+    .await;
     assert!(said.contains("`My Queue` is not a valid name"), "{said}");
     let toolkit = repository().join("crates/tidegate");
     let said = makes(
-        &["alone", "--source", "sqs", "--from", "jobs", "--tidegate-path", toolkit.to_str().unwrap()],
+        &[
+            "alone",
+            "--source",
+            "sqs",
+            "--from",
+            "jobs",
+            "--tidegate-path",
+            toolkit.to_str().unwrap(),
+        ],
         root,
     )
     .await;
@@ -210,7 +246,8 @@ async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_pr
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    let manifest: toml::Table = fs::read_to_string(root.join("alone/Cargo.toml")).unwrap().parse().unwrap();
+    let manifest: toml::Table =
+        fs::read_to_string(root.join("alone/Cargo.toml")).unwrap().parse().unwrap();
     assert_eq!(manifest["dependencies"]["tidegate"]["path"].as_str(), toolkit.to_str());
     let main = fs::read_to_string(root.join("alone/src/main.rs")).unwrap();
     assert!(main.contains("Handles messages from the queue `jobs`"), "{main}");
@@ -225,7 +262,8 @@ async fn without_a_topology_a_crate_of_its_own_is_made_and_what_to_declare_is_pr
 async fn a_path_makes_a_crate_of_its_own_in_a_workspace_too_and_says_that_it_is_no_member() {
     let workspace = workspace();
     let before = declared(workspace.path());
-    let said = makes(&["apart", "--source", "kinesis", "--path", "tools/apart"], workspace.path()).await;
+    let said =
+        makes(&["apart", "--source", "kinesis", "--path", "tools/apart"], workspace.path()).await;
     assert!(said.contains("add \"tools/apart\" to `members`"), "{said}");
     assert_eq!(declared(workspace.path()), before);
     let manifest = fs::read_to_string(workspace.path().join("tools/apart/Cargo.toml")).unwrap();
@@ -233,6 +271,7 @@ async fn a_path_makes_a_crate_of_its_own_in_a_workspace_too_and_says_that_it_is_
         manifest.contains("tidegate.workspace = true") && manifest.contains("edition = \"2024\""),
         "{manifest}"
     );
-    let said = makes(&["whole", "--source", "kinesis", "--path", "tools/one"], workspace.path()).await;
+    let said =
+        makes(&["whole", "--source", "kinesis", "--path", "tools/one"], workspace.path()).await;
     assert!(!said.contains("members"), "{said}");
 }

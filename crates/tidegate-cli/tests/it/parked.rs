@@ -9,7 +9,8 @@ use tidegate::batch::{BatchContext, BatchHandler, Item};
 use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{
-    DynamoDbReadModel, Increment, Projected, Projection, Projector, ReadModel, ReadModelTables, RowUpdate,
+    DynamoDbReadModel, Increment, Projected, Projection, Projector, ReadModel, ReadModelTables,
+    RowUpdate,
 };
 use tidegate::source::Source;
 use tidegate::store::{CommitChange, DynamoDbEventStore, RecordedCommit, RecordedEvent};
@@ -39,29 +40,34 @@ impl Projection for Orders {
 }
 
 fn read_model(system: &System, prefix: &str) -> DynamoDbReadModel {
-    let tables =
-        ReadModelTables { rows: format!("{prefix}order-view"), counters: format!("{prefix}sales"), slice: 0 };
+    let tables = ReadModelTables {
+        rows: format!("{prefix}order-view"),
+        counters: format!("{prefix}sales"),
+        slice: 0,
+    };
     DynamoDbReadModel::new(system.clients.dynamodb.clone(), tables)
 }
 
 /// Makes the function run a projection that fails like this from now on.
 fn deploy(system: &System, prefix: &str, failure: Option<Failure>) {
     let model = Arc::new(read_model(system, prefix));
-    let events = DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));
+    let events =
+        DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));
     let projector = Arc::new(Projector::new(Orders(failure), model, Arc::new(events)));
     system.functions.runs(&format!("{prefix}order-projection"), move |event: Value| {
         let projector = Arc::clone(&projector);
         async move {
             let event = serde_json::value::to_raw_value(&event).unwrap();
             let deliveries = Source::DynamoDb.split(&event).unwrap();
-            let changes = deliveries.iter().map(|delivery| CommitChange::from_delivery(delivery).unwrap());
+            let changes =
+                deliveries.iter().map(|delivery| CommitChange::from_delivery(delivery).unwrap());
             let items: Vec<_> = changes.map(|change| Item::new("", change)).collect();
             let mut context = BatchContext::new(Duration::from_secs(30));
             context.replay = true;
             let outcomes = projector.handle_batch(&items, &context).await;
             let failed = deliveries.iter().zip(outcomes);
-            let failed =
-                failed.filter_map(|(delivery, outcome)| outcome.failure().and(delivery.item.clone()));
+            let failed = failed
+                .filter_map(|(delivery, outcome)| outcome.failure().and(delivery.item.clone()));
             failed.collect()
         }
         .boxed()
@@ -79,10 +85,14 @@ async fn parked_in(prefix: &str, system: &System, failure: &Failure) {
     let model = read_model(system, prefix);
     deploy(system, prefix, Some(failure.clone()));
     // As a delivery of the second event would have left it.
-    let events = DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));
-    let projector = Projector::new(Orders(Some(failure.clone())), Arc::new(model), Arc::new(events));
+    let events =
+        DynamoDbEventStore::new(system.clients.dynamodb.clone(), format!("{prefix}event-store"));
+    let projector =
+        Projector::new(Orders(Some(failure.clone())), Arc::new(model), Arc::new(events));
     let change = CommitChange::Newer { stream: stream(), version: Version::new(2) };
-    projector.handle_batch(&[Item::new("", change)], &BatchContext::new(Duration::from_secs(30))).await;
+    projector
+        .handle_batch(&[Item::new("", change)], &BatchContext::new(Duration::from_secs(30)))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +100,10 @@ async fn a_parked_aggregate_is_listed_shown_and_released_when_its_projection_is_
     let Some(system) = System::start().await else { return };
     assert_eq!(json(&system.tidegate(&["parked", "ls", "--json"]).await), json!([]));
     assert!(stdout(&system.tidegate(&["parked", "ls"]).await).contains("no aggregate is parked"));
-    assert!(said(&system.tidegate(&["parked", "show", "order#1"]).await, 1).contains("it is not parked"));
+    assert!(
+        said(&system.tidegate(&["parked", "show", "order#1"]).await, 1)
+            .contains("it is not parked")
+    );
 
     parked_in("", &system, &Failure::permanent("bad", "it cannot be counted")).await;
     let listed = json(&system.tidegate(&["parked", "ls", "--json"]).await);
@@ -108,7 +121,13 @@ async fn a_parked_aggregate_is_listed_shown_and_released_when_its_projection_is_
     assert!(text.contains("parked at version 2") && text.contains("OrderPlaced v1  e2"), "{text}");
 
     let output = system.tidegate(&["parked", "release", "order#1"]).await;
-    assert_eq!(output.status.code(), Some(1), "it is not mended: {}{}", stdout(&output), stderr(&output));
+    assert_eq!(
+        output.status.code(),
+        Some(1),
+        "it is not mended: {}{}",
+        stdout(&output),
+        stderr(&output)
+    );
     assert!(stdout(&output).contains("still parked at version 2"), "{}", stdout(&output));
 
     deploy(&system, "", None);
@@ -123,11 +142,19 @@ async fn a_parked_aggregate_is_listed_shown_and_released_when_its_projection_is_
     let seen = system.functions.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].context, Some(json!({"custom": {"tidegate-replay": "true"}})));
-    let guard =
-        read_model(&system, "").guards(&[stream()]).await.unwrap().remove(&stream()).unwrap().unwrap();
+    let guard = read_model(&system, "")
+        .guards(&[stream()])
+        .await
+        .unwrap()
+        .remove(&stream())
+        .unwrap()
+        .unwrap();
     assert_eq!((guard.position.version, guard.parked, guard.listed), (Version::new(3), None, None));
     assert_eq!(json(&system.tidegate(&["parked", "ls", "--json"]).await), json!([]));
-    assert!(said(&system.tidegate(&["parked", "release", "order#1"]).await, 1).contains("it is not parked"));
+    assert!(
+        said(&system.tidegate(&["parked", "release", "order#1"]).await, 1)
+            .contains("it is not parked")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,7 +183,8 @@ async fn behind_a_name_prefix_one_that_waits_for_a_newer_version_is_said_to() {
     let text = stdout(&system.tidegate(&["parked", "show", "order#1"]).await);
     assert!(text.contains("releases it by itself"), "{text}");
     for function in ["order-projection", "shop-dev-order-projection"] {
-        let listed = json(&system.tidegate(&["parked", "ls", "--json", "--function", function]).await);
+        let listed =
+            json(&system.tidegate(&["parked", "ls", "--json", "--function", function]).await);
         assert_eq!(listed.as_array().unwrap().len(), 1, "{function}");
     }
     let other = system.tidegate(&["parked", "ls", "--function", "order-processor"]).await;

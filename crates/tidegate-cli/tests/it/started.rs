@@ -70,20 +70,31 @@ async fn a_system_is_found_from_below_and_says_what_waits_for_a_person() {
     let dynamodb = project.clients().await.dynamodb;
     let text = |value: &str| AttributeValue::S(value.to_owned());
     let held = dynamodb.put_item().table_name("idempotency").item("key", text("mail#1"));
-    let held = held.item("status", text("held")).item("owner", text("o")).item("payload_hash", text("h"));
+    let held =
+        held.item("status", text("held")).item("owner", text("o")).item("payload_hash", text("h"));
     held.item("lease_until", AttributeValue::N("1767225600000".to_owned())).send().await.unwrap();
     for (slice, stream) in [("1", "order#1"), ("2", "order#2")] {
         let parked = dynamodb.put_item().table_name("sums").item("key", text("#parked"));
-        let parked =
-            parked.item("slice", AttributeValue::N(slice.to_owned())).item("parked_stream", text(stream));
+        let parked = parked
+            .item("slice", AttributeValue::N(slice.to_owned()))
+            .item("parked_stream", text(stream));
         parked.send().await.unwrap();
     }
     let counted = [(names[0].clone(), 1), (names[1].clone(), 2)];
     project.until("counted", |status| waits(status) == counted).await;
     let screen = stdout(&project.run(&["local", "status"]).await);
-    assert!(screen.contains("held effects: idempotency 1 (`tidegate effects ls` lists them)"), "{screen}");
-    assert!(screen.contains("parked aggregates: projection 2 (`tidegate parked ls` lists them)"), "{screen}");
-    assert!(screen.contains("no metrics_namespace"), "counts that nobody prints are no zeros: {screen}");
+    assert!(
+        screen.contains("held effects: idempotency 1 (`tidegate effects ls` lists them)"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("parked aggregates: projection 2 (`tidegate parked ls` lists them)"),
+        "{screen}"
+    );
+    assert!(
+        screen.contains("no metrics_namespace"),
+        "counts that nobody prints are no zeros: {screen}"
+    );
     let effects = printed(&project.run(&["effects", "ls", "--json"]).await);
     assert_eq!(effects.as_array().unwrap().len(), 1, "as the command counts: {effects:#}");
     project.down().await;

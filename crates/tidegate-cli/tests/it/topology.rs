@@ -37,8 +37,11 @@ async fn the_repositorys_topology_is_found_from_a_directory_below_and_has_no_mis
 #[tokio::test]
 async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_is_1() {
     let directory = tempfile::tempdir().unwrap();
-    let (file, line) =
-        broken(directory.path(), "maximum_retry_attempts     = 1000", "maximum_retry_attempts     = 10001");
+    let (file, line) = broken(
+        directory.path(),
+        "maximum_retry_attempts     = 1000",
+        "maximum_retry_attempts     = 10001",
+    );
     let named = file.to_str().unwrap();
     let output = tidegate(&["topology", "check", "--topology", named], directory.path(), &[]).await;
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -49,11 +52,16 @@ async fn every_mistake_is_one_line_with_file_line_and_column_and_the_exit_code_i
              10001; must be 0 to 10000\n"
         )
     );
-    let output = tidegate(&["topology", "check", "--json", "--topology", named], directory.path(), &[]).await;
+    let output =
+        tidegate(&["topology", "check", "--json", "--topology", named], directory.path(), &[])
+            .await;
     assert_eq!(output.status.code(), Some(1));
     let report = json(&output);
     assert_eq!(report["file"], named);
-    assert_eq!((&report["mistakes"][0]["line"], &report["mistakes"][0]["column"]), (&line.into(), &9.into()));
+    assert_eq!(
+        (&report["mistakes"][0]["line"], &report["mistakes"][0]["column"]),
+        (&line.into(), &9.into())
+    );
     assert_eq!(report["mistakes"].as_array().unwrap().len(), 1);
 }
 
@@ -84,7 +92,8 @@ async fn warnings_are_said_and_stop_nobody_but_the_strict() {
 #[tokio::test]
 async fn several_mistakes_stand_in_the_order_of_the_file() {
     let directory = tempfile::tempdir().unwrap();
-    let (file, _) = broken(directory.path(), "timeout_seconds     = 30", "timeout_seconds     = 901");
+    let (file, _) =
+        broken(directory.path(), "timeout_seconds     = 30", "timeout_seconds     = 901");
     let text = std::fs::read_to_string(&file).unwrap().replacen("shards = 1", "shards = 0", 1);
     std::fs::write(&file, text).unwrap();
     let named = file.to_str().unwrap();
@@ -93,14 +102,18 @@ async fn several_mistakes_stand_in_the_order_of_the_file() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 2, "{text}");
     assert!(lines[0].contains("streams.orders.shards is 0; must be 1 to 10000"), "{text}");
-    assert!(lines[1].contains("order-processor.timeout_seconds is 901; must be 1 to 900"), "{text}");
+    assert!(
+        lines[1].contains("order-processor.timeout_seconds is 901; must be 1 to 900"),
+        "{text}"
+    );
     assert!(lines.iter().all(|line| line.starts_with(&format!("{named}:"))), "{text}");
 }
 
 #[tokio::test]
 async fn a_topology_that_is_not_there_is_named_and_misuse_exits_with_2() {
     let empty = tempfile::tempdir().unwrap();
-    let text = said(&tidegate(&["topology", "check", "--topology", "none"], empty.path(), &[]).await, 1);
+    let text =
+        said(&tidegate(&["topology", "check", "--topology", "none"], empty.path(), &[]).await, 1);
     assert!(text.contains("none: cannot read the topology"), "{text}");
     let text = said(&tidegate(&["topology", "check"], empty.path(), &[]).await, 1);
     assert!(text.contains("--topology FILE"), "{text}");
@@ -135,9 +148,17 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
     let command = "    command = [\"true\"]\n";
     let and = |line: &str| format!("{command}    {line}\n");
     let cases: [(&str, &str, &str); 18] = [
-        ("  jobs = {}\n", "  jobs = {\n", "1:10: { is not closed; expected } before the end of the file"),
+        (
+            "  jobs = {}\n",
+            "  jobs = {\n",
+            "1:10: { is not closed; expected } before the end of the file",
+        ),
         ("[\"true\"]", "[\"true\"", "8:15: [ is not closed: expected ] before the } in line 12"),
-        ("[\"true\"]", "[\"true]", "8:16: the string that begins here is not closed on its line; add \""),
+        (
+            "[\"true\"]",
+            "[\"true]",
+            "8:16: the string that begins here is not closed on its line; add \"",
+        ),
         ("  jobs = {}\n}\n", "  jobs = {}\n}\n}\n", "4:1: } has no matching opening bracket"),
         (
             "queues = {",
@@ -145,8 +166,16 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
             "1:1: the file begins with a byte order mark; save it as UTF-8 without one",
         ),
         ("queues = {", "queues: {", "1:7: not HCL: "),
-        ("queues = {", "queues {", "1:1: queues is a block; only values are allowed: queues = { … }"),
-        ("streams = { orders = {} }", "queues = {}", "4:1: the same name is declared twice; declare it once"),
+        (
+            "queues = {",
+            "queues {",
+            "1:1: queues is a block; only values are allowed: queues = { … }",
+        ),
+        (
+            "streams = { orders = {} }",
+            "queues = {}",
+            "4:1: the same name is declared twice; declare it once",
+        ),
         (
             "queue = \"jobs\"",
             "queue = var.jobs",
@@ -203,16 +232,23 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
     for (from, to, says) in cases {
         assert_eq!(SMALL.matches(from).count(), 1, "{from}");
         std::fs::write(directory.path().join("t.hcl"), SMALL.replacen(from, to, 1)).unwrap();
-        let output = tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
+        let output =
+            tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
         let text = stdout(&output);
         let errors: Vec<&str> = text.lines().filter(|line| !line.contains(": warning: ")).collect();
-        assert_eq!((output.status.code(), errors.len()), (Some(1), 1), "{to}: {text}{}", stderr(&output));
+        assert_eq!(
+            (output.status.code(), errors.len()),
+            (Some(1), 1),
+            "{to}: {text}{}",
+            stderr(&output)
+        );
         assert!(errors[0].starts_with(&format!("t.hcl:{says}")), "{says}\n{text}");
     }
     let mut bytes = SMALL.as_bytes().to_vec();
     bytes[SMALL.find("orders").unwrap()] = 0xff;
     std::fs::write(directory.path().join("t.hcl"), bytes).unwrap();
-    let output = tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
+    let output =
+        tidegate(&["topology", "check", "--topology", "t.hcl"], directory.path(), &[]).await;
     let text = stdout(&output);
     assert_eq!(
         text,

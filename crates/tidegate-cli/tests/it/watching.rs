@@ -54,11 +54,15 @@ async fn logs_are_in_order_of_time_across_functions_and_chosen_by_function_and_i
         assert!(output.status.success(), "{}", stderr(&output));
         let lines: Vec<serde_json::Value> =
             stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let found: Vec<_> = lines.iter().map(|line| line["message"].as_str().unwrap_or_default()).collect();
+        let found: Vec<_> =
+            lines.iter().map(|line| line["message"].as_str().unwrap_or_default()).collect();
         assert_eq!(found, messages, "{arguments:?}");
     }
     let output = tidegate(&["local", "logs", "--correlation", "c-2"], directory.path(), &[]).await;
-    assert_eq!(stdout(&output), "2026-01-01T00:00:03.000Z clerk  WARN three correlation=c-2 request=r-2\n");
+    assert_eq!(
+        stdout(&output),
+        "2026-01-01T00:00:03.000Z clerk  WARN three correlation=c-2 request=r-2\n"
+    );
 }
 
 #[tokio::test]
@@ -84,7 +88,8 @@ async fn lines_as_json_are_an_object_each_and_lines_that_match_nothing_are_said(
         ),
         (&["--request", "r-9", "porter"], "no line matches: one was read, of porter\n"),
     ] {
-        let output = tidegate(&[&["local", "logs"], arguments].concat(), directory.path(), &[]).await;
+        let output =
+            tidegate(&[&["local", "logs"], arguments].concat(), directory.path(), &[]).await;
         assert!(output.status.success() && stdout(&output).is_empty(), "{arguments:?}");
         assert_eq!(stderr(&output), said, "{arguments:?}");
     }
@@ -93,7 +98,11 @@ async fn lines_as_json_are_an_object_each_and_lines_that_match_nothing_are_said(
         &format!("{}\n", CLERK.lines().nth(1).unwrap()),
     );
     let output = tidegate(&["local", "logs", "porter"], directory.path(), &[]).await;
-    assert!(stderr(&output).contains("it is metrics, which --metrics shows"), "{}", stderr(&output));
+    assert!(
+        stderr(&output).contains("it is metrics, which --metrics shows"),
+        "{}",
+        stderr(&output)
+    );
     write(&directory.path().join(".tidegate/logs/porter.log"), "");
     let output = tidegate(&["local", "logs", "porter"], directory.path(), &[]).await;
     assert_eq!(stderr(&output), "nothing is logged yet by porter\n");
@@ -135,7 +144,8 @@ async fn engine(directory: &Path, status: serde_json::Value) -> (Child, JoinHand
             let read = stream.read(&mut request).await.unwrap();
             let asked = String::from_utf8_lossy(&request[..read]).into_owned();
             // Only a client that waits for idleness makes the engine look at its sources.
-            let expected = if status["idle"] == true { "GET /status?look=no " } else { "GET /status " };
+            let expected =
+                if status["idle"] == true { "GET /status?look=no " } else { "GET /status " };
             assert!(asked.starts_with(expected), "{asked}");
             let body = status.to_string();
             let answer = format!(
@@ -193,8 +203,14 @@ async fn watching_and_following_end_with_the_engine() {
     first_line(&mut following, "later").await;
     engine.kill().await.unwrap();
     let output = ended(following).await;
-    assert!(output.status.success() && stderr(&output).contains("nothing more is logged"), "{output:?}");
+    assert!(
+        output.status.success() && stderr(&output).contains("nothing more is logged"),
+        "{output:?}"
+    );
     port.abort();
     let output = ended(watching).await;
-    assert!(output.status.success() && stderr(&output).contains("the local system has ended"), "{output:?}");
+    assert!(
+        output.status.success() && stderr(&output).contains("the local system has ended"),
+        "{output:?}"
+    );
 }

@@ -70,7 +70,11 @@ pub fn start(mut asynchronously: Asynchronously) -> AsynchronousQueue {
     Running::new(move || status.lock().clone(), stop, task)
 }
 
-async fn deliver(own: Asynchronously, status: Arc<Mutex<AsynchronousStatus>>, stop: watch::Receiver<bool>) {
+async fn deliver(
+    own: Asynchronously,
+    status: Arc<Mutex<AsynchronousStatus>>,
+    stop: watch::Receiver<bool>,
+) {
     let queue = OwnQueue {
         sqs: own.sqs.clone(),
         url: own.queue_url.clone(),

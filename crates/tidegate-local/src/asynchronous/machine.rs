@@ -102,7 +102,8 @@ impl Invocations {
                     return self.end(event, Condition::RetriesExhausted, now, actions);
                 }
                 let index = usize::try_from(life.attempts - 1).unwrap_or(usize::MAX);
-                let wait = AFTER_ERROR.get(index).or(AFTER_ERROR.last()).copied().unwrap_or_default();
+                let wait =
+                    AFTER_ERROR.get(index).or(AFTER_ERROR.last()).copied().unwrap_or_default();
                 life.state = State::Due(now.after(scale(wait, self.settings.time_scale)));
                 self.counts.retries += 1;
             }
@@ -266,10 +267,12 @@ impl Machine for Invocations {
                 };
                 self.events.insert(event, life);
             }
-            Input::Answered { event, answer } => match self.events.get(&event).map(|life| life.state) {
-                Some(State::InFlight) => self.answered(event, answer, now, &mut actions),
-                _ => return Err(self.illegal(event, &Input::Answered { event, answer })),
-            },
+            Input::Answered { event, answer } => {
+                match self.events.get(&event).map(|life| life.state) {
+                    Some(State::InFlight) => self.answered(event, answer, now, &mut actions),
+                    _ => return Err(self.illegal(event, &Input::Answered { event, answer })),
+                }
+            }
             Input::HandedOver { event } => match self.events.get(&event).map(|life| life.state) {
                 Some(State::HandingOver) => self.finish(event, &mut actions),
                 _ => return Err(self.illegal(event, &Input::HandedOver { event })),

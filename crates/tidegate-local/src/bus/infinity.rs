@@ -35,7 +35,10 @@ mod tests {
     fn an_infinity_that_is_no_text_is_a_number_again() {
         for (event, expected) in [
             (r#"{"a":Infinity,"b":[-Infinity, 1]}"#, r#"{"a":1e999,"b":[-1e999, 1]}"#),
-            (r#"{"Infinity":"\"Infinity\\","a":Infinity}"#, r#"{"Infinity":"\"Infinity\\","a":1e999}"#),
+            (
+                r#"{"Infinity":"\"Infinity\\","a":Infinity}"#,
+                r#"{"Infinity":"\"Infinity\\","a":1e999}"#,
+            ),
             (r#"{"a":"ä"}"#, r#"{"a":"ä"}"#),
         ] {
             assert_eq!(restored(event.to_owned()), expected);

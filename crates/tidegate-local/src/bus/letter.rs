@@ -18,7 +18,9 @@ pub(super) fn attributes<'a>(rule: &'a Rule, given_up: &'a GivenUp) -> Vec<(&'st
         ("RETRY_ATTEMPTS", given_up.retry_attempts.to_string()),
     ];
     attributes.extend(
-        given_up.exhausted.map(|exhausted| ("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned())),
+        given_up
+            .exhausted
+            .map(|exhausted| ("EXHAUSTED_RETRY_CONDITION", exhausted.as_str().to_owned())),
     );
     attributes
 }

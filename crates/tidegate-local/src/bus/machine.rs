@@ -60,7 +60,13 @@ impl Router {
     #[must_use]
     pub fn new(settings: BusSettings) -> Self {
         let rules = vec![RuleStatus::default(); settings.retries.len()];
-        Self { settings, events: BTreeMap::new(), resting: Resting::default(), phase: Phase::Running, rules }
+        Self {
+            settings,
+            events: BTreeMap::new(),
+            resting: Resting::default(),
+            phase: Phase::Running,
+            rules,
+        }
     }
 
     /// Returns the counts since the start, by rule.
@@ -140,8 +146,10 @@ impl Router {
         hand_over.refusal = Some(refusal);
         if is_transient && failed <= retries.maximum_attempts {
             // Jitter: half of the wait is random.
-            let wait = FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
-            let wait = scale(wait, self.settings.time_scale).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+            let wait =
+                FIRST.saturating_mul(2_u32.saturating_pow((failed - 1).min(20))).min(LONGEST);
+            let wait =
+                scale(wait, self.settings.time_scale).mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
             hand_over.state = State::Due(now.after(wait));
         }
         self.count(rule, |counts| {
@@ -156,14 +164,24 @@ impl Router {
         }
     }
 
-    fn give_up(&mut self, event: u64, rule: usize, exhausted: Option<Exhausted>, actions: &mut Vec<Action>) {
+    fn give_up(
+        &mut self,
+        event: u64,
+        rule: usize,
+        exhausted: Option<Exhausted>,
+        actions: &mut Vec<Action>,
+    ) {
         let life = self.events.get_mut(&event);
         let Some(hand_over) = life.and_then(|life| life.left.get_mut(&rule)) else { return };
         let Some(refusal) = hand_over.refusal.clone() else { return };
         hand_over.state = State::Parking;
         let retry_attempts = hand_over.failed.saturating_sub(1);
         let exhausted = exhausted.filter(|_| retry_attempts > 0);
-        actions.push(Action::Park { event, rule, given_up: GivenUp { refusal, retry_attempts, exhausted } });
+        actions.push(Action::Park {
+            event,
+            rule,
+            given_up: GivenUp { refusal, retry_attempts, exhausted },
+        });
         self.count(rule, |counts| counts.failed += 1);
     }
 
@@ -270,7 +288,8 @@ impl Router {
         if self.events.len() <= HELD {
             return;
         }
-        let waiting = self.events.iter().filter_map(|(event, life)| Some((self.wakes(life)?, *event)));
+        let waiting =
+            self.events.iter().filter_map(|(event, life)| Some((self.wakes(life)?, *event)));
         let resting: Vec<_> = too_many(waiting, now).collect();
         for (wakes, event) in resting {
             if let Some(life) = self.events.remove(&event) {
@@ -312,7 +331,10 @@ impl Machine for Router {
             Input::Accepted { event, id, accepted, rules } => {
                 if self.events.contains_key(&event) {
                     let input = Input::Accepted { event, id, accepted, rules };
-                    return Err(illegal(format!("event {event}, which already exists,"), input.to_string()));
+                    return Err(illegal(
+                        format!("event {event}, which already exists,"),
+                        input.to_string(),
+                    ));
                 }
                 let extend = now.after(self.settings.hidden / EXTEND_AFTER);
                 match self.resting.wake(&id) {

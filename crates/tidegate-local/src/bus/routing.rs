@@ -78,7 +78,8 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiv
         hidden: own.hidden,
         time_scale: own.time_scale,
     });
-    let events = BusEvents { own: Arc::new(own), status: Arc::clone(&status), bodies: HashMap::new() };
+    let events =
+        BusEvents { own: Arc::new(own), status: Arc::clone(&status), bodies: HashMap::new() };
     let port = OwnQueuePort::new(events, queue, &stop);
     if let Err(illegal) = drive(machine, port, None, stop).await {
         note(&status, &illegal.to_string());
@@ -127,7 +128,8 @@ impl BusEvents {
             Ok(read) => read,
             Err(error) => {
                 let bus = &self.own.bus;
-                let message = format!("an event of bus {bus} is not JSON and matches no rule: {error}");
+                let message =
+                    format!("an event of bus {bus} is not JSON and matches no rule: {error}");
                 note(&self.status, &message);
                 return Vec::new();
             }
@@ -160,12 +162,16 @@ impl Events for BusEvents {
     }
 
     fn sort(&mut self, action: Action) -> EventAction<Input> {
-        if let Action::Rest { event, .. } | Action::Release { event } | Action::Finish { event } = &action {
+        if let Action::Rest { event, .. } | Action::Release { event } | Action::Finish { event } =
+            &action
+        {
             self.bodies.remove(event);
         }
         match action {
             Action::HandOver { event, rule } => EventAction::Begin(self.hand_over(event, rule)),
-            Action::Park { event, rule, given_up } => EventAction::Begin(self.park(event, rule, given_up)),
+            Action::Park { event, rule, given_up } => {
+                EventAction::Begin(self.park(event, rule, given_up))
+            }
             Action::Hide { event } => EventAction::Extend(event),
             Action::Rest { event, wait } => EventAction::Rest(event, wait),
             Action::Release { event } => EventAction::Release(event),
@@ -216,7 +222,13 @@ async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusa
 ///
 /// EventBridge, too, drops an event if the target's dead-letter queue refuses it or the target has
 /// none.
-async fn park(own: &BusQueue, status: &Mutex<BusStatus>, rule: usize, given_up: &GivenUp, body: &str) {
+async fn park(
+    own: &BusQueue,
+    status: &Mutex<BusStatus>,
+    rule: usize,
+    given_up: &GivenUp,
+    body: &str,
+) {
     let Some(rule) = own.rules.get(rule) else { return };
     let send = || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.sqs, rule, given_up, body)) };
     let sent = until_sent(send, own.time_scale, |message| note(status, message)).await;

@@ -54,7 +54,9 @@ impl fmt::Display for Input {
         match self {
             Self::Accepted { event, .. } => write!(f, "event {event}, new"),
             Self::Tried { event, rule, .. } => write!(f, "a try of event {event} for rule {rule}"),
-            Self::Parked { event, rule } => write!(f, "the dead letter of event {event} for rule {rule}"),
+            Self::Parked { event, rule } => {
+                write!(f, "the dead letter of event {event} for rule {rule}")
+            }
             Self::Empty { .. } => f.write_str("an empty queue"),
             Self::TimerDue => f.write_str("a timer"),
             Self::Stop => f.write_str("a stop"),

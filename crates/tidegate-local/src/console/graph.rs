@@ -118,12 +118,20 @@ impl Graph {
         }
         for rule in topology.rules.values() {
             let bus = (NodeKind::Bus, rule.bus.clone());
-            let target = rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
+            let target =
+                rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
             let sent = rule.target.queue.as_deref().map(|name| (queue(name), EdgeKind::Sends));
-            let lost =
-                rule.target.dead_letter_queue.as_deref().map(|name| (queue(name), EdgeKind::Undelivered));
-            edges
-                .extend([target, sent, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)));
+            let lost = rule
+                .target
+                .dead_letter_queue
+                .as_deref()
+                .map(|name| (queue(name), EdgeKind::Undelivered));
+            edges.extend(
+                [target, sent, lost]
+                    .into_iter()
+                    .flatten()
+                    .map(|(to, kind)| (bus.clone(), to, kind)),
+            );
         }
         for (name, declared) in &topology.functions {
             let given_up = declared.on_failure().and_then(destination);
@@ -140,7 +148,8 @@ impl Graph {
                     Some(Resource::Email(name)) => (NodeKind::Email, name.to_owned()),
                     None => continue,
                 };
-                let kind = if used.access == Access::Read { EdgeKind::Reads } else { EdgeKind::Calls };
+                let kind =
+                    if used.access == Access::Read { EdgeKind::Reads } else { EdgeKind::Calls };
                 edges.insert((function(name), to, kind));
             }
         }
@@ -151,7 +160,11 @@ impl Graph {
         Self::with(topology, edges, &queue)
     }
 
-    fn with(topology: &Topology, edges: BTreeSet<(Key, Key, EdgeKind)>, queue: &dyn Fn(&str) -> Key) -> Self {
+    fn with(
+        topology: &Topology,
+        edges: BTreeSet<(Key, Key, EdgeKind)>,
+        queue: &dyn Fn(&str) -> Key,
+    ) -> Self {
         let mut keys: BTreeSet<Key> = BTreeSet::new();
         keys.extend(topology.streams.keys().map(|name| (NodeKind::Stream, name.clone())));
         keys.extend(topology.tables.keys().map(|name| (NodeKind::Table, name.clone())));

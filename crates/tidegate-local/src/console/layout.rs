@@ -52,7 +52,8 @@ struct Item {
 pub(crate) fn layout(graph: &Graph) -> Picture {
     let layers = layers(graph);
     let (mut items, chains) = items(graph, &layers);
-    let mut rows: Vec<Vec<usize>> = vec![Vec::new(); layers.iter().max().map_or(0, |last| last + 1)];
+    let mut rows: Vec<Vec<usize>> =
+        vec![Vec::new(); layers.iter().max().map_or(0, |last| last + 1)];
     for (index, item) in items.iter().enumerate() {
         if let Some(row) = rows.get_mut(item.layer) {
             row.push(index);
@@ -116,7 +117,8 @@ fn layers(graph: &Graph) -> Vec<usize> {
     for (place, node) in graph.nodes.iter().enumerate() {
         let fed = kept.iter().any(|(_, to)| *to == place);
         let feeds = kept.iter().any(|(from, _)| *from == place);
-        let readers = graph.edges.iter().filter(|edge| edge.kind == EdgeKind::Reads && edge.to == place);
+        let readers =
+            graph.edges.iter().filter(|edge| edge.kind == EdgeKind::Reads && edge.to == place);
         let reader = readers.filter_map(|edge| layers.get(edge.from).copied()).max();
         let layer = match (node.kind, fed, feeds, reader) {
             (NodeKind::DeadLetters | NodeKind::Bucket | NodeKind::Topic, _, false, _) => Some(last),
@@ -178,8 +180,9 @@ fn items(graph: &Graph, layers: &[usize]) -> (Vec<Item>, Vec<Vec<usize>>) {
         chains.push(chain);
     }
     for (place, item) in items.iter_mut().enumerate().take(graph.nodes.len()) {
-        let touching =
-            |end: fn(&super::graph::Edge) -> usize| graph.edges.iter().filter(|e| end(e) == place).count();
+        let touching = |end: fn(&super::graph::Edge) -> usize| {
+            graph.edges.iter().filter(|e| end(e) == place).count()
+        };
         let ports = touching(|edge| edge.from).max(touching(|edge| edge.to));
         item.height = HEIGHT.max(cast(ports) * PORT + 6.0);
     }
@@ -201,11 +204,14 @@ fn arrange(items: &mut [Item], rows: &mut [Vec<usize>]) {
         let forward = round % 2 == 0;
         let count = rows.len();
         for step in 0..count {
-            let Some(row) = rows.get_mut(if forward { step } else { count - 1 - step }) else { continue };
+            let Some(row) = rows.get_mut(if forward { step } else { count - 1 - step }) else {
+                continue;
+            };
             let mean = |index: &usize| {
                 let Some(item) = items.get(*index) else { return 0.0 };
                 let near = if forward { &item.before } else { &item.after };
-                let orders = near.iter().filter_map(|other| items.get(*other)).map(|other| other.order);
+                let orders =
+                    near.iter().filter_map(|other| items.get(*other)).map(|other| other.order);
                 if near.is_empty() { item.order } else { orders.sum::<f64>() / cast(near.len()) }
             };
             row.sort_by(|one, other| mean(one).total_cmp(&mean(other)));
@@ -219,8 +225,11 @@ fn place(items: &mut [Item], rows: &[Vec<usize>]) -> f64 {
     let heights: Vec<f64> = rows
         .iter()
         .map(|row| {
-            let own: f64 =
-                row.iter().filter_map(|index| items.get(*index)).map(|item| item.height + ROW_GAP).sum();
+            let own: f64 = row
+                .iter()
+                .filter_map(|index| items.get(*index))
+                .map(|item| item.height + ROW_GAP)
+                .sum();
             own - ROW_GAP
         })
         .collect();
@@ -321,7 +330,10 @@ mod tests {
         let back = &picture.lines[2];
         let lowest = picture.boxes.iter().map(|[_, y, _, height]| y + height).fold(0.0, f64::max);
         assert_eq!(back.len(), 4, "{back:?}");
-        assert!(back[1][1] > lowest && back[2][1] == back[1][1] && picture.height > back[1][1], "{back:?}");
+        assert!(
+            back[1][1] > lowest && back[2][1] == back[1][1] && picture.height > back[1][1],
+            "{back:?}"
+        );
         assert_eq!(picture.lines[3].len(), 4, "one that leads to its own node goes around it");
     }
 
@@ -329,7 +341,12 @@ mod tests {
     fn nothing_overlaps_and_everything_is_inside_the_picture() {
         let picture = layout(&shop());
         for (place, [x, y, width, height]) in picture.boxes.iter().enumerate() {
-            assert!(*x >= 0.0 && *y >= 0.0 && x + width <= picture.width && y + height <= picture.height);
+            assert!(
+                *x >= 0.0
+                    && *y >= 0.0
+                    && x + width <= picture.width
+                    && y + height <= picture.height
+            );
             for [left, top, ..] in picture.boxes.iter().skip(place + 1) {
                 assert!(left != x || (top - y).abs() >= *height, "{:?}", picture.boxes);
             }

@@ -31,8 +31,14 @@ pub(crate) fn router(parts: Weak<Parts>) -> Router {
         .route("/", get(page))
         .route("/console", get(page))
         .route("/console/page.css", get(|| async { file("text/css", include_str!("page.css")) }))
-        .route("/console/page.js", get(|| async { file("text/javascript", include_str!("page.js")) }))
-        .route("/console/picture.js", get(|| async { file("text/javascript", include_str!("picture.js")) }))
+        .route(
+            "/console/page.js",
+            get(|| async { file("text/javascript", include_str!("page.js")) }),
+        )
+        .route(
+            "/console/picture.js",
+            get(|| async { file("text/javascript", include_str!("picture.js")) }),
+        )
         .route("/console/topology", get(topology))
         .route("/console/state", get(counts))
         .route("/console/deliveries", get(deliveries))
@@ -95,7 +101,10 @@ async fn deliveries(State(parts): State<System>) -> Result<Response, Refused> {
     Ok(json(&state::deliveries(&*parts.get()?)))
 }
 
-async fn delivery(State(parts): State<System>, Path(number): Path<u64>) -> Result<Response, Refused> {
+async fn delivery(
+    State(parts): State<System>,
+    Path(number): Path<u64>,
+) -> Result<Response, Refused> {
     let why = "this delivery is no longer kept; only the newest are\n";
     let found = state::delivery(&*parts.get()?, number);
     Ok(json(&found.ok_or_else(|| Refused(StatusCode::NOT_FOUND, why.to_owned()))?))
@@ -116,7 +125,10 @@ async fn peek(State(parts): State<System>, Path(queue): Path<String>) -> Result<
 async fn path(State(parts): State<System>, RawQuery(query): RawQuery) -> Result<Response, Refused> {
     let parts = parts.get()?;
     let mut asked = form_urlencoded::parse(query.as_deref().unwrap_or_default().as_bytes());
-    let id = asked.find(|(name, _)| name == "id").map(|(_, id)| id.trim().to_owned()).unwrap_or_default();
+    let id = asked
+        .find(|(name, _)| name == "id")
+        .map(|(_, id)| id.trim().to_owned())
+        .unwrap_or_default();
     // Logs may be long, and reading them blocks.
     let found = tokio::task::spawn_blocking(move || path::find(&parts, &id)).await;
     let failed = |error: String| Refused(StatusCode::INTERNAL_SERVER_ERROR, error);

@@ -41,7 +41,8 @@ pub(super) fn find(parts: &Parts, id: &str) -> io::Result<Value> {
             steps.push((letter.at, state::letter(&letter)));
         }
     }
-    let mut lines = Reader::open(&logs::directory(&parts.state_dir), parts.topology.functions.keys());
+    let mut lines =
+        Reader::open(&logs::directory(&parts.state_dir), parts.topology.functions.keys());
     while let Some(line) = lines.next_line()? {
         if line.kind == Kind::Log && is_about(&line, id, &positions) {
             steps.push((line.at, log(&line)));

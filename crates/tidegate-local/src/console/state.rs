@@ -26,7 +26,8 @@ pub(super) fn topology(parts: &Parts) -> Value {
     let graph = Graph::from_topology(&parts.topology);
     let picture = layout(&graph);
     let nodes = graph.nodes.iter().zip(&picture.boxes);
-    let nodes = nodes.map(|(node, place)| json!({ "kind": node.kind, "name": node.name, "box": place }));
+    let nodes =
+        nodes.map(|(node, place)| json!({ "kind": node.kind, "name": node.name, "box": place }));
     let edges = graph.edges.iter().zip(&picture.lines).map(|(edge, points)| {
         json!({ "id": graph.id(edge), "from": edge.from, "to": edge.to, "kind": edge.kind, "points": points })
     });
@@ -42,8 +43,11 @@ pub(super) fn topology(parts: &Parts) -> Value {
 pub(super) async fn counts(parts: &Parts) -> Value {
     let status = Status::ask(parts, Look::AsItIs).await;
     let graph = Graph::from_topology(&parts.topology);
-    let edges: BTreeMap<String, Value> =
-        graph.edges.iter().map(|edge| (graph.id(edge), counts_of(parts, &status, &graph, edge))).collect();
+    let edges: BTreeMap<String, Value> = graph
+        .edges
+        .iter()
+        .map(|edge| (graph.id(edge), counts_of(parts, &status, &graph, edge)))
+        .collect();
     json!({ "status": status, "edges": edges, "newest": parts.deliveries.newest() })
 }
 
@@ -52,8 +56,10 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
     let (from, to) = (name(edge.from), name(edge.to));
     match edge.kind {
         EdgeKind::Mapping => {
-            let mapping =
-                status.mappings.iter().find(|mapping| mapping.source == from && mapping.function == to);
+            let mapping = status
+                .mappings
+                .iter()
+                .find(|mapping| mapping.source == from && mapping.function == to);
             mapping.map_or(Value::Null, |mapping| {
                 json!({
                     "count": mapping.records_delivered,
@@ -64,7 +70,8 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
             })
         }
         EdgeKind::Events => {
-            let routed = routed(parts, status, from, |target| target.function.as_deref() == Some(to));
+            let routed =
+                routed(parts, status, from, |target| target.function.as_deref() == Some(to));
             // Events behind the bus wait in the function's single queue, with those of other buses
             // and of Invoke.
             let queue = status.asynchronous.iter().find(|queue| queue.function == to);
@@ -76,11 +83,15 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
                 "failures": routed.failures() + queued(|queue| queue.retries + queue.failed),
             })
         }
-        EdgeKind::Calls | EdgeKind::Reads => json!({ "count": parts.resource_calls.calls(from, to) }),
+        EdgeKind::Calls | EdgeKind::Reads => {
+            json!({ "count": parts.resource_calls.calls(from, to) })
+        }
         EdgeKind::GivesUp => {
             let kind = graph.nodes.get(edge.to).and_then(|node| node.kind.destination());
             let counts = status.given_up.iter().filter(|given_up| {
-                given_up.function == from && given_up.to.name == to && Some(given_up.to.kind) == kind
+                given_up.function == from
+                    && given_up.to.name == to
+                    && Some(given_up.to.kind) == kind
             });
             json!({ "count": counts.map(|given_up| given_up.count).sum::<u64>() })
         }
@@ -90,8 +101,9 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
         }
         EdgeKind::Redrive => json!({ "count": status.dead_letters.get(to) }),
         EdgeKind::Undelivered => {
-            let routed =
-                routed(parts, status, from, |target| target.dead_letter_queue.as_deref() == Some(to));
+            let routed = routed(parts, status, from, |target| {
+                target.dead_letter_queue.as_deref() == Some(to)
+            });
             json!({ "count": routed.failed })
         }
         EdgeKind::Sends => {
@@ -167,8 +179,8 @@ pub(super) fn delivery(parts: &Parts, number: u64) -> Option<Value> {
     let delivery = kept.iter().find(|delivery| delivery.number == number)?;
     let mut value = summary(delivery);
     let records = delivery.content().records.iter().take(RECORDS);
-    let records =
-        records.map(|record| json!({ "positions": record.positions, "text": shortened(&record.text) }));
+    let records = records
+        .map(|record| json!({ "positions": record.positions, "text": shortened(&record.text) }));
     let object = value.as_object_mut()?;
     object.insert("content".to_owned(), Value::Array(records.collect()));
     object.insert("answer".to_owned(), shortened(&String::from_utf8_lossy(&delivery.answer)));
@@ -207,8 +219,8 @@ pub(super) async fn peek(parts: &Parts, queue: &str) -> Option<Result<Value, Str
     };
     let messages = received.iter().map(|message| {
         let attribute = |name| message.attributes.as_ref()?.get(&name)?.parse::<i64>().ok();
-        let sent =
-            attribute(Attribute::SentTimestamp).and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        let sent = attribute(Attribute::SentTimestamp)
+            .and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
         json!({
             "id": message.message_id,
             "sent": sent.map(|at| at.to_string()),

@@ -31,7 +31,11 @@ pub(super) async fn get_configuration(
     }
 }
 
-fn find<'a>(control: &'a Control, name: &str, query: Option<&str>) -> Result<&'a FunctionSpec, Refusal> {
+fn find<'a>(
+    control: &'a Control,
+    name: &str,
+    query: Option<&str>,
+) -> Result<&'a FunctionSpec, Refusal> {
     let target = Target::parse(name, qualifier(query).as_deref())?;
     control.functions.spec(&target.function).ok_or_else(|| target.not_found())
 }
@@ -58,7 +62,8 @@ fn answered(body: &Value) -> Response {
 
 fn configuration(function: &FunctionSpec) -> Value {
     let binary = function.executable.metadata().ok();
-    let modified = binary.as_ref().and_then(|binary| jiff::Timestamp::try_from(binary.modified().ok()?).ok());
+    let modified =
+        binary.as_ref().and_then(|binary| jiff::Timestamp::try_from(binary.modified().ok()?).ok());
     let modified = modified.map(|at| at.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string());
     json!({
         "FunctionName": function.name,

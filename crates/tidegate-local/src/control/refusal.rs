@@ -54,12 +54,17 @@ impl Refusal {
     /// Lambda's reference (RequestTooLargeException), so no SDK recognises it.
     fn code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::NotInSet { .. } | Self::NoMatch { .. } => (StatusCode::BAD_REQUEST, "ValidationException"),
-            Self::Qualifiers => (StatusCode::BAD_REQUEST, "InvalidParameterValueException"),
-            Self::NotFound(_) | Self::OtherRegion(_) => (StatusCode::NOT_FOUND, "ResourceNotFoundException"),
-            Self::NotJson(_) | Self::ClientContext(_) | Self::ClientContextTooLong(_) | Self::Unread(_) => {
-                (StatusCode::BAD_REQUEST, "InvalidRequestContentException")
+            Self::NotInSet { .. } | Self::NoMatch { .. } => {
+                (StatusCode::BAD_REQUEST, "ValidationException")
             }
+            Self::Qualifiers => (StatusCode::BAD_REQUEST, "InvalidParameterValueException"),
+            Self::NotFound(_) | Self::OtherRegion(_) => {
+                (StatusCode::NOT_FOUND, "ResourceNotFoundException")
+            }
+            Self::NotJson(_)
+            | Self::ClientContext(_)
+            | Self::ClientContextTooLong(_)
+            | Self::Unread(_) => (StatusCode::BAD_REQUEST, "InvalidRequestContentException"),
             Self::TooLarge | Self::EventTooLarge(_) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException")
             }
@@ -115,9 +120,15 @@ impl Refusal {
     fn body(&self) -> serde_json::Value {
         let message = self.message();
         match self {
-            Self::NotInSet { .. } | Self::NoMatch { .. } | Self::Method => json!({ "message": message }),
-            Self::NotFound(_) | Self::OtherRegion(_) => json!({ "Type": "User", "Message": message }),
-            Self::NotQueued(_) | Self::Unwritten(_) => json!({ "Type": "Service", "Message": message }),
+            Self::NotInSet { .. } | Self::NoMatch { .. } | Self::Method => {
+                json!({ "message": message })
+            }
+            Self::NotFound(_) | Self::OtherRegion(_) => {
+                json!({ "Type": "User", "Message": message })
+            }
+            Self::NotQueued(_) | Self::Unwritten(_) => {
+                json!({ "Type": "Service", "Message": message })
+            }
             Self::Throttled => {
                 let reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
                 json!({ "Reason": reason, "Type": "User", "message": message })

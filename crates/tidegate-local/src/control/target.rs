@@ -48,7 +48,9 @@ impl Target {
         let qualifier = named.qualifier.or(qualifier).map(str::to_owned);
         let target = Self { function: named.function.to_owned(), qualifier };
         if named.account.is_some_and(|account| account != ACCOUNT) {
-            return Err(Refusal::NotFound(target.arn().replace(ACCOUNT, named.account.unwrap_or_default())));
+            return Err(Refusal::NotFound(
+                target.arn().replace(ACCOUNT, named.account.unwrap_or_default()),
+            ));
         }
         match target.qualifier.as_deref() {
             None | Some(LATEST | ALIAS) => Ok(target),
@@ -98,8 +100,9 @@ impl<'a> Named<'a> {
         };
         let fits = is_word(function, "-_.")
             && qualifier.is_none_or(|qualifier| qualifier == LATEST || is_word(qualifier, "-_"))
-            && account
-                .is_none_or(|account| account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()))
+            && account.is_none_or(|account| {
+                account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit())
+            })
             && region.is_none_or(|region| is_word(region, "-"));
         fits.then_some(Self { region, account, function, qualifier })
     }
@@ -107,7 +110,8 @@ impl<'a> Named<'a> {
 
 /// Returns whether a text consists of letters, digits and the characters in `more`.
 fn is_word(text: &str, more: &str) -> bool {
-    !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
+    !text.is_empty()
+        && text.chars().all(|letter| letter.is_ascii_alphanumeric() || more.contains(letter))
 }
 
 /// Returns the `Qualifier` of a query.
@@ -136,8 +140,8 @@ mod tests {
             (arn, None, None),
             (&format!("{arn}:live"), None, Some("live")),
         ] {
-            let target =
-                Target::parse(given, beside).unwrap_or_else(|refusal| panic!("{given}: {refusal:?}"));
+            let target = Target::parse(given, beside)
+                .unwrap_or_else(|refusal| panic!("{given}: {refusal:?}"));
             assert_eq!(
                 (target.function.as_str(), target.qualifier.as_deref()),
                 ("orders", qualifier),
@@ -149,8 +153,11 @@ mod tests {
     #[test]
     fn a_name_that_leads_elsewhere_or_nowhere_is_refused() {
         let not_found = |rest: &str| Refusal::NotFound(format!("arn:aws:lambda:us-east-1:{rest}"));
-        let no_match =
-            |value: &str| Refusal::NoMatch { value: value.to_owned(), at: "functionName", pattern: NAME };
+        let no_match = |value: &str| Refusal::NoMatch {
+            value: value.to_owned(),
+            at: "functionName",
+            pattern: NAME,
+        };
         for (given, beside, refusal) in [
             ("orders:7", None, not_found("000000000000:function:orders:7")),
             ("orders", Some("LIVE"), not_found("000000000000:function:orders:LIVE")),

@@ -38,9 +38,11 @@ impl BucketDestination {
 
     async fn put(&self, prefix: &str, body: String) -> Result<(), SendError> {
         let key = key(prefix, jiff::Timestamp::now().into(), Uuid::new_v4());
-        let put = self.s3.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
+        let put =
+            self.s3.put_object().bucket(&self.bucket).key(&key).content_type("application/json");
         let sent = put.body(ByteStream::from(body.into_bytes())).send().await;
-        sent.map(drop).map_err(|error| SendError::from_call(RECORD, &format!("{}/{key}", self.bucket), error))
+        sent.map(drop)
+            .map_err(|error| SendError::from_call(RECORD, &format!("{}/{key}", self.bucket), error))
     }
 }
 

@@ -23,14 +23,27 @@ pub struct BusDestination {
 impl BusDestination {
     /// Creates a destination on the bus for failures of a function, both named by ARN.
     #[must_use]
-    pub fn on_failure(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
+    pub fn on_failure(
+        events: aws_sdk_eventbridge::Client,
+        bus_arn: &str,
+        function_arn: &str,
+    ) -> Self {
         let detail_type = "Lambda Function Invocation Result - Failure";
-        Self { events, bus_arn: bus_arn.to_owned(), function_arn: function_arn.to_owned(), detail_type }
+        Self {
+            events,
+            bus_arn: bus_arn.to_owned(),
+            function_arn: function_arn.to_owned(),
+            detail_type,
+        }
     }
 
     /// Creates a destination on the bus for successes of a function, both named by ARN.
     #[must_use]
-    pub fn on_success(events: aws_sdk_eventbridge::Client, bus_arn: &str, function_arn: &str) -> Self {
+    pub fn on_success(
+        events: aws_sdk_eventbridge::Client,
+        bus_arn: &str,
+        function_arn: &str,
+    ) -> Self {
         let detail_type = "Lambda Function Invocation Result - Success";
         Self { detail_type, ..Self::on_failure(events, bus_arn, function_arn) }
     }
@@ -56,7 +69,8 @@ impl Destination for BusDestination {
                 .detail(detail)
                 .build();
             let sent = self.events.put_events().entries(entry).send().await;
-            let answer = sent.map_err(|error| SendError::from_call(RECORD, &self.bus_arn, error))?;
+            let answer =
+                sent.map_err(|error| SendError::from_call(RECORD, &self.bus_arn, error))?;
             // PutEvents answers with status 200 even if it refuses the entry.
             if answer.failed_entry_count == 0 {
                 return Ok(());

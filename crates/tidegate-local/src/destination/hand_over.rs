@@ -57,9 +57,13 @@ pub(crate) async fn until_sent<'a>(
 pub(crate) fn lost(of: &dyn Display, why: &str, content: &str) {
     let content: String = match content.char_indices().nth(LOGGED) {
         None => content.to_owned(),
-        Some((end, _)) => format!("{}… ({} bytes)", content.get(..end).unwrap_or(content), content.len()),
+        Some((end, _)) => {
+            format!("{}… ({} bytes)", content.get(..end).unwrap_or(content), content.len())
+        }
     };
-    tracing::error!("lost a record of {of} (DestinationDeliveryFailures): {why}; content: {content}");
+    tracing::error!(
+        "lost a record of {of} (DestinationDeliveryFailures): {why}; content: {content}"
+    );
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ use lambda_shapes::moment::Moment;
 
 #[test]
 fn an_objects_key_has_lambdas_shape() {
-    let key = key("aws/lambda/m/shardId-000000000000", Moment::from_millis(1_573_691_890_999), Uuid::nil());
+    let key = key(
+        "aws/lambda/m/shardId-000000000000",
+        Moment::from_millis(1_573_691_890_999),
+        Uuid::nil(),
+    );
     assert_eq!(
         key,
         "aws/lambda/m/shardId-000000000000/2019/11/14/2019-11-14T00.38.10-00000000-0000-0000-0000-000000000000"
@@ -35,7 +39,10 @@ async fn a_record_that_quotes_what_sqs_does_not_take_arrives() {
 /// Sends a record with a payload of this number of bytes to a topic that accepts everything.
 async fn published(payload: usize) -> Result<(), SendError> {
     let taken = "<PublishResponse><PublishResult><MessageId>m</MessageId></PublishResult></PublishResponse>";
-    let topic = TopicDestination::new(Clients::new(&answering(200, taken.to_owned()).await).sns, "arn:topic");
+    let topic = TopicDestination::new(
+        Clients::new(&answering(200, taken.to_owned()).await).sns,
+        "arn:topic",
+    );
     topic.send(json!({"version": "1.0", "requestContext": "r".repeat(payload)}).to_string()).await
 }
 
@@ -75,9 +82,9 @@ async fn an_entry_that_a_bus_refuses_is_final_unless_it_failed_itself() {
 #[test]
 fn a_topics_record_loses_event_and_answer_alone() {
     let context = json!({"requestId": "r"});
-    let record =
-        json!({"version": "1.0", "requestContext": context, "requestPayload": 1, "responsePayload": 2});
-    let rest: Value = serde_json::from_str(&without_payloads(&record.to_string()).unwrap()).unwrap();
+    let record = json!({"version": "1.0", "requestContext": context, "requestPayload": 1, "responsePayload": 2});
+    let rest: Value =
+        serde_json::from_str(&without_payloads(&record.to_string()).unwrap()).unwrap();
     assert_eq!(rest, json!({"version": "1.0", "requestContext": context}));
     assert_eq!(without_payloads(&rest.to_string()), None, "there is nothing to leave out");
 }
@@ -86,8 +93,9 @@ fn a_topics_record_loses_event_and_answer_alone() {
 fn a_payload_that_a_strict_reader_refuses_is_left_out_like_any_other() {
     let deep = format!("{}1{}", "[".repeat(900), "]".repeat(900));
     for payload in [r#"{"note":"thanks \ud83d"}"#, "1e999", &deep] {
-        let record =
-            format!(r#"{{"version":"1.0","responseContext":{{"n":1.10}},"requestPayload":{payload}}}"#);
+        let record = format!(
+            r#"{{"version":"1.0","responseContext":{{"n":1.10}},"requestPayload":{payload}}}"#
+        );
         let rest = without_payloads(&record).unwrap_or_else(|| panic!("{payload}"));
         assert_eq!(rest, r#"{"responseContext":{"n":1.10},"version":"1.0"}"#);
         // The rest of the record stays unchanged, too.
@@ -99,11 +107,18 @@ fn a_payload_that_a_strict_reader_refuses_is_left_out_like_any_other() {
 #[test]
 fn the_payload_of_an_object_is_the_event_as_it_was() {
     let event = Bytes::from_static(br#"{"Records":[{"n":1.10}]}"#);
-    let text = with_payload(r#"{"version":"1.0","KinesisBatchInfo":{"batchSize":1}}"#, &event).unwrap();
+    let text =
+        with_payload(r#"{"version":"1.0","KinesisBatchInfo":{"batchSize":1}}"#, &event).unwrap();
     assert!(text.contains(r#""payload":{"Records":[{"n":1.10}]}"#), "{text}");
     let foreign = Bytes::from_static(br#"{"Records":[{"body":"\ud83d","n":1e999}]}"#);
     let with_it = with_payload(r#"{"version":"1.0"}"#, &foreign).unwrap();
-    assert!(with_it.contains(r#""payload":{"Records":[{"body":"\ud83d","n":1e999}]}"#), "{with_it}");
+    assert!(
+        with_it.contains(r#""payload":{"Records":[{"body":"\ud83d","n":1e999}]}"#),
+        "{with_it}"
+    );
     let value: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&value["version"], &value["KinesisBatchInfo"]), (&json!("1.0"), &json!({"batchSize": 1})));
+    assert_eq!(
+        (&value["version"], &value["KinesisBatchInfo"]),
+        (&json!("1.0"), &json!({"batchSize": 1}))
+    );
 }

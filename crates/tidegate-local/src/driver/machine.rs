@@ -30,7 +30,11 @@ pub trait Machine {
     ///
     /// # Errors
     /// The state does not allow the input. The state is then unchanged.
-    fn handle(&mut self, input: Self::Input, now: Moment) -> Result<Vec<Self::Action>, IllegalInput>;
+    fn handle(
+        &mut self,
+        input: Self::Input,
+        now: Moment,
+    ) -> Result<Vec<Self::Action>, IllegalInput>;
 }
 
 /// An input that the state of a machine does not allow.

@@ -158,7 +158,8 @@ async fn a_loop_ends_when_upkeep_and_a_read_are_over_and_the_machine_sees_what_t
 #[tokio::test]
 async fn a_read_that_may_be_dropped_does_not_hold_up_a_stop() {
     let (_read, reading) = end();
-    let bench = run::<false>(vec![("start", vec![Says::Read(reading)]), ("stop", vec![Says::Ended])]);
+    let bench =
+        run::<false>(vec![("start", vec![Says::Read(reading)]), ("stop", vec![Says::Ended])]);
     bench.stop.send_replace(true);
     bench.ends().await;
 }
@@ -166,7 +167,8 @@ async fn a_read_that_may_be_dropped_does_not_hold_up_a_stop() {
 #[tokio::test]
 async fn a_step_is_published_before_others_are_woken_by_it() {
     let (answer, answered) = end();
-    let bench = run::<true>(vec![("start", vec![Says::Invoke(answered)]), ("answer", vec![Says::Ended])]);
+    let bench =
+        run::<true>(vec![("start", vec![Says::Invoke(answered)]), ("answer", vec![Says::Ended])]);
     bench.settle().await;
     answer.send("answer").unwrap();
     let (published, activity) = (Arc::clone(&bench.published), Arc::clone(&bench.activity));

@@ -81,6 +81,9 @@ mod tests {
     #[test]
     fn an_unknown_backend_is_an_error_that_lists_the_allowed_ones() {
         let error = choose("", "moto").unwrap_err();
-        assert_eq!(error, "unknown backend moto (BACKEND or --backend); use ministack or localstack");
+        assert_eq!(
+            error,
+            "unknown backend moto (BACKEND or --backend); use ministack or localstack"
+        );
     }
 }

@@ -92,7 +92,8 @@ mod tests {
     fn docker(directory: &Path) -> PathBuf {
         let program = directory.join("docker");
         std::fs::write(&program, "#!/bin/sh\necho \"$@\" >> \"$0.calls\"\n").unwrap();
-        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .unwrap();
         program
     }
 
@@ -102,7 +103,10 @@ mod tests {
         let container = Container::new(docker(directory.path()), "name".to_owned());
         let command = container.run_command(4567);
         let words: Vec<&str> = command.get_args().filter_map(OsStr::to_str).collect();
-        assert_eq!(words[..6], ["run", "--rm", "--name", "name", "--publish", "127.0.0.1:4567:4566"]);
+        assert_eq!(
+            words[..6],
+            ["run", "--rm", "--name", "name", "--publish", "127.0.0.1:4567:4566"]
+        );
         assert_eq!(words.last(), Some(&IMAGE.trim()));
         assert!(IMAGE.contains("@sha256:"), "the tag alone may be moved");
     }

@@ -64,7 +64,9 @@ pub enum EmulatorError {
         tail: String,
     },
     /// The process runs but does not become ready.
-    #[error("{name} did not answer within {seconds} seconds (last: {reason}); the end of {log}:\n{tail}")]
+    #[error(
+        "{name} did not answer within {seconds} seconds (last: {reason}); the end of {log}:\n{tail}"
+    )]
     NotReady {
         /// Name of the emulator.
         name: &'static str,

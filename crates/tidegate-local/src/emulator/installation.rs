@@ -38,7 +38,9 @@ pub enum InstallError {
         source: io::Error,
     },
     /// Python is missing or unsuitable.
-    #[error("{0}; install Python 3.10 or newer with its venv module (on Debian the package python3-venv)")]
+    #[error(
+        "{0}; install Python 3.10 or newer with its venv module (on Debian the package python3-venv)"
+    )]
     Python(String),
     /// A step failed. Its own output says why.
     #[error("{step} failed ({why}); see its output above")]

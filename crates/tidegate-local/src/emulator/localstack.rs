@@ -12,18 +12,26 @@ use super::error::EmulatorError;
 /// Returns whether a Docker daemon answers.
 pub(super) async fn docker_answers() -> bool {
     let mut command = tokio::process::Command::new("docker");
-    command.args(["version", "--format", "{{.Server.Version}}"]).stdin(Stdio::null()).kill_on_drop(true);
+    command
+        .args(["version", "--format", "{{.Server.Version}}"])
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
     let answer = tokio::time::timeout(Duration::from_secs(10), command.output()).await;
     answer.is_ok_and(|output| output.is_ok_and(|output| output.status.success()))
 }
 
 /// Returns the command that runs LocalStack as a process. It keeps all its files below the state
 /// directory.
-pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Result<Command, EmulatorError> {
+pub(super) fn host_command(
+    tools: Option<&Path>,
+    state: &Path,
+    port: u16,
+) -> Result<Command, EmulatorError> {
     let missing = |file: &Path| EmulatorError::NotInstalled {
         name: "LocalStack",
         missing: format!("no Docker daemon answers, and {} does not exist", file.display()),
-        remedy: "start Docker, or run `scripts/setup localstack` in Tidegate's repository".to_owned(),
+        remedy: "start Docker, or run `scripts/setup localstack` in Tidegate's repository"
+            .to_owned(),
     };
     let tools = tools.ok_or_else(|| missing(Path::new(".tools/localstack")))?.join("localstack");
     let python = tools.join("venv/bin/python");
@@ -49,7 +57,9 @@ pub(super) fn host_command(tools: Option<&Path>, state: &Path, port: u16) -> Res
     ] {
         command.env(name, value);
     }
-    for name in ["SERVICES", "EAGER_SERVICE_LOADING", "PERSISTENCE", "EDGE_PORT", "LOCALSTACK_API_KEY"] {
+    for name in
+        ["SERVICES", "EAGER_SERVICE_LOADING", "PERSISTENCE", "EDGE_PORT", "LOCALSTACK_API_KEY"]
+    {
         command.env_remove(name);
     }
     Ok(command)
@@ -75,7 +85,8 @@ mod tests {
     #[test]
     fn without_an_installation_the_error_names_the_set_up() {
         let tools = tempfile::tempdir().expect("a directory");
-        let error = host_command(Some(tools.path()), tools.path(), 1).expect_err("nothing is installed");
+        let error =
+            host_command(Some(tools.path()), tools.path(), 1).expect_err("nothing is installed");
         assert!(error.to_string().contains("run `scripts/setup localstack` in"), "{error}");
     }
 
@@ -83,7 +94,9 @@ mod tests {
     fn state_begins_empty_and_installed_parts_are_kept() {
         let tools = tempfile::tempdir().expect("a directory");
         let state = tempfile::tempdir().expect("a directory");
-        for file in ["localstack/venv/bin/python", "localstack/lib/dynamodb-local/2/DynamoDBLocal.jar"] {
+        for file in
+            ["localstack/venv/bin/python", "localstack/lib/dynamodb-local/2/DynamoDBLocal.jar"]
+        {
             let file = tools.path().join(file);
             fs::create_dir_all(file.parent().expect("a parent")).expect("created");
             fs::write(file, "x").expect("written");

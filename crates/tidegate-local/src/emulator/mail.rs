@@ -46,7 +46,8 @@ async fn get(url: &str) -> Result<Option<Bytes>, String> {
     if !url.starts_with("http://") {
         return Ok(None);
     }
-    let client: Client<HttpConnector, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let client: Client<HttpConnector, Empty<Bytes>> =
+        Client::builder(TokioExecutor::new()).build_http();
     let url = url.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
     let response = client.get(url).await.map_err(|error| error.to_string())?;
     let status = response.status();

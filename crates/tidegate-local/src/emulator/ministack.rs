@@ -57,8 +57,14 @@ impl Places {
         // Without BIND_HOST it listens on all interfaces; at INFO it writes a line per request.
         command.env("BIND_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("LOG_LEVEL", "WARNING");
-        for name in ["AUTH", "EDGE_PORT", "SERVICES", "LOCALSTACK_PERSISTENCE", "PERSIST_STATE", "S3_PERSIST"]
-        {
+        for name in [
+            "AUTH",
+            "EDGE_PORT",
+            "SERVICES",
+            "LOCALSTACK_PERSISTENCE",
+            "PERSIST_STATE",
+            "S3_PERSIST",
+        ] {
             command.env_remove(name);
         }
         Ok(command)
@@ -109,8 +115,11 @@ mod tests {
     fn without_an_installation_one_message_says_where_was_looked_and_what_to_do() {
         let cache = tempfile::tempdir().unwrap();
         let variables = |name: &str| (name == "HOME").then(|| cache.path().to_owned());
-        let places =
-            Places { tools: Some("/t".into()), cache: Installation::below(variables), ..Places::default() };
+        let places = Places {
+            tools: Some("/t".into()),
+            cache: Installation::below(variables),
+            ..Places::default()
+        };
         let said = places.command(1).unwrap_err().to_string();
         let version = Installation::version();
         let directory = format!("{}/.cache/tidegate/ministack-{version}", cache.path().display());

@@ -67,7 +67,9 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
     }
     let log = log_file(state)?;
     let container = match backend {
-        Backend::LocalStack if localstack::docker_answers().await => Some(Container::from_state(state)),
+        Backend::LocalStack if localstack::docker_answers().await => {
+            Some(Container::from_state(state))
+        }
         _ => None,
     };
     let tools = tools::directory();
@@ -75,7 +77,8 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
     let limit = if *backend == Backend::MiniStack { MINISTACK_START } else { LOCALSTACK_START };
     let mut attempt = 1;
     loop {
-        let port = free_port().map_err(|source| EmulatorError::Spawn { name: display(backend), source })?;
+        let port = free_port()
+            .map_err(|source| EmulatorError::Spawn { name: display(backend), source })?;
         let command = match (backend, &container) {
             (Backend::MiniStack, _) => ministack.command(port)?,
             (_, Some(container)) => {
@@ -97,7 +100,9 @@ pub async fn start(backend: &Backend, state: &Path) -> Result<Emulator, Emulator
                 });
             }
             // Another program has taken the port since it was found free.
-            Err(EmulatorError::Ended { tail, .. }) if attempt < PORTS && is_port_taken(&tail) => attempt += 1,
+            Err(EmulatorError::Ended { tail, .. }) if attempt < PORTS && is_port_taken(&tail) => {
+                attempt += 1
+            }
             Err(error) => {
                 if let Some(container) = &container {
                     container.remove().await;
@@ -194,7 +199,9 @@ async fn external(endpoint: &str) -> Result<Emulator, EmulatorError> {
             process: None,
             container: None,
         }),
-        Ok(Err(reason)) => Err(EmulatorError::NotAnswering { endpoint: endpoint.to_owned(), reason }),
+        Ok(Err(reason)) => {
+            Err(EmulatorError::NotAnswering { endpoint: endpoint.to_owned(), reason })
+        }
         Err(_) => {
             let reason = format!("no answer within {} seconds", EXTERNAL_START.as_secs());
             Err(EmulatorError::NotAnswering { endpoint: endpoint.to_owned(), reason })
@@ -257,7 +264,8 @@ async fn answers(endpoint: &str) -> Result<(), String> {
 
 fn log_file(state: &Path) -> Result<PathBuf, EmulatorError> {
     let logs = state.join("logs");
-    std::fs::create_dir_all(&logs).map_err(|source| EmulatorError::State { path: logs.clone(), source })?;
+    std::fs::create_dir_all(&logs)
+        .map_err(|source| EmulatorError::State { path: logs.clone(), source })?;
     Ok(logs.join("emulator.log"))
 }
 

@@ -50,19 +50,26 @@ impl EmulatorProcess {
         let file = File::create(log)?;
         let mut command = bound_to_parent(command);
         without_the_operators_credentials(&mut command);
-        command.env(MARK, &mark).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
+        command
+            .env(MARK, &mark)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .process_group(0);
         let (started, result) = std::sync::mpsc::channel();
         let (report, ended) = watch::channel(None);
         // The kernel sends its signal at the death of the *thread* that started the process. This
         // thread lives as long as the process.
-        thread::Builder::new().name("emulator".to_owned()).spawn(move || match command.spawn() {
-            Ok(mut child) => {
-                // The receivers may be gone; the process must be waited for all the same.
-                let _ = started.send(Ok(child.id()));
-                let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
-                let _ = report.send(Some(status));
+        thread::Builder::new().name("emulator".to_owned()).spawn(move || {
+            match command.spawn() {
+                Ok(mut child) => {
+                    // The receivers may be gone; the process must be waited for all the same.
+                    let _ = started.send(Ok(child.id()));
+                    let status = child.wait().unwrap_or_else(|_| ExitStatus::from_raw(0));
+                    let _ = report.send(Some(status));
+                }
+                Err(error) => drop(started.send(Err(error))),
             }
-            Err(error) => drop(started.send(Err(error))),
         })?;
         let id = result.recv().map_err(io::Error::other)??;
         let id = i32::try_from(id).map_err(io::Error::other)?;
@@ -103,7 +110,9 @@ impl EmulatorProcess {
         let ticks: u64 = stats
             .iter()
             .filter(|stat| family.contains(&stat.pid))
-            .map(|stat| stat.utime + stat.stime + u64::try_from(stat.cutime + stat.cstime).unwrap_or(0))
+            .map(|stat| {
+                stat.utime + stat.stime + u64::try_from(stat.cutime + stat.cstime).unwrap_or(0)
+            })
             .sum();
         ticks as f64 / procfs::ticks_per_second() as f64
     }
@@ -140,7 +149,8 @@ impl Drop for EmulatorProcess {
 /// Returns the command, run through `setpriv` if that is installed.
 fn bound_to_parent(command: &Command) -> Command {
     let paths = std::env::var_os("PATH").unwrap_or_default();
-    let setpriv = std::env::split_paths(&paths).map(|path| path.join("setpriv")).find(|path| path.is_file());
+    let setpriv =
+        std::env::split_paths(&paths).map(|path| path.join("setpriv")).find(|path| path.is_file());
     let mut bound = match setpriv {
         Some(setpriv) => {
             let mut bound = Command::new(setpriv);
@@ -162,7 +172,9 @@ fn bound_to_parent(command: &Command) -> Command {
 /// Removes every AWS variable of the engine's own environment: an emulator runs foreign code,
 /// including functions.
 fn without_the_operators_credentials(command: &mut Command) {
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_")) {
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_"))
+    {
         command.env_remove(name);
     }
     command.envs(VARIABLES);
@@ -208,7 +220,8 @@ fn kill_marked(is_meant: impl Fn(&str) -> bool) {
                 // Processes of other users cannot be read, and are not meant. A living process of
                 // this user can be read a moment later.
                 Err(_) => {
-                    again |= process.uid().is_ok_and(|user| Some(user) == own) && process.exe().is_ok();
+                    again |=
+                        process.uid().is_ok_and(|user| Some(user) == own) && process.exe().is_ok();
                 }
             }
         }
@@ -237,7 +250,8 @@ fn mark(process: i32, buffer: &mut [u8]) -> io::Result<Mark<'_>> {
         return Ok(Mark::NoEnvironment);
     }
     let mut variables = environment.split(|byte| *byte == 0);
-    let value = variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="));
+    let value =
+        variables.find_map(|variable| variable.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="));
     Ok(value.and_then(|value| std::str::from_utf8(value).ok()).map_or(Mark::Without, Mark::Is))
 }
 
@@ -272,7 +286,8 @@ mod tests {
     #[tokio::test]
     async fn stopping_ends_the_process_and_what_left_its_group() {
         let directory = tempfile::tempdir().expect("a directory");
-        let process = EmulatorProcess::start(&family(), &directory.path().join("log"), 1).expect("started");
+        let process =
+            EmulatorProcess::start(&family(), &directory.path().join("log"), 1).expect("started");
         let child = child_of(&process).await;
         process.stop().await;
         assert!(process.ended().is_some());
@@ -282,7 +297,8 @@ mod tests {
     #[tokio::test]
     async fn dropping_kills_everything() {
         let directory = tempfile::tempdir().expect("a directory");
-        let process = EmulatorProcess::start(&family(), &directory.path().join("log"), 2).expect("started");
+        let process =
+            EmulatorProcess::start(&family(), &directory.path().join("log"), 2).expect("started");
         let (id, child) = (process.id(), child_of(&process).await);
         drop(process);
         until(|| !alive(id) && !alive(child)).await;
@@ -320,7 +336,8 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let mut command = Command::new("sh");
         command.args(["-c", "sh -c 'while :; do :; done' & wait"]);
-        let process = EmulatorProcess::start(&command, &directory.path().join("log"), 3).expect("started");
+        let process =
+            EmulatorProcess::start(&command, &directory.path().join("log"), 3).expect("started");
         until(|| process.cpu_seconds() > 0.1).await;
         process.stop().await;
     }
@@ -330,9 +347,14 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let mut command = Command::new("sh");
         command.args(["-c", "seq 1 30; exit 3"]);
-        let process = EmulatorProcess::start(&command, &directory.path().join("log"), 4).expect("started");
+        let process =
+            EmulatorProcess::start(&command, &directory.path().join("log"), 4).expect("started");
         until(|| process.ended().is_some()).await;
         assert_eq!(process.ended().and_then(|status| status.code()), Some(3));
-        assert!(process.tail().starts_with("11\n") && process.tail().ends_with("\n30"), "{}", process.tail());
+        assert!(
+            process.tail().starts_with("11\n") && process.tail().ends_with("\n30"),
+            "{}",
+            process.tail()
+        );
     }
 }

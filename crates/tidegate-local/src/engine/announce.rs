@@ -59,7 +59,9 @@ fn status_source(parts: &Arc<Parts>) -> StatusSource {
         let parts = parts.upgrade();
         Box::pin(async move {
             match parts {
-                Some(parts) => serde_json::to_value(Status::ask(&parts, look).await).unwrap_or_default(),
+                Some(parts) => {
+                    serde_json::to_value(Status::ask(&parts, look).await).unwrap_or_default()
+                }
                 None => serde_json::Value::Null,
             }
         })

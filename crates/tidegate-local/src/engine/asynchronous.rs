@@ -73,13 +73,18 @@ impl InvokedEvents {
     /// in the emulator.
     pub(super) async fn resume(&self, parts: &Parts) -> Result<(), StartError> {
         let listed = parts.clients.sqs.list_queues().queue_name_prefix(INVOKE_QUEUE).send().await;
-        let listed = listed.map_err(|error| StartError::Events(DisplayErrorContext(error).to_string()))?;
-        let left =
-            listed.queue_urls().iter().filter_map(|url| url.rsplit('/').next()?.strip_prefix(INVOKE_QUEUE));
+        let listed =
+            listed.map_err(|error| StartError::Events(DisplayErrorContext(error).to_string()))?;
+        let left = listed
+            .queue_urls()
+            .iter()
+            .filter_map(|url| url.rsplit('/').next()?.strip_prefix(INVOKE_QUEUE));
         let targets = parts.topology.function_rules().map(|(_, function)| function);
         let targets = targets.chain(parts.topology.destination_functions());
         let functions: BTreeSet<&str> = left.chain(targets).collect();
-        for function in functions.into_iter().filter(|name| parts.topology.functions.contains_key(*name)) {
+        for function in
+            functions.into_iter().filter(|name| parts.topology.functions.contains_key(*name))
+        {
             self.queue(parts, function).await.map_err(StartError::Events)?;
         }
         Ok(())
@@ -94,7 +99,8 @@ impl InvokedEvents {
         }
         let declared = parts.topology.functions.get(function);
         let declared = declared.ok_or_else(|| format!("no function {function} is declared"))?;
-        let url = invoke_queue(&parts.clients, function).await.map_err(|error| error.to_string())?.url;
+        let url =
+            invoke_queue(&parts.clients, function).await.map_err(|error| error.to_string())?.url;
         let asynchronously = asynchronously(parts, self.timing, function, declared, url.clone());
         let mut pollers = parts.pollers.lock();
         pollers.asynchronous.push(asynchronous::start(asynchronously));
@@ -111,14 +117,19 @@ impl EventQueue for InvokedEvents {
         payload: String,
     ) -> BoxFuture<'a, Result<String, SendError>> {
         Box::pin(async move {
-            let parts = self.parts.upgrade().ok_or_else(|| "the local system is shutting down".to_owned())?;
+            let parts = self
+                .parts
+                .upgrade()
+                .ok_or_else(|| "the local system is shutting down".to_owned())?;
             let url = self.queue(&parts, function).await?;
             let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
             // A client that waits for idleness must read the queue again.
             parts.activity.bump();
             let sent = sent.map_err(|error| SendError::from_call("the event", &url, error))?;
-            sent.ok_or_else(|| format!("SendMessage to {url} was answered without a message id").into())
+            sent.ok_or_else(|| {
+                format!("SendMessage to {url} was answered without a message id").into()
+            })
         })
     }
 }

@@ -31,7 +31,8 @@ impl Claim {
             return Err(StartError::Running { pid: running.pid, state_dir });
         }
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await;
-        let listener = listener.map_err(|source| StartError::Port { port: options.port, source })?;
+        let listener =
+            listener.map_err(|source| StartError::Port { port: options.port, source })?;
         Ok(Self { listener, state_dir, lock })
     }
 }

@@ -49,7 +49,8 @@ pub(super) fn failure_destination(
             Arc::new(BucketDestination::for_function(parts.clients.s3.clone(), bucket, function))
         }
         DestinationKind::Bus(bus) => {
-            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
+            let (arn, function) =
+                (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
             Arc::new(BusDestination::on_failure(parts.clients.events.clone(), arn, &function))
         }
         kind => destination(parts, kind)?,
@@ -65,7 +66,8 @@ pub(super) fn success_destination(
 ) -> Option<Arc<dyn Destination>> {
     match declared.kind()? {
         DestinationKind::Bus(bus) => {
-            let (arn, function) = (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
+            let (arn, function) =
+                (parts.provisioned.buses.get(bus)?, function_arn(REGION, function));
             Some(Arc::new(BusDestination::on_success(parts.clients.events.clone(), arn, &function)))
         }
         kind => destination(parts, kind),

@@ -41,7 +41,9 @@ impl StateLock {
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(match EngineFile::read(state_dir) {
-                Ok(running) => StartError::Running { pid: running.pid, state_dir: state_dir.to_owned() },
+                Ok(running) => {
+                    StartError::Running { pid: running.pid, state_dir: state_dir.to_owned() }
+                }
                 Err(_) => StartError::Locked(state_dir.to_owned()),
             }),
             Err(TryLockError::Error(error)) => Err(failed(&path)(error)),
@@ -61,11 +63,16 @@ impl Drop for StateLock {
 ///
 /// An emulator that was started here is empty, so positions of an earlier emulator mean nothing in
 /// it and are deleted.
-pub(super) fn checkpoints(state_dir: &Path, backend: &Backend) -> Result<Arc<dyn Checkpoints>, StartError> {
+pub(super) fn checkpoints(
+    state_dir: &Path,
+    backend: &Backend,
+) -> Result<Arc<dyn Checkpoints>, StartError> {
     let directory = state_dir.join("checkpoints");
     if !matches!(backend, Backend::External(_)) {
         match fs::remove_dir_all(&directory) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(&directory)(error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&directory)(error));
+            }
             _ => {}
         }
     }
@@ -91,11 +98,15 @@ pub(super) fn write_environments(
         let endpoint = ports.endpoint(name).unwrap_or_default();
         // A program adds the file to its own environment, which may contain the operator's session
         // token. SDKs treat an empty token as none.
-        let common =
-            [("AWS_ENDPOINT_URL", endpoint.as_str()), ("AWS_REGION", REGION), ("AWS_SESSION_TOKEN", "")];
+        let common = [
+            ("AWS_ENDPOINT_URL", endpoint.as_str()),
+            ("AWS_REGION", REGION),
+            ("AWS_SESSION_TOKEN", ""),
+        ];
         let common = common.into_iter().chain(VARIABLES);
         variables.extend(common.map(|(name, value)| (name.to_owned(), value.to_owned())));
-        let lines: String = variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+        let lines: String =
+            variables.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
         let path = directory.join(format!("{name}.env"));
         fs::write(&path, lines).map_err(failed(&path))?;
     }

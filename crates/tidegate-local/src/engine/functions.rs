@@ -62,6 +62,12 @@ impl Base<'_> {
         let proxy = Proxy::serve(ports, hooks, topology.table_keys());
         let invoker = injector.invoker(&ready.functions, time_scale);
         let faults = injector.faults();
-        Ok(AssembledFunctions { proxy, functions: ready.functions, invoker, faults, resource_calls })
+        Ok(AssembledFunctions {
+            proxy,
+            functions: ready.functions,
+            invoker,
+            faults,
+            resource_calls,
+        })
     }
 }

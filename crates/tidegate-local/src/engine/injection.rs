@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::StartError;
 use crate::environment::Functions;
-use crate::fault::{CallFaults, Environments, FaultPlan, Faults, InvocationFaults, Journal, variables};
+use crate::fault::{
+    CallFaults, Environments, FaultPlan, Faults, InvocationFaults, Journal, variables,
+};
 use crate::invocation::Invoker;
 use crate::proxy::Hook;
 
@@ -31,7 +33,9 @@ impl Injector {
         let journal = state_dir.join(JOURNAL);
         // Read first: it may be the file that is written now.
         let faults = match &injection.again {
-            Some(before) => Faults::again(Journal::read(before)?, injection.plan.clone(), &journal)?,
+            Some(before) => {
+                Faults::again(Journal::read(before)?, injection.plan.clone(), &journal)?
+            }
             None => Faults::drawn(injection.plan.clone(), &journal)?,
         };
         Ok(Self(Some(Arc::new(faults))))
@@ -42,7 +46,10 @@ impl Injector {
     }
 
     /// Returns the hook that injects faults into AWS calls of these environments' processes.
-    pub(super) fn hook(&self, environments: Option<Box<dyn Environments>>) -> Option<Arc<dyn Hook>> {
+    pub(super) fn hook(
+        &self,
+        environments: Option<Box<dyn Environments>>,
+    ) -> Option<Arc<dyn Hook>> {
         let faults = self.0.as_ref()?;
         Some(Arc::new(CallFaults::new(Arc::clone(faults), environments)))
     }
@@ -54,11 +61,17 @@ impl Injector {
     }
 
     /// Returns the functions, behind the injector of faults if there is one.
-    pub(super) fn invoker(&self, functions: &Arc<dyn Functions>, time_scale: f64) -> Arc<dyn Invoker> {
+    pub(super) fn invoker(
+        &self,
+        functions: &Arc<dyn Functions>,
+        time_scale: f64,
+    ) -> Arc<dyn Invoker> {
         let functions: Arc<dyn Invoker> = Arc::<dyn Functions>::clone(functions);
         match &self.0 {
             None => functions,
-            Some(faults) => Arc::new(InvocationFaults::new(Arc::clone(faults), functions, time_scale)),
+            Some(faults) => {
+                Arc::new(InvocationFaults::new(Arc::clone(faults), functions, time_scale))
+            }
         }
     }
 }

@@ -56,7 +56,9 @@ pub(super) async fn programs(
         None => StartError::from(error),
     })?;
     programs.extend(
-        found.into_iter().map(|(name, executable)| (name, Program { executable, ..Program::default() })),
+        found
+            .into_iter()
+            .map(|(name, executable)| (name, Program { executable, ..Program::default() })),
     );
     Ok(programs)
 }
@@ -85,12 +87,16 @@ fn from_command(
     let at = |field: &str, what: String| {
         checked.error(&["functions", name, field], format!("functions.{name}.{field} {what}"))
     };
-    let directory = declared.directory.as_ref().map_or_else(|| folder.to_owned(), |own| folder.join(own));
+    let directory =
+        declared.directory.as_ref().map_or_else(|| folder.to_owned(), |own| folder.join(own));
     let directory =
         directory.canonicalize().ok().filter(|directory| directory.is_dir()).ok_or_else(|| {
             at(
                 "directory",
-                format!("is {}, which is not a directory; create it or name another", directory.display()),
+                format!(
+                    "is {}, which is not a directory; create it or name another",
+                    directory.display()
+                ),
             )
         })?;
     let (program, arguments) = command
@@ -102,7 +108,8 @@ fn from_command(
             at("command", format!("runs {}, which cannot be used: {error}", file.display()))
         })?;
         if !found.is_file() || found.permissions().mode() & 0o111 == 0 {
-            let what = format!("runs {}, which is not executable; run chmod +x on it", file.display());
+            let what =
+                format!("runs {}, which is not executable; run chmod +x on it", file.display());
             return Err(at("command", what));
         }
         file
@@ -140,7 +147,8 @@ mod tests {
             std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
         }
         let file = dir.path().join("topology.tfvars");
-        std::fs::write(&file, format!("functions = {{\n  mailer = {{\n{declared}\n  }}\n}}\n")).unwrap();
+        std::fs::write(&file, format!("functions = {{\n  mailer = {{\n{declared}\n  }}\n}}\n"))
+            .unwrap();
         (dir, file)
     }
 

@@ -7,7 +7,9 @@ use std::sync::{Arc, Weak};
 use super::options::Options;
 use super::programs::{self, Program};
 use super::start_error::StartError;
-use crate::environment::{EnvironmentId, Fleet, FleetOptions, FunctionSpec, Functions, end_left_behind};
+use crate::environment::{
+    EnvironmentId, Fleet, FleetOptions, FunctionSpec, Functions, end_left_behind,
+};
 use crate::fault::Environments;
 use crate::remote::{BadUrl, RemoteFunctions, RemoteUrl};
 use crate::trial::Work;
@@ -41,7 +43,8 @@ impl Runner {
     ) -> Result<BTreeMap<String, Program>, StartError> {
         match self {
             Self::Processes => {
-                programs::programs(checked, &options.topology_path, options.bin_dir.as_deref()).await
+                programs::programs(checked, &options.topology_path, options.bin_dir.as_deref())
+                    .await
             }
             Self::Remote(_) => Ok(BTreeMap::new()),
         }

@@ -60,22 +60,30 @@ impl Wiring<'_> {
             SourceKind::Stream(stream) => {
                 let arn = provisioned.streams.get(stream).ok_or_else(missing)?;
                 let role_arn = format!("arn:aws:iam::{ACCOUNT}:role/{function}");
-                let origin = Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn };
+                let origin =
+                    Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn };
                 let reader = Arc::new(KinesisSource::new(clients.kinesis.clone(), origin));
                 let made = stream_created(&clients.kinesis, arn).await?;
                 let checkpoint_name = format!("{function}.{name}.{made}");
                 let kind = StreamKind::Kinesis;
-                self.stream(source, Read { function, name: stream, kind, arn, reader, checkpoint_name })
+                self.stream(
+                    source,
+                    Read { function, name: stream, kind, arn, reader, checkpoint_name },
+                )
             }
             SourceKind::Table(table) => {
-                let found = provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
+                let found =
+                    provisioned.tables.get(table).and_then(|found| found.stream_arn.as_ref());
                 let arn = found.ok_or_else(missing)?;
                 let reader = Arc::new(DynamoDbSource::new(clients.streams.clone(), arn, REGION));
                 // The ARN of a table's stream ends with the time of its creation.
                 let made = arn.rsplit('/').next().unwrap_or_default();
                 let checkpoint_name = format!("{function}.{name}.{made}");
                 let kind = StreamKind::DynamoDb;
-                self.stream(source, Read { function, name: table, kind, arn, reader, checkpoint_name })
+                self.stream(
+                    source,
+                    Read { function, name: table, kind, arn, reader, checkpoint_name },
+                )
             }
             SourceKind::Queue(queue) => {
                 let found = provisioned.queues.get(queue).ok_or_else(missing)?;
@@ -86,8 +94,13 @@ impl Wiring<'_> {
                     .get(queue)
                     .map_or(30, |queue| queue.visibility_timeout_seconds);
                 let filter = filter(Filtered::Sqs, source)?;
-                let settings =
-                    QueueSettings::new(source, declared, visibility, filter, self.timing.time_scale);
+                let settings = QueueSettings::new(
+                    source,
+                    declared,
+                    visibility,
+                    filter,
+                    self.timing.time_scale,
+                );
                 Ok(queue::start(QueueMapping {
                     function: function.to_owned(),
                     source_name: queue.to_owned(),
@@ -158,12 +171,16 @@ fn filter(of: Filtered, source: &Source) -> Result<Option<Arc<Filter>>, StartErr
 
 /// Returns when a Kinesis stream was created. A stream that is created again has the same ARN but
 /// other positions.
-async fn stream_created(kinesis: &aws_sdk_kinesis::Client, arn: &str) -> Result<String, StartError> {
+async fn stream_created(
+    kinesis: &aws_sdk_kinesis::Client,
+    arn: &str,
+) -> Result<String, StartError> {
     let failed = |why: String| StartError::Describe { arn: arn.to_owned(), why };
     let described = kinesis.describe_stream_summary().stream_arn(arn).send().await;
     let described = described.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
     let summary = described.stream_description_summary;
-    let summary = summary.ok_or_else(|| failed("the answer has no StreamDescriptionSummary".to_owned()))?;
+    let summary =
+        summary.ok_or_else(|| failed("the answer has no StreamDescriptionSummary".to_owned()))?;
     Ok(summary.stream_creation_timestamp.secs().to_string())
 }
 
@@ -177,6 +194,9 @@ mod tests {
         let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let clients = Clients::new(&format!("http://{nobody}"));
         let error = stream_created(&clients.kinesis, "arn:orders").await.unwrap_err();
-        assert!(matches!(&error, StartError::Describe { arn, .. } if arn == "arn:orders"), "{error}");
+        assert!(
+            matches!(&error, StartError::Describe { arn, .. } if arn == "arn:orders"),
+            "{error}"
+        );
     }
 }

@@ -25,7 +25,8 @@ pub(super) fn specs(
     let mut specs = Vec::new();
     for (name, declared) in &topology.functions {
         // Functions that run elsewhere have no program.
-        let Program { executable, arguments, directory } = programs.remove(name).unwrap_or_default();
+        let Program { executable, arguments, directory } =
+            programs.remove(name).unwrap_or_default();
         let mut environment = provisioned.scaled_environment(topology, name, time_scale);
         environment.extend(injector.clock(name)?);
         specs.push(FunctionSpec {

@@ -39,7 +39,9 @@ impl Engine {
 
         // Start the emulator and create the declared resources, while the functions are built.
         let (emulator, programs) = tokio::try_join!(
-            async { Ok::<_, StartError>(emulator::start(&options.backend, &claim.state_dir).await?) },
+            async {
+                Ok::<_, StartError>(emulator::start(&options.backend, &claim.state_dir).await?)
+            },
             runner.programs(&checked, options),
         )?;
         let topology = checked.topology;

@@ -66,7 +66,8 @@ impl EnvironmentError {
             Self::TimedOut => format!("it was not ready after {} s", limit.as_secs_f64()),
             Self::Init(error) | Self::Extension(error) => {
                 let object = aws_json::value(error).ok();
-                let message = object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
+                let message =
+                    object.as_ref().and_then(|object| object.get("errorMessage")?.as_str());
                 format!("it reported {}: {}", self.error_type(), message.unwrap_or("no reason"))
             }
             Self::Exited(Exit::NotStarted(why)) => why.clone(),
@@ -145,7 +146,8 @@ mod tests {
 
     #[test]
     fn an_init_error_is_passed_on_as_it_was_reported() {
-        let error = Bytes::from_static(br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#);
+        let error =
+            Bytes::from_static(br#"{"errorType":"Config","errorMessage":"TABLE is missing"}"#);
         assert_eq!(shown(&EnvironmentError::Init(error))["errorType"], "Config");
         // Half of a surrogate pair, as Node.js writes it.
         let half = EnvironmentError::Init(Bytes::from_static(

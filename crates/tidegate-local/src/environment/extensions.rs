@@ -55,7 +55,9 @@ impl Refused {
             Self::TooMany => "Extension.TooManyExtensions",
             Self::Event(_) => "Extension.InvalidEventType",
             Self::Unknown(_) => "Extension.UnknownExtensionIdentifier",
-            Self::NameTaken | Self::Initialised(_) | Self::Failed(_) => "Extension.InvalidExtensionState",
+            Self::NameTaken | Self::Initialised(_) | Self::Failed(_) => {
+                "Extension.InvalidExtensionState"
+            }
         }
     }
 }
@@ -153,7 +155,9 @@ impl Extensions {
         if self.heard.replace(invocation) == Some(invocation) {
             return;
         }
-        for extension in self.registered.iter_mut().filter(|extension| extension.hears_of_invocations) {
+        for extension in
+            self.registered.iter_mut().filter(|extension| extension.hears_of_invocations)
+        {
             extension.tell(event.clone());
         }
     }
@@ -215,7 +219,8 @@ mod tests {
     }
 
     #[test]
-    fn an_extension_registers_before_the_first_invocation_is_asked_for_and_under_a_name_of_its_own() {
+    fn an_extension_registers_before_the_first_invocation_is_asked_for_and_under_a_name_of_its_own()
+    {
         let mut extensions = Extensions::default();
         assert!(extensions.is_empty());
         extensions.register("one", &[]).unwrap();
@@ -273,7 +278,11 @@ mod tests {
         drop(extensions.next(id).unwrap());
         extensions.next(id).unwrap();
         extensions.invoked(B, &event("b"));
-        assert_eq!(extensions.next(id).unwrap().try_recv(), Ok(event("b")), "its waiter had hung up");
+        assert_eq!(
+            extensions.next(id).unwrap().try_recv(),
+            Ok(event("b")),
+            "its waiter had hung up"
+        );
     }
 
     #[test]

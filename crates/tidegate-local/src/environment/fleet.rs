@@ -100,7 +100,8 @@ impl Fleet {
         let mut hosts = BTreeMap::new();
         for spec in functions {
             let log = logs.join(format!("{}.log", spec.name));
-            let output = Output::open(&log, options.log_limit_bytes).map_err(failed(log.clone()))?;
+            let output =
+                Output::open(&log, options.log_limit_bytes).map_err(failed(log.clone()))?;
             let arn = function_arn(&spec.region, &spec.name);
             let limits = Limits { init: options.init_limit, freeze_after: options.freeze_after };
             hosts.insert(spec.name.clone(), Host::new(spec, arn, limits, records.clone(), output));
@@ -174,7 +175,9 @@ impl Invoker for Fleet {
     fn invoke<'a>(&'a self, function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
         let Some(host) = self.hosts.get(function) else {
             let result = unknown_function(function);
-            return Box::pin(async { Answer { request_id: uuid::Uuid::new_v4().to_string(), result } });
+            return Box::pin(async {
+                Answer { request_id: uuid::Uuid::new_v4().to_string(), result }
+            });
         };
         let (request_id, answer) = host.invoke(request);
         Box::pin(async move {

@@ -67,7 +67,8 @@ impl LogFile {
                 let lost_bytes = lines.len() as u64;
                 match &mut self.failure {
                     Some(failure) => {
-                        *failure = WriteFailure { error, lost_bytes: failure.lost_bytes + lost_bytes };
+                        *failure =
+                            WriteFailure { error, lost_bytes: failure.lost_bytes + lost_bytes };
                     }
                     None => {
                         let path = self.path.display();
@@ -118,8 +119,11 @@ impl LogFile {
         // tries again.
         self.file = append_to(&self.path)?;
         self.size = 0;
-        let (now, limit, name) =
-            (jiff::Timestamp::now(), self.limit, PathBuf::from(older).file_name().map(PathBuf::from));
+        let (now, limit, name) = (
+            jiff::Timestamp::now(),
+            self.limit,
+            PathBuf::from(older).file_name().map(PathBuf::from),
+        );
         let name = name.unwrap_or_default();
         let line = format!(
             "{now:.3} - [tidegate] log rotated at {limit} bytes: the previous file is now {}, older output is deleted\n",
@@ -155,7 +159,10 @@ mod tests {
         let lines: Vec<_> = text.lines().map(|line| LogLine::parse(line).unwrap()).collect();
         let seen: Vec<_> = lines.iter().map(|line| (line.request_id, line.text)).collect();
         let r1 = Some("r-1");
-        assert_eq!(seen, [(r1, "one"), (r1, "  two"), (r1, ""), (None, "three"), (Some("r-2"), "four")]);
+        assert_eq!(
+            seen,
+            [(r1, "one"), (r1, "  two"), (r1, ""), (None, "three"), (Some("r-2"), "four")]
+        );
     }
 
     #[test]
@@ -176,7 +183,10 @@ mod tests {
             .iter()
             .filter_map(|text| text.strip_prefix("line ")?.parse().ok())
             .collect();
-        assert!(numbers.len() > 20 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1), "{numbers:?}");
+        assert!(
+            numbers.len() > 20 && numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "{numbers:?}"
+        );
         // The next engine continues this file.
         assert_eq!(LogFile::open(&path, 1000).unwrap().size, fs::metadata(&path).unwrap().len());
     }
@@ -204,7 +214,10 @@ mod tests {
         log.append(Some("r-1"), b"one\n");
         log.append(Some("r-1"), b"two\n");
         let failure = log.failure().unwrap();
-        assert!(failure.contains("f.log") && failure.contains("No space left on device"), "{failure}");
+        assert!(
+            failure.contains("f.log") && failure.contains("No space left on device"),
+            "{failure}"
+        );
         let lost = 2 * "2026-11-21T22:30:00.123Z r-1 one\n".len();
         assert!(failure.contains(&format!("{lost} bytes")), "{failure}");
         fs::remove_file(&path).unwrap();
@@ -212,7 +225,10 @@ mod tests {
         log.append(Some("r-1"), b"three\n");
         assert_eq!(log.failure(), None);
         let texts = texts(&path);
-        assert!(texts[0].starts_with(&format!("[tidegate] {lost} bytes of output before")), "{texts:?}");
+        assert!(
+            texts[0].starts_with(&format!("[tidegate] {lost} bytes of output before")),
+            "{texts:?}"
+        );
         assert_eq!(texts[1..], ["three"]);
     }
 }

@@ -163,7 +163,9 @@ impl Phase {
             // The process asks again without an answer: its connection broke while the invocation
             // was written.
             (Self::Busy(id), H::Polled) => (Self::Busy(id), Change::Deliver(id)),
-            (Self::Busy(id), H::Unheard(unheard)) if unheard == id => (Self::Assigned(id), Change::Hold(id)),
+            (Self::Busy(id), H::Unheard(unheard)) if unheard == id => {
+                (Self::Assigned(id), Change::Hold(id))
+            }
             (Self::Busy(id), H::Answered(answered)) if answered == id => {
                 (Self::Between, Change::Complete(id))
             }
@@ -185,9 +187,14 @@ impl Phase {
                 Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_) | Self::Stopping,
                 H::Exited,
             ) => (Self::Gone, Change::Nothing),
-            (Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_), H::Stop | H::Broke)
+            (
+                Self::Idle | Self::Between | Self::Finishing(_) | Self::Overdue(_),
+                H::Stop | H::Broke,
+            )
             | (Self::Starting, H::Stop) => (Self::Stopping, Change::Kill(None)),
-            (Self::Assigned(id) | Self::Busy(id), H::Stop) => (Self::Stopping, Change::Kill(Some(id))),
+            (Self::Assigned(id) | Self::Busy(id), H::Stop) => {
+                (Self::Stopping, Change::Kill(Some(id)))
+            }
             (Self::Stopping | Self::Gone, H::Stop | H::Broke) => (self, Change::Nothing),
 
             (_, H::Limit(_) | H::Unheard(_)) => (self, Change::Nothing),
@@ -219,7 +226,9 @@ impl fmt::Display for Phase {
             Self::Between => f.write_str("between invocations"),
             Self::Assigned(id) => write!(f, "assigned invocation {}", id.0),
             Self::Busy(id) => write!(f, "busy with invocation {}", id.0),
-            Self::Finishing(id) => write!(f, "waiting for extensions at work on invocation {}", id.0),
+            Self::Finishing(id) => {
+                write!(f, "waiting for extensions at work on invocation {}", id.0)
+            }
             Self::Overdue(id) => write!(f, "overdue since invocation {}", id.0),
             Self::Stopping => f.write_str("stopping"),
             Self::Gone => f.write_str("gone"),
@@ -234,7 +243,9 @@ impl fmt::Display for Happening {
             Self::Assign(id) => write!(f, "assigning invocation {}", id.0),
             Self::Unheard(id) => write!(f, "losing the waiter for invocation {}", id.0),
             Self::Answered(id) => write!(f, "answering invocation {}", id.0),
-            Self::Responded(id) => write!(f, "answering invocation {} before its extensions are done", id.0),
+            Self::Responded(id) => {
+                write!(f, "answering invocation {} before its extensions are done", id.0)
+            }
             Self::Finished => f.write_str("the end of its extensions' work"),
             Self::Broke => f.write_str("the failure of an extension"),
             Self::InitFailed => f.write_str("reporting a failed initialisation"),
@@ -329,9 +340,14 @@ mod tests {
 
     #[test]
     fn limits_of_invocations_that_are_over_change_nothing() {
-        for phase in
-            [Phase::Idle, Phase::Between, Phase::Busy(B), Phase::Assigned(B), Phase::Stopping, Phase::Gone]
-        {
+        for phase in [
+            Phase::Idle,
+            Phase::Between,
+            Phase::Busy(B),
+            Phase::Assigned(B),
+            Phase::Stopping,
+            Phase::Gone,
+        ] {
             for limit in [Limit::Invocation(A), Limit::Take(A), Limit::Extensions(A), Limit::Init] {
                 assert_eq!(phase.next(Happening::Limit(limit)), Ok((phase, Change::Nothing)));
             }

@@ -77,7 +77,11 @@ impl Pipes {
     ///
     /// # Errors
     /// The streams cannot be registered with the runtime.
-    pub(crate) fn attach(self: &Arc<Self>, stdout: ChildStdout, stderr: ChildStderr) -> io::Result<()> {
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        stdout: ChildStdout,
+        stderr: ChildStderr,
+    ) -> io::Result<()> {
         let streams = [Stream::new(stdout.into())?, Stream::new(stderr.into())?];
         if self.streams.set(streams).is_ok() {
             for place in 0..2 {
@@ -121,7 +125,9 @@ impl Pipes {
     }
 
     async fn copy(self: Arc<Self>, place: usize) {
-        let Some(stream) = self.streams.get().and_then(|streams| streams.get(place)) else { return };
+        let Some(stream) = self.streams.get().and_then(|streams| streams.get(place)) else {
+            return;
+        };
         let mut without_pause = 0;
         while stream.pipe.readable().await.is_ok() {
             match self.read(stream, TURN, |portion| stream.pipe.try_read(portion)) {
@@ -228,8 +234,12 @@ mod tests {
     fn printed_by(script: &str, file: &std::path::Path) -> Arc<Output> {
         let output = Arc::new(Output::open(file, 1 << 30).unwrap());
         let mut child = Command::new("sh");
-        let mut child =
-            child.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = child
+            .args(["-c", script])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let pipes = Pipes::new(Arc::clone(&output));
         pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
         child.wait().unwrap();
@@ -292,7 +302,8 @@ mod tests {
         pipes.attach(child.stdout.take().unwrap(), child.stderr.take().unwrap()).unwrap();
         // Nothing is awaited, so no task of the runtime reads meanwhile.
         let mut print = |n: &str| {
-            io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{n}\n").as_bytes()).unwrap();
+            io::Write::write_all(child.stdin.as_mut().unwrap(), format!("{n}\n").as_bytes())
+                .unwrap();
             let done = dir.path().join(format!("done-{n}"));
             let deadline = std::time::Instant::now() + Duration::from_secs(10);
             while !done.exists() {
@@ -311,7 +322,12 @@ mod tests {
         pipes.read_out();
         let of = |n: &str| {
             let late = format!("late-{n}");
-            let texts = [n.to_owned(), format!("the end of {n}"), late.clone(), format!("the end of {late}")];
+            let texts = [
+                n.to_owned(),
+                format!("the end of {n}"),
+                late.clone(),
+                format!("the end of {late}"),
+            ];
             texts.map(|text| (Some(n.to_owned()), text))
         };
         assert_eq!(lines(&file), [of("one"), of("two")].concat());

@@ -138,12 +138,14 @@ fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
     let mut child = match found.and_then(|_| command(&launch).spawn()) {
         Ok(child) => child,
         Err(error) => {
-            let _ = started.send(Err(format!("fork/exec {}: {error}", launch.executable.display())));
+            let _ =
+                started.send(Err(format!("fork/exec {}: {error}", launch.executable.display())));
             return;
         }
     };
     let pid = i32::try_from(child.id()).unwrap_or(i32::MAX);
-    let process = std::sync::Arc::new(Process { pid: Pid::from_raw(pid), reaped: Mutex::new(false) });
+    let process =
+        std::sync::Arc::new(Process { pid: Pid::from_raw(pid), reaped: Mutex::new(false) });
     let record = Record::write(&launch.records, pid);
     let (ended, end) = oneshot::channel();
     let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
@@ -152,7 +154,8 @@ fn run(launch: Launch, started: oneshot::Sender<Result<Started, String>>) {
         let _ = started.send(Err("its output could not be read".to_owned()));
         return;
     };
-    let sent = started.send(Ok(Started { process: std::sync::Arc::clone(&process), stdout, stderr, end }));
+    let sent =
+        started.send(Ok(Started { process: std::sync::Arc::clone(&process), stdout, stderr, end }));
     if let Err(Ok(started)) = sent {
         started.process.kill();
     }
@@ -212,8 +215,9 @@ pub(crate) fn parent_death_wrapper() -> Option<&'static Path> {
     FOUND
         .get_or_init(|| {
             let path = std::env::var_os("PATH")?;
-            let found =
-                std::env::split_paths(&path).map(|dir| dir.join("setpriv")).find(|file| file.is_file())?;
+            let found = std::env::split_paths(&path)
+                .map(|dir| dir.join("setpriv"))
+                .find(|file| file.is_file())?;
             let tried = Command::new(&found)
                 .args(["--pdeathsig", "KILL", "--", "true"])
                 .stdin(Stdio::null())
@@ -260,7 +264,8 @@ pub(crate) fn reap_stale(directory: &Path) -> io::Result<usize> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let pid = entry.file_name().to_str().and_then(|name| name.parse::<i32>().ok());
-        let recorded = fs::read_to_string(entry.path()).ok().and_then(|text| text.trim().parse::<u64>().ok());
+        let recorded =
+            fs::read_to_string(entry.path()).ok().and_then(|text| text.trim().parse::<u64>().ok());
         if let (Some(pid), Some(recorded)) = (pid, recorded)
             && running::start_time(pid) == Some(recorded)
             && killpg(Pid::from_raw(pid), Signal::SIGKILL).is_ok()
@@ -278,7 +283,11 @@ mod tests {
 
     fn sleeper(records: &Path, seconds: &str) -> Launch {
         let script = records.join("sleeper.sh");
-        fs::write(&script, format!("#!/bin/sh\nsleep {seconds} &\necho $!\nexec sleep {seconds}\n")).unwrap();
+        fs::write(
+            &script,
+            format!("#!/bin/sh\nsleep {seconds} &\necho $!\nexec sleep {seconds}\n"),
+        )
+        .unwrap();
         fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let environment = BTreeMap::from([("PATH".to_owned(), std::env::var("PATH").unwrap())]);
         let records = records.join("processes");

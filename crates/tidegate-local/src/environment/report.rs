@@ -18,7 +18,10 @@ pub(crate) fn init_report(took: Duration, within: bool, error: &EnvironmentError
         EnvironmentError::TimedOut => "timeout".to_owned(),
         other => format!("error\tError Type: {}", other.error_type()),
     };
-    format!("INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\n", milliseconds(took))
+    format!(
+        "INIT_REPORT Init Duration: {:.2} ms\tPhase: {phase}\tStatus: {status}\n",
+        milliseconds(took)
+    )
 }
 
 /// Returns the line with which an invocation begins.
@@ -121,7 +124,8 @@ mod tests {
 
     #[test]
     fn a_timeout_is_said_with_the_time() {
-        let report = Report { error: Some((&EnvironmentError::TimedOut, Duration::from_secs(3))), ..PLAIN };
+        let report =
+            Report { error: Some((&EnvironmentError::TimedOut, Duration::from_secs(3))), ..PLAIN };
         let lines = report.lines();
         assert!(lines.contains("Z r-1 Task timed out after 3.00 seconds\nEND "), "{lines}");
         assert!(lines.ends_with("\tStatus: timeout\n"), "{lines}");

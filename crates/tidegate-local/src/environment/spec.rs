@@ -10,7 +10,8 @@ use super::phase::EnvironmentId;
 use crate::credentials::VARIABLES;
 
 /// Variables of the engine's own environment that a function's process also gets.
-const INHERITED: [&str; 6] = ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
+const INHERITED: [&str; 6] =
+    ["PATH", "HOME", "RUST_LOG", "RUST_BACKTRACE", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Everything that is needed to run a function.
 #[derive(Clone, Debug)]

@@ -17,13 +17,16 @@ pub(super) fn aged(payload: &[u8], by: Duration) -> Option<Bytes> {
     let mut event: Value = serde_json::from_slice(payload).ok()?;
     let mut moved = false;
     for record in event.get_mut("Records")?.as_array_mut()? {
-        for pointer in ["/kinesis/approximateArrivalTimestamp", "/dynamodb/ApproximateCreationDateTime"] {
+        for pointer in
+            ["/kinesis/approximateArrivalTimestamp", "/dynamodb/ApproximateCreationDateTime"]
+        {
             let Some(arrived) = record.pointer_mut(pointer) else { continue };
             if let Some(seconds) = arrived.as_f64() {
                 (*arrived, moved) = (json!(seconds - by.as_secs_f64()), true);
             }
         }
-        for pointer in ["/attributes/SentTimestamp", "/attributes/ApproximateFirstReceiveTimestamp"] {
+        for pointer in ["/attributes/SentTimestamp", "/attributes/ApproximateFirstReceiveTimestamp"]
+        {
             let Some(arrived) = record.pointer_mut(pointer) else { continue };
             if let Some(millis) = arrived.as_str().and_then(|text| text.parse::<u64>().ok()) {
                 let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);

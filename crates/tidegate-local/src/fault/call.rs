@@ -47,14 +47,16 @@ impl CallFaults {
     fn caller(&self, call: &Call) -> Option<(&dyn Environments, EnvironmentId)> {
         let environments = self.environments.as_deref()?;
         let agents = [header::USER_AGENT.as_str(), "x-amz-user-agent"];
-        let mut agents = agents.iter().filter_map(|name| call.head.headers.get(*name)?.to_str().ok());
+        let mut agents =
+            agents.iter().filter_map(|name| call.head.headers.get(*name)?.to_str().ok());
         Some((environments, agents.find_map(environment_of)?))
     }
 
     /// Returns the site of the call. `None` if the call is spared faults.
     fn site(&self, call: &Call) -> Option<Site> {
         let caller = self.caller(call);
-        match caller.map(|(environments, environment)| environments.work(&call.caller, environment)) {
+        match caller.map(|(environments, environment)| environments.work(&call.caller, environment))
+        {
             Some(Work::Trial(trial)) => return Some(Site::from_call(&trial, &call.operation)),
             Some(Work::Spared) => return None,
             Some(Work::Nothing) | None => {}
@@ -76,7 +78,10 @@ impl CallFaults {
         for fault in faults {
             match fault.kind {
                 Kind::Delay => {
-                    tokio::time::sleep(Duration::from_millis(fault.milliseconds.unwrap_or_default())).await;
+                    tokio::time::sleep(Duration::from_millis(
+                        fault.milliseconds.unwrap_or_default(),
+                    ))
+                    .await;
                 }
                 Kind::Kill => {
                     if let Some((environments, environment)) = self.caller(call) {

@@ -33,7 +33,8 @@ fn record_digest(record: &Value) -> Vec<u8> {
             use base64::Engine;
             let data = base64::engine::general_purpose::STANDARD.decode(text("/kinesis/data"));
             let data = data.unwrap_or_default();
-            let content = std::str::from_utf8(&data).map_or_else(|_| digest(&[&data]), content_digest);
+            let content =
+                std::str::from_utf8(&data).map_or_else(|_| digest(&[&data]), content_digest);
             digest(&[text("/kinesis/partitionKey").as_bytes(), &content])
         }
         "aws:dynamodb" => {
@@ -92,8 +93,7 @@ mod tests {
     #[test]
     fn a_message_is_known_by_its_type_and_id_whatever_its_time() {
         let message = |id: &str, time: &str| json!({"type": "T", "id": id, "time": time});
-        let queue =
-            |message: Value| json!({"Records": [{"eventSource": "aws:sqs", "body": message.to_string()}]});
+        let queue = |message: Value| json!({"Records": [{"eventSource": "aws:sqs", "body": message.to_string()}]});
         let rule = |message: Value| json!({"id": "random", "detail-type": "T", "detail": message});
         assert_eq!(of(&queue(message("1", "a"))), of(&queue(message("1", "b"))));
         assert_ne!(of(&queue(message("1", "a"))), of(&queue(message("2", "a"))));
@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn a_message_is_known_by_its_type_and_id_whatever_a_strict_reader_refuses_in_it() {
         let rule = |random: &str| {
-            format!(r#"{{"id":"{random}","detail":{{"type":"T","id":"1","note":"\ud83d","total":1e999}}}}"#)
+            format!(
+                r#"{{"id":"{random}","detail":{{"type":"T","id":"1","note":"\ud83d","total":1e999}}}}"#
+            )
         };
         assert_eq!(identity(rule("a").as_bytes()), identity(rule("b").as_bytes()));
     }

@@ -71,14 +71,24 @@ impl Faults {
         let mut attempts = self.attempts.lock();
         let attempt = attempts.entry((function.to_owned(), delivery.clone())).or_default();
         *attempt += 1;
-        Site { function: function.to_owned(), operation: None, delivery, attempt: *attempt, call: 0 }
+        Site {
+            function: function.to_owned(),
+            operation: None,
+            delivery,
+            attempt: *attempt,
+            call: 0,
+        }
     }
 
     /// Returns the faults to inject at a site.
     ///
     /// `effective` removes faults that would change nothing there. Only the others are counted and
     /// written down.
-    pub(super) fn at(&self, site: &Site, effective: impl FnOnce(Vec<Fault>) -> Vec<Fault>) -> Vec<Fault> {
+    pub(super) fn at(
+        &self,
+        site: &Site,
+        effective: impl FnOnce(Vec<Fault>) -> Vec<Fault>,
+    ) -> Vec<Fault> {
         let faults = effective(match &self.decide {
             Decide::Drawn(plan) => plan.at(site),
             Decide::Again(sites, _) => sites.get(site).cloned().unwrap_or_default(),
@@ -127,7 +137,8 @@ mod tests {
                 .map(|number| {
                     let mut site = faults.invocation("f", format!("{}", number % 40));
                     if number % 2 == 0 {
-                        site = Site { operation: Some("SQS.SendMessage".to_owned()), call: 1, ..site };
+                        site =
+                            Site { operation: Some("SQS.SendMessage".to_owned()), call: 1, ..site };
                     }
                     faults.at(&site, |faults| faults)
                 })
@@ -152,8 +163,9 @@ mod tests {
     fn attempts_are_counted_by_function_and_delivery() {
         let directory = tempfile::tempdir().unwrap();
         let faults = Faults::drawn(FaultPlan::default(), &directory.path().join("j")).unwrap();
-        let attempt =
-            |function: &str, delivery: &str| faults.invocation(function, delivery.to_owned()).attempt;
+        let attempt = |function: &str, delivery: &str| {
+            faults.invocation(function, delivery.to_owned()).attempt
+        };
         assert_eq!(
             (attempt("f", "a"), attempt("f", "a"), attempt("f", "b"), attempt("g", "a")),
             (1, 2, 1, 1)

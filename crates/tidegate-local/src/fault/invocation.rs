@@ -56,14 +56,21 @@ impl InvocationFaults {
     /// Returns the faults at a site that have an effect there.
     fn at(&self, function: &str, request: &Request, site: &Site) -> Vec<Fault> {
         self.faults.at(site, |mut faults| {
-            let over =
-                |fault: &Fault| fault.kind == Kind::Pause && self.resumes(function, fault) <= Instant::now();
+            let over = |fault: &Fault| {
+                fault.kind == Kind::Pause && self.resumes(function, fault) <= Instant::now()
+            };
             faults.retain(|fault| !over(fault));
             effective(faults, &request.payload, site)
         })
     }
 
-    async fn invoke_once(&self, function: &str, request: Request, site: Site, faults: &[Fault]) -> Answer {
+    async fn invoke_once(
+        &self,
+        function: &str,
+        request: Request,
+        site: Site,
+        faults: &[Fault],
+    ) -> Answer {
         let has = |kind: Kind| faults.iter().find(|fault| fault.kind == kind);
         let mut request = request;
         if let Some(pause) = has(Kind::Pause) {
@@ -77,7 +84,8 @@ impl InvocationFaults {
             return Answer { request_id, result: InvocationResult::Throttled };
         }
         if let Some(reorder) = has(Kind::Reorder)
-            && let Some(payload) = reordered(&request.payload, &site, reorder.seed.unwrap_or_default())
+            && let Some(payload) =
+                reordered(&request.payload, &site, reorder.seed.unwrap_or_default())
         {
             request.payload = payload;
         }
@@ -89,7 +97,9 @@ impl InvocationFaults {
         request.trial =
             Some(Arc::new(Trial::new(&site.function, &site.delivery, site.attempt, fate(faults))));
         let mut answer = self.functions.invoke(function, request).await;
-        if has(Kind::LoseResponse).is_some() && matches!(answer.result, InvocationResult::Success(_)) {
+        if has(Kind::LoseResponse).is_some()
+            && matches!(answer.result, InvocationResult::Success(_))
+        {
             answer.result = InvocationResult::FunctionError(response_lost());
         }
         answer
@@ -103,7 +113,9 @@ impl Invoker for InvocationFaults {
             let site = self.faults.invocation(function, delivery.clone());
             let faults = self.at(function, &request, &site);
             let twice = faults.iter().find(|fault| fault.kind == Kind::DeliverTwice);
-            let Some(twice) = twice else { return self.invoke_once(function, request, site, &faults).await };
+            let Some(twice) = twice else {
+                return self.invoke_once(function, request, site, &faults).await;
+            };
             let second = async {
                 let request = Request { request_id: None, log: None, ..request.clone() };
                 let site = self.faults.invocation(function, delivery);
@@ -137,7 +149,8 @@ fn milliseconds(fault: &Fault) -> Duration {
 /// An invocation that does not reach the function cannot fail there, and one record alone cannot be
 /// reordered.
 fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> {
-    let has = |kind: Kind, when: Option<When>| faults.iter().any(|f| f.kind == kind && f.when == when);
+    let has =
+        |kind: Kind, when: Option<When>| faults.iter().any(|f| f.kind == kind && f.when == when);
     let throttled = has(Kind::Throttle, None);
     let untouched = throttled || has(Kind::Kill, Some(When::Before));
     faults.retain(|fault| match fault.kind {
@@ -145,7 +158,9 @@ fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> 
         Kind::Throttle => throttled,
         Kind::Kill => !throttled && (!untouched || fault.when == Some(When::Before)),
         Kind::Age => !untouched && aged(payload, milliseconds(fault)).is_some(),
-        Kind::Reorder => !untouched && reordered(payload, site, fault.seed.unwrap_or_default()).is_some(),
+        Kind::Reorder => {
+            !untouched && reordered(payload, site, fault.seed.unwrap_or_default()).is_some()
+        }
         Kind::LoseResponse
         | Kind::TimeOut
         | Kind::Fail
@@ -197,7 +212,10 @@ mod tests {
             Box::pin(async move {
                 let request_id = request.request_id.clone().unwrap_or_else(|| "new".to_owned());
                 self.invoked.lock().push(request);
-                Answer { request_id, result: InvocationResult::Success(Bytes::from_static(b"done")) }
+                Answer {
+                    request_id,
+                    result: InvocationResult::Success(Bytes::from_static(b"done")),
+                }
             })
         }
     }
@@ -219,8 +237,10 @@ mod tests {
 
     impl World {
         async fn invoke(&self) -> InvocationResult {
-            let request =
-                Request { request_id: Some("1".to_owned()), ..Request::new(Bytes::from_static(b"{}")) };
+            let request = Request {
+                request_id: Some("1".to_owned()),
+                ..Request::new(Bytes::from_static(b"{}"))
+            };
             self.faulty.invoke("f", request).await.result
         }
 
@@ -239,7 +259,9 @@ mod tests {
     #[tokio::test]
     async fn a_lost_response_is_an_error_of_an_invocation_that_was_made() {
         let world = world("fault = \"lose-response\"");
-        let InvocationResult::FunctionError(error) = world.invoke().await else { panic!("it succeeded") };
+        let InvocationResult::FunctionError(error) = world.invoke().await else {
+            panic!("it succeeded")
+        };
         assert!(String::from_utf8_lossy(&error).contains("Tidegate.ResponseLost"));
         assert_eq!(world.invoked().len(), 1);
     }
@@ -248,8 +270,12 @@ mod tests {
     async fn a_second_delivery_has_the_same_event_and_a_request_id_of_its_own() {
         for when in ["during", "after"] {
             let world = world(&format!("fault = \"deliver-twice\"\nwhen = \"{when}\""));
-            assert_eq!(world.invoke().await, InvocationResult::Success(Bytes::from_static(b"done")));
-            let ids: Vec<_> = world.invoked().into_iter().map(|request| request.request_id).collect();
+            assert_eq!(
+                world.invoke().await,
+                InvocationResult::Success(Bytes::from_static(b"done"))
+            );
+            let ids: Vec<_> =
+                world.invoked().into_iter().map(|request| request.request_id).collect();
             assert_eq!(ids, [Some("1".to_owned()), None]);
             let injected: Vec<u64> = world.faulty.faults.status().injected.into_values().collect();
             assert_eq!(injected, [1], "the second is not delivered twice again");

@@ -36,7 +36,12 @@ impl Journal {
     /// The file cannot be written.
     pub fn create(path: &Path) -> Result<Self, FaultError> {
         let failed = |source| FaultError::Journal { path: path.to_owned(), source };
-        let file = OpenOptions::new().create(true).write(true).truncate(true).open(path).map_err(failed)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .open(path)
+            .map_err(failed)?;
         Ok(Self { path: path.to_owned(), file: Mutex::new(file) })
     }
 
@@ -107,7 +112,12 @@ mod tests {
             line,
             r#"{"fault":"kill","when":"before","function":"f","operation":"SQS.SendMessage","delivery":"d","attempt":1,"call":2}"#
         );
-        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"fault\":\"ki").unwrap();
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(b"{\"fault\":\"ki")
+            .unwrap();
         assert_eq!(Journal::read(&path).unwrap().len(), 2);
     }
 

@@ -63,7 +63,13 @@ mod tests {
     use super::*;
 
     fn site(attempt: u32) -> Site {
-        Site { function: "f".to_owned(), operation: None, delivery: "d".to_owned(), attempt, call: 0 }
+        Site {
+            function: "f".to_owned(),
+            operation: None,
+            delivery: "d".to_owned(),
+            attempt,
+            call: 0,
+        }
     }
 
     fn batch(keys: &[&str]) -> Vec<u8> {

@@ -28,7 +28,8 @@ impl FaultPlan {
     pub fn read(path: &Path) -> Result<Self, FaultError> {
         let unreadable = |source| FaultError::Unreadable { path: path.to_owned(), source };
         let text = fs::read_to_string(path).map_err(unreadable)?;
-        Self::parse(&text).map_err(|mistakes| FaultError::Plan { path: PathBuf::from(path), mistakes })
+        Self::parse(&text)
+            .map_err(|mistakes| FaultError::Plan { path: PathBuf::from(path), mistakes })
     }
 
     /// Parses a plan.
@@ -93,7 +94,11 @@ mod tests {
     }
 
     fn mistakes(text: &str) -> Vec<(usize, String)> {
-        FaultPlan::parse(text).unwrap_err().into_iter().map(|mistake| (mistake.line, mistake.what)).collect()
+        FaultPlan::parse(text)
+            .unwrap_err()
+            .into_iter()
+            .map(|mistake| (mistake.line, mistake.what))
+            .collect()
     }
 
     #[test]
@@ -118,7 +123,8 @@ mod tests {
     #[test]
     fn a_transaction_is_cancelled_for_the_reason_that_the_rule_names() {
         let rule = "[[fault]]\nfault = \"cancel\"\noperation = \"DynamoDB.TransactWriteItems\"\nrate = 1\n";
-        let plan = FaultPlan::parse(&format!("seed = 3\n{rule}reason = \"TransactionConflict\"\n")).unwrap();
+        let plan = FaultPlan::parse(&format!("seed = 3\n{rule}reason = \"TransactionConflict\"\n"))
+            .unwrap();
         let found = plan.at(&site("f", Some("DynamoDB.TransactWriteItems"), 1, 1));
         let (when, reason) = (Some(When::Before), Some(Reason::TransactionConflict));
         assert_eq!(found, [Fault { when, reason, seed: Some(3), ..Fault::new(Kind::Cancel) }]);
@@ -133,14 +139,16 @@ mod tests {
     #[test]
     fn the_rate_is_the_share_of_sites() {
         let plan = FaultPlan::parse("[[fault]]\nfault = \"throttle\"\nrate = 0.2\n").unwrap();
-        let hits = (1..=2000).filter(|attempt| !plan.at(&site("f", None, *attempt, 0)).is_empty()).count();
+        let hits =
+            (1..=2000).filter(|attempt| !plan.at(&site("f", None, *attempt, 0)).is_empty()).count();
         assert!((330..470).contains(&hits), "{hits} of 2000");
     }
 
     #[test]
     fn a_kill_during_the_work_comes_at_a_moment_of_its_own_each_time() {
-        let plan =
-            FaultPlan::parse("[[fault]]\nfault = \"kill\"\nwhen = \"during\"\nmilliseconds = 80\nrate = 1\n");
+        let plan = FaultPlan::parse(
+            "[[fault]]\nfault = \"kill\"\nwhen = \"during\"\nmilliseconds = 80\nrate = 1\n",
+        );
         let plan = plan.unwrap();
         let moments: std::collections::BTreeSet<u64> = (1..=100)
             .filter_map(|attempt| plan.at(&site("f", None, attempt, 0)).first()?.milliseconds)
@@ -160,7 +168,8 @@ mod tests {
             (16, "when is before; deliver-twice allows after, during"),
             (20, "skew_seconds is 9999999999; it must be between -3155760000 and 3155760000"),
         ];
-        let expected: Vec<_> = expected.iter().map(|(line, what)| (*line, (*what).to_owned())).collect();
+        let expected: Vec<_> =
+            expected.iter().map(|(line, what)| (*line, (*what).to_owned())).collect();
         assert_eq!(found, expected);
     }
 
@@ -168,13 +177,17 @@ mod tests {
     fn what_is_no_plan_is_said_with_its_line() {
         assert_eq!(mistakes("seed = 1\nsed = 2\n").first().unwrap().0, 2);
         let (line, what) = mistakes("[[fault]]\nfault = \"explode\"\nrate = 1\n").remove(0);
-        assert!(line == 2 && what.contains("explode") && what.contains("lose-response"), "{line}: {what}");
+        assert!(
+            line == 2 && what.contains("explode") && what.contains("lose-response"),
+            "{line}: {what}"
+        );
     }
 
     #[test]
     fn the_first_clock_that_names_a_function_counts() {
-        let plan =
-            FaultPlan::parse("[[clock]]\nfunction = \"a\"\nskew_seconds = -5\n[[clock]]\nskew_seconds = 7\n");
+        let plan = FaultPlan::parse(
+            "[[clock]]\nfunction = \"a\"\nskew_seconds = -5\n[[clock]]\nskew_seconds = 7\n",
+        );
         let plan = plan.unwrap();
         assert_eq!((plan.skew("a"), plan.skew("b")), (Some(-5), Some(7)));
         assert_eq!(FaultPlan::default().skew("a"), None);

@@ -64,7 +64,8 @@ impl RuleText {
         self.check_milliseconds(when, &mut mistakes);
         self.check_reason(&mut mistakes);
         self.check_counts(&mut mistakes);
-        let function = wildcard("function", &self.function).map_err(|mistake| mistakes.push(mistake)).ok();
+        let function =
+            wildcard("function", &self.function).map_err(|mistake| mistakes.push(mistake)).ok();
         let operation = match &self.operation {
             None => Some(None),
             Some(text) => {
@@ -95,9 +96,10 @@ impl RuleText {
         match (self.fault, self.operation.is_some()) {
             (Kind::Kill, false) => &[When::Before, When::During, When::After],
             (Kind::DeliverTwice, false) => &[When::After, When::During],
-            (Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel, true) => {
-                &[When::Before, When::After]
-            }
+            (
+                Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel,
+                true,
+            ) => &[When::Before, When::After],
             (Kind::Deny, true) => &[],
             (
                 Kind::Throttle
@@ -135,7 +137,11 @@ impl RuleText {
             }
             (Some(when), _) => {
                 let allowed: Vec<String> = moments.iter().map(ToString::to_string).collect();
-                mistakes.push(format!("when is {when}; {} allows {}", self.fault, allowed.join(", ")));
+                mistakes.push(format!(
+                    "when is {when}; {} allows {}",
+                    self.fault,
+                    allowed.join(", ")
+                ));
                 None
             }
         }
@@ -146,9 +152,12 @@ impl RuleText {
             (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, None) => {
                 mistakes.push(format!("{} needs milliseconds", self.fault));
             }
-            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_)) | (_, None) => {}
+            (Kind::Stall | Kind::Pause | Kind::Age | Kind::TimeOut | Kind::Delay, Some(_))
+            | (_, None) => {}
             (Kind::Kill, Some(_)) if when == Some(When::During) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} allows no milliseconds here: remove them")),
+            (kind, Some(_)) => {
+                mistakes.push(format!("{kind} allows no milliseconds here: remove them"))
+            }
         }
     }
 
@@ -184,6 +193,9 @@ impl ClockText {
                 self.skew_seconds
             ));
         }
-        Ok(Clock { function: wildcard("function", &self.function)?, skew_seconds: self.skew_seconds })
+        Ok(Clock {
+            function: wildcard("function", &self.function)?,
+            skew_seconds: self.skew_seconds,
+        })
     }
 }

@@ -34,7 +34,8 @@ fn is_lambda(call: &Call) -> bool {
 
 /// Returns the answer to a call without permission.
 pub(super) fn denied(call: &Call) -> Reply {
-    let code = if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
+    let code =
+        if call.operation.starts_with("S3.") { "AccessDenied" } else { "AccessDeniedException" };
     // AWS's JSON protocols answer 400; S3 and the query protocol answer 403.
     let json = content_type(call).starts_with("application/x-amz-json") && !is_lambda(call);
     error(call, if json { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }, code)
@@ -67,7 +68,11 @@ pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply
         .iter()
         .zip(&codes)
         .map(|(named, code)| {
-            if *named { json!({ "Code": code, "Message": message(reason) }) } else { json!({ "Code": code }) }
+            if *named {
+                json!({ "Code": code, "Message": message(reason) })
+            } else {
+                json!({ "Code": code })
+            }
         })
         .collect();
     let text = format!(
@@ -111,7 +116,10 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     let (content_type, body) = if content.starts_with("application/x-amz-json") {
         (content, json!({ "__type": code, "message": MESSAGE }).to_string())
     } else if call.operation.starts_with("S3.") {
-        ("application/xml", format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>"))
+        (
+            "application/xml",
+            format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>"),
+        )
     } else {
         let error = format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>");
         ("text/xml", format!("<ErrorResponse>{error}</ErrorResponse>"))
@@ -139,7 +147,8 @@ pub(super) mod tests {
 
     /// A call as the proxy hands it to its hooks.
     pub(crate) fn call(operation: &str, body: &str) -> Call {
-        let request = http::Request::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
+        let request =
+            http::Request::builder().header(header::CONTENT_TYPE, "application/x-amz-json-1.0");
         Call {
             number: 1,
             caller: "f".to_owned(),
@@ -171,8 +180,12 @@ pub(super) mod tests {
         let body: Value = serde_json::from_slice(reply.body().whole().unwrap()).unwrap();
         assert_eq!(body["__type"], "com.amazonaws.dynamodb.v20120810#TransactionCanceledException");
         let reasons = body["CancellationReasons"].as_array().unwrap();
-        let codes: Vec<String> = reasons.iter().map(|r| r["Code"].as_str().unwrap().to_owned()).collect();
-        assert!(body["Message"].as_str().unwrap().ends_with(&format!("[{}]", codes.join(", "))), "{body}");
+        let codes: Vec<String> =
+            reasons.iter().map(|r| r["Code"].as_str().unwrap().to_owned()).collect();
+        assert!(
+            body["Message"].as_str().unwrap().ends_with(&format!("[{}]", codes.join(", "))),
+            "{body}"
+        );
         codes
     }
 
@@ -192,11 +205,15 @@ pub(super) mod tests {
 
     #[test]
     fn a_cancelled_transaction_has_a_reason_per_item_and_names_some_of_them() {
-        let throttled = |codes: &[String]| codes.iter().filter(|code| *code == "ThrottlingError").count();
+        let throttled =
+            |codes: &[String]| codes.iter().filter(|code| *code == "ThrottlingError").count();
         let mut shares = std::collections::BTreeSet::new();
         for number in 1..50 {
             let codes = codes(8, number, 7);
-            assert!(codes.len() == 8 && codes.iter().all(|code| code == "None" || code == "ThrottlingError"));
+            assert!(
+                codes.len() == 8
+                    && codes.iter().all(|code| code == "None" || code == "ThrottlingError")
+            );
             assert!(throttled(&codes) > 0, "nothing is to blame");
             shares.insert(throttled(&codes));
         }

@@ -52,7 +52,8 @@ impl Site {
         }
         digest.update(self.attempt.to_be_bytes());
         digest.update(self.call.to_be_bytes());
-        let head = digest.finalize().iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
+        let head =
+            digest.finalize().iter().take(4).fold(0_u32, |sum, byte| (sum << 8) | u32::from(*byte));
         f64::from(head) / (f64::from(u32::MAX) + 1.0)
     }
 
@@ -67,7 +68,13 @@ mod tests {
     use super::*;
 
     fn site(attempt: u32) -> Site {
-        Site { function: "f".to_owned(), operation: None, delivery: "d".to_owned(), attempt, call: 0 }
+        Site {
+            function: "f".to_owned(),
+            operation: None,
+            delivery: "d".to_owned(),
+            attempt,
+            call: 0,
+        }
     }
 
     #[test]
@@ -90,7 +97,9 @@ mod tests {
         ];
         let number = base.draw(7, "kill").to_bits();
         assert!(others.iter().all(|other| other.draw(7, "kill").to_bits() != number));
-        assert!(base.draw(8, "kill").to_bits() != number && base.draw(7, "stall").to_bits() != number);
+        assert!(
+            base.draw(8, "kill").to_bits() != number && base.draw(7, "stall").to_bits() != number
+        );
     }
 
     #[test]

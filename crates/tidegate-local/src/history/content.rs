@@ -59,7 +59,8 @@ pub(crate) fn mentions(text: &str, id: &str) -> bool {
 fn record(record: &Value) -> Record {
     let named = |pointer: &str| record.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let positions =
-        ["/eventID", "/kinesis/sequenceNumber", "/dynamodb/SequenceNumber", "/messageId"].map(named);
+        ["/eventID", "/kinesis/sequenceNumber", "/dynamodb/SequenceNumber", "/messageId"]
+            .map(named);
     let data = || STANDARD.decode(record.pointer("/kinesis/data")?.as_str()?).ok();
     let body = || Some(record.get("body")?.as_str()?.to_owned());
     let change = || Some(record.get("dynamodb")?.get("NewImage")?.to_string());
@@ -94,12 +95,15 @@ mod tests {
             assert_eq!(found.iter().position(|found| *found), Some(index), "{id}");
         }
         assert_eq!(content.records[0].positions, ["shard-0:7", "7"]);
-        assert!(content.records[2].mentions("m") && !content.records[2].mentions("order"[..3].into()));
+        assert!(
+            content.records[2].mentions("m") && !content.records[2].mentions("order"[..3].into())
+        );
     }
 
     #[test]
     fn a_record_that_a_strict_reader_refuses_does_not_hide_its_neighbours() {
-        let event = r#"{"Records":[{"messageId":"a","body":"\ud83d"},{"messageId":"b","body":"order#2"}]}"#;
+        let event =
+            r#"{"Records":[{"messageId":"a","body":"\ud83d"},{"messageId":"b","body":"order#2"}]}"#;
         let records = Content::parse(event.as_bytes()).records;
         let texts: Vec<_> = records.iter().map(|record| record.text.as_str()).collect();
         assert_eq!(texts, ["?", "order#2"]);
@@ -109,7 +113,10 @@ mod tests {
     fn an_event_of_another_shape_is_one_record() {
         for payload in [r#"{"detail":{"n":1}}"#, "no json", ""] {
             let content = Content::parse(payload.as_bytes());
-            assert_eq!(content.records, [Record { positions: Vec::new(), text: payload.to_owned() }]);
+            assert_eq!(
+                content.records,
+                [Record { positions: Vec::new(), text: payload.to_owned() }]
+            );
         }
     }
 

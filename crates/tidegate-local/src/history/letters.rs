@@ -88,7 +88,8 @@ impl Letters {
     /// Returns the kept records, oldest first.
     pub fn kept(&self) -> Vec<Arc<Letter>> {
         let places = self.places.lock();
-        let mut letters: Vec<_> = places.values().flat_map(|kept| kept.ring.iter().cloned()).collect();
+        let mut letters: Vec<_> =
+            places.values().flat_map(|kept| kept.ring.iter().cloned()).collect();
         letters.sort_by_key(|letter| letter.at);
         letters
     }

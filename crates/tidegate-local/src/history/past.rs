@@ -71,7 +71,14 @@ impl PastInvocations {
     /// Adds an invocation that has ended.
     ///
     /// A throttled invocation is ignored: the function did not run.
-    pub(crate) fn add(&self, way: &Way, at: Timestamp, took: Duration, payload: Bytes, answer: &Answer) {
+    pub(crate) fn add(
+        &self,
+        way: &Way,
+        at: Timestamp,
+        took: Duration,
+        payload: Bytes,
+        answer: &Answer,
+    ) {
         let (ending, body) = match &answer.result {
             InvocationResult::Throttled => return,
             InvocationResult::FunctionError(error) => (Ending::Failed, error.clone()),
@@ -138,14 +145,19 @@ mod tests {
         for _ in 0..KEPT + 5 {
             add(&deliveries, &way, Bytes::new(), success(""));
         }
-        let numbers = || deliveries.kept().iter().map(|delivery| delivery.number).collect::<Vec<_>>();
+        let numbers =
+            || deliveries.kept().iter().map(|delivery| delivery.number).collect::<Vec<_>>();
         assert_eq!((numbers().first(), numbers().len()), (Some(&6), KEPT));
         let half = Bytes::from(vec![0; KEPT_BYTES / 2 + 1]);
         add(&deliveries, &way, half.clone(), success(""));
         add(&deliveries, &way, half, success(""));
         assert_eq!(numbers(), [KEPT as u64 + 7]);
         add(&deliveries, &way, Bytes::from(vec![0; KEPT_BYTES + 1]), success(""));
-        assert_eq!(numbers(), [KEPT as u64 + 8], "one that is too large by itself is shown all the same");
+        assert_eq!(
+            numbers(),
+            [KEPT as u64 + 8],
+            "one that is too large by itself is shown all the same"
+        );
     }
 
     #[test]
@@ -176,7 +188,8 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_of_which_a_record_fails_again_is_no_success_and_any_other_answer_of_invoke_is_one() {
+    fn a_replay_of_which_a_record_fails_again_is_no_success_and_any_other_answer_of_invoke_is_one()
+    {
         let deliveries = PastInvocations::default();
         let failed = r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#;
         for body in [failed, "\"done\"", "[1]", ""] {

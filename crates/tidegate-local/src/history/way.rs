@@ -35,7 +35,9 @@ impl Answers {
     pub(super) fn ending(self, response: &[u8]) -> Ending {
         match (reported(response), self) {
             (Reported::Nothing, _) => Ending::Succeeded,
-            (Reported::Items(items), Self::Ignored(why)) => Ending::Ignored { failed: items.len(), why },
+            (Reported::Items(items), Self::Ignored(why)) => {
+                Ending::Ignored { failed: items.len(), why }
+            }
             (Reported::Items(items), _) => Ending::Reported(items.len()),
             (Reported::Invalid(_), Self::Reports) => Ending::Failed,
             (Reported::Invalid(_), _) => Ending::Succeeded,
@@ -48,7 +50,11 @@ impl Way {
     ///
     /// `reports` is true if the mapping honours partial batch responses.
     pub(crate) fn queue(queue: &str, function: &str, reports: bool) -> Self {
-        Self::mapping(queue, function, if reports { Answers::Reports } else { Answers::Ignored(OF_A_QUEUE) })
+        Self::mapping(
+            queue,
+            function,
+            if reports { Answers::Reports } else { Answers::Ignored(OF_A_QUEUE) },
+        )
     }
 
     /// Deliveries from a Kinesis stream or the stream of a table; `reports` as for a queue.

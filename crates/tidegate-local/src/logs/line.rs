@@ -16,7 +16,8 @@ const CORRELATION_IDS: [&str; 3] = ["correlation_id", "correlationid", "correlat
 const NOT_SHOWN: [&str; 7] = ["timestamp", "time", "level", "message", "spans", "span", "target"];
 
 /// Names of levels that runtimes and frameworks write.
-const LEVELS: [&str; 8] = ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"];
+const LEVELS: [&str; 8] =
+    ["TRACE", "DEBUG", "INFO", "WARN", "WARNING", "ERROR", "FATAL", "CRITICAL"];
 
 /// Kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,10 +63,13 @@ impl Line {
             _ => return Self::plain(function, text, before),
         };
         let metrics = object.get("_aws").and_then(|aws| aws.get("Timestamp"));
-        let said = ["timestamp", "time"].iter().find_map(|name| object.get(*name)?.as_str()?.parse().ok());
+        let said =
+            ["timestamp", "time"].iter().find_map(|name| object.get(*name)?.as_str()?.parse().ok());
         let measured = || Timestamp::from_millisecond(metrics?.as_i64()?).ok();
-        let platform =
-            object.get("type").and_then(Value::as_str).is_some_and(|kind| kind.starts_with("platform."));
+        let platform = object
+            .get("type")
+            .and_then(Value::as_str)
+            .is_some_and(|kind| kind.starts_with("platform."));
         let kind = match (metrics, platform) {
             (Some(_), _) => Kind::Metrics,
             (None, true) => Kind::Platform,
@@ -88,9 +92,14 @@ impl Line {
 
     fn plain(function: &Arc<str>, text: &str, before: Timestamp) -> Self {
         let own = ["START ", "END ", "REPORT ", "INIT_START ", "INIT_REPORT "];
-        let kind = if own.iter().any(|start| text.starts_with(start)) { Kind::Platform } else { Kind::Log };
+        let kind = if own.iter().any(|start| text.starts_with(start)) {
+            Kind::Platform
+        } else {
+            Kind::Log
+        };
         let named = text.split_once(REQUEST).filter(|_| kind == Kind::Platform);
-        let request_id = named.and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
+        let request_id =
+            named.and_then(|(_, rest)| rest.split_whitespace().next()).map(str::to_owned);
         let (level, message) = leveled(text).filter(|_| kind == Kind::Log).unzip();
         Self {
             at: before,
@@ -165,15 +174,25 @@ mod tests {
             r#"{"timestamp":"2026-11-21T22:05:52.837420Z","level":"WARN","message":"delivery failed","source":"kinesis","attempts":2,"spans":[{"requestId":"r-1","name":"Lambda runtime invoke"},{"request_id":"r-1","name":"invocation"},{"correlation_id":"c-1","causation_id":"e-1","name":"record"}]}"#,
         );
         assert_eq!(line.at.to_string(), "2026-11-21T22:05:52.83742Z");
-        assert_eq!((line.level.as_deref(), line.message.as_str()), (Some("WARN"), "delivery failed"));
+        assert_eq!(
+            (line.level.as_deref(), line.message.as_str()),
+            (Some("WARN"), "delivery failed")
+        );
         assert_eq!(line.request_id.as_deref(), Some("r-1"));
-        assert!(line.has_correlation("c-1") && !line.has_correlation("c-2") && line.mentions("e-1"));
-        let fields: Vec<_> = line.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert!(
+            line.has_correlation("c-1") && !line.has_correlation("c-2") && line.mentions("e-1")
+        );
+        let fields: Vec<_> =
+            line.fields.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(fields, ["attempts=2", "source=kinesis"]);
         assert_eq!(line.kind, Kind::Log);
         assert!(parse(r#"{"correlation_id":"c-9","message":"m"}"#).has_correlation("c-9"));
         let half = parse(r#"{"correlation_id":"c-9","message":"thanks \ud83d"}"#);
-        assert!(half.has_correlation("c-9") && half.message == "thanks ?" && half.text.contains(r"\ud83d"));
+        assert!(
+            half.has_correlation("c-9")
+                && half.message == "thanks ?"
+                && half.text.contains(r"\ud83d")
+        );
     }
 
     #[test]
@@ -182,8 +201,9 @@ mod tests {
         assert_eq!((start.kind, start.request_id.as_deref()), (Kind::Platform, Some("r-7")));
         let report = parse("REPORT RequestId: r-7\tDuration: 1.50 ms\tBilled Duration: 2 ms");
         assert_eq!((report.kind, report.request_id.as_deref()), (Kind::Platform, Some("r-7")));
-        let platform =
-            parse(r#"{"time":"2026-01-01T00:00:00Z","type":"platform.start","record":{"requestId":"r-8"}}"#);
+        let platform = parse(
+            r#"{"time":"2026-01-01T00:00:00Z","type":"platform.start","record":{"requestId":"r-8"}}"#,
+        );
         assert_eq!((platform.kind, platform.request_id.as_deref()), (Kind::Platform, Some("r-8")));
         let metrics = parse(r#"{"_aws":{"Timestamp":1500,"CloudWatchMetrics":[]},"Applied":1}"#);
         assert_eq!((metrics.kind, metrics.at.as_millisecond()), (Kind::Metrics, 1500));
@@ -192,7 +212,11 @@ mod tests {
     #[test]
     fn a_line_that_is_no_json_has_the_level_that_lambdas_runtimes_write() {
         for (text, level, message) in [
-            ("[ERROR]\t2026-01-01T00:00:00.000Z\tr-1\tboom", "ERROR", "2026-01-01T00:00:00.000Z\tr-1\tboom"),
+            (
+                "[ERROR]\t2026-01-01T00:00:00.000Z\tr-1\tboom",
+                "ERROR",
+                "2026-01-01T00:00:00.000Z\tr-1\tboom",
+            ),
             ("[ERROR] Exception: boom", "ERROR", "Exception: boom"),
             ("2026-01-01T00:00:00.000Z\tr-1\tWARN\tslow", "WARN", "slow"),
         ] {
@@ -209,7 +233,10 @@ mod tests {
     fn any_other_line_is_kept_as_it_is_with_the_time_before() {
         for text in ["", "thread 'main' panicked at RequestId: x", "{not json", "[1]"] {
             let line = parse(text);
-            assert_eq!((line.message.as_str(), line.kind, line.at), (text, Kind::Log, Timestamp::UNIX_EPOCH));
+            assert_eq!(
+                (line.message.as_str(), line.kind, line.at),
+                (text, Kind::Log, Timestamp::UNIX_EPOCH)
+            );
             assert_eq!(line.request_id, None);
         }
     }

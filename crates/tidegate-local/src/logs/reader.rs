@@ -161,7 +161,9 @@ impl Tail {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         };
-        let named = |file: &Option<File>, path| file.as_ref().map_or(Ok(false), |file| is_named(file, path));
+        let named = |file: &Option<File>, path| {
+            file.as_ref().map_or(Ok(false), |file| is_named(file, path))
+        };
         if named(&self.file, &self.path)? {
             return Ok(None);
         }
@@ -183,8 +185,10 @@ impl Tail {
             };
             let before = self.part.len();
             let limit = CHUNK as u64;
-            let read =
-                file.take(limit).read_to_end(&mut self.part).map_err(|error| failed(&self.path, error))?;
+            let read = file
+                .take(limit)
+                .read_to_end(&mut self.part)
+                .map_err(|error| failed(&self.path, error))?;
             self.offset += read as u64;
             if read > 0 {
                 self.cut(before);

@@ -40,7 +40,9 @@ pub fn judge<'a>(
     let response = match result {
         InvocationResult::Throttled => return Verdict::Throttled,
         InvocationResult::FunctionError(error) => {
-            return Verdict::Failed(BatchError::Function(String::from_utf8_lossy(error).into_owned()));
+            return Verdict::Failed(BatchError::Function(
+                String::from_utf8_lossy(error).into_owned(),
+            ));
         }
         InvocationResult::Success(_) if !report_batch_item_failures => return Verdict::Succeeded,
         InvocationResult::Success(response) => response,
@@ -89,9 +91,13 @@ pub fn judge_queue<'a>(
     let response = match result {
         InvocationResult::Throttled => return QueueVerdict::Throttled,
         InvocationResult::FunctionError(error) => {
-            return QueueVerdict::Failed(BatchError::Function(String::from_utf8_lossy(error).into_owned()));
+            return QueueVerdict::Failed(BatchError::Function(
+                String::from_utf8_lossy(error).into_owned(),
+            ));
         }
-        InvocationResult::Success(_) if !report_batch_item_failures => return QueueVerdict::Done(Vec::new()),
+        InvocationResult::Success(_) if !report_batch_item_failures => {
+            return QueueVerdict::Done(Vec::new());
+        }
         InvocationResult::Success(response) => response,
     };
     let reported = match reported(response) {
@@ -107,7 +113,10 @@ pub fn judge_queue<'a>(
             index.ok_or_else(|| format!("itemIdentifier {item} is not in the batch"))
         })
         .collect::<Result<Vec<_>, _>>()
-        .map_or_else(|reason| QueueVerdict::Failed(BatchError::Response(reason)), QueueVerdict::Done)
+        .map_or_else(
+            |reason| QueueVerdict::Failed(BatchError::Response(reason)),
+            QueueVerdict::Done,
+        )
 }
 
 #[cfg(test)]
@@ -178,6 +187,9 @@ mod tests {
             judge(&error, true, ["8"].into_iter()),
             Verdict::Failed(BatchError::Function("{}".to_owned()))
         );
-        assert_eq!(judge(&InvocationResult::Throttled, true, ["8"].into_iter()), Verdict::Throttled);
+        assert_eq!(
+            judge(&InvocationResult::Throttled, true, ["8"].into_iter()),
+            Verdict::Throttled
+        );
     }
 }

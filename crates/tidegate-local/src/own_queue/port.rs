@@ -104,7 +104,8 @@ pub(crate) struct Received {
 
 impl<E: Events> OwnQueuePort<E> {
     pub(crate) fn new(events: E, queue: OwnQueue, stop: &watch::Receiver<bool>) -> Self {
-        let receiver = Receiver::new(queue.sqs.clone(), &queue.url, Some(queue.hidden), queue.pace, stop);
+        let receiver =
+            Receiver::new(queue.sqs.clone(), &queue.url, Some(queue.hidden), queue.pace, stop);
         Self {
             events,
             queue: Arc::new(queue),
@@ -119,12 +120,16 @@ impl<E: Events> OwnQueuePort<E> {
     }
 
     /// Calls the queue. A failure is only recorded in the status: the event is received again.
-    fn call<F>(&self, call: impl FnOnce(Arc<OwnQueue>) -> F + Send + 'static) -> Work<InputOf<Self>, Received>
+    fn call<F>(
+        &self,
+        call: impl FnOnce(Arc<OwnQueue>) -> F + Send + 'static,
+    ) -> Work<InputOf<Self>, Received>
     where
         F: Future<Output = Result<(), String>> + Send,
     {
         let (queue, status) = (Arc::clone(&self.queue), Arc::clone(self.events.status()));
-        let called = async move { call(queue).await.unwrap_or_else(|message| note(&status, &message)) };
+        let called =
+            async move { call(queue).await.unwrap_or_else(|message| note(&status, &message)) };
         Work::Upkeep(called.boxed())
     }
 

@@ -19,7 +19,12 @@ pub(crate) async fn until(moment: Option<Moment>) {
 }
 
 /// Waits for the next poll; returns true if work done elsewhere shortened the wait.
-pub(crate) async fn until_poll(pacer: &Pacer, polled: Instant, seen: u64, activity: &Activity) -> bool {
+pub(crate) async fn until_poll(
+    pacer: &Pacer,
+    polled: Instant,
+    seen: u64,
+    activity: &Activity,
+) -> bool {
     let due = pacer.due();
     let Some(woken) = due.woken else {
         sleep_until(polled + due.after).await;

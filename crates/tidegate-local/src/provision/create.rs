@@ -17,20 +17,27 @@ use topology::Topology;
 ///
 /// # Errors
 /// Returns the first call that failed, with its resource.
-pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisioned, ProvisionError> {
-    let streams = topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
-    let tables = topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
+pub async fn provision(
+    clients: &Clients,
+    topology: &Topology,
+) -> Result<Provisioned, ProvisionError> {
+    let streams =
+        topology.streams.iter().map(|(name, declared)| streams::stream(clients, name, declared));
+    let tables =
+        topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
     let buses = topology.bus_names().into_iter().map(|name| buses::bus(clients, name));
     let routed: BTreeSet<&str> = topology.rules.values().map(|rule| rule.bus.as_str()).collect();
     let bus_queues = routed
         .into_iter()
         .map(|bus| async move { Ok((bus.to_owned(), queues::bus_queue(clients, bus).await?)) });
-    let destination_queues = topology.destination_functions().into_iter().map(|function| async move {
-        Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
-    });
+    let destination_queues =
+        topology.destination_functions().into_iter().map(|function| async move {
+            Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
+        });
     let topics = topology.topics.keys().map(|name| topics::topic(clients, name));
     let buckets = topology.buckets.keys().map(|name| buckets::bucket(clients, name));
-    let senders = topology.sender_addresses().into_iter().map(|address| senders::sender(clients, address));
+    let senders =
+        topology.sender_addresses().into_iter().map(|address| senders::sender(clients, address));
     let (streams, tables, queues, bus_queues, destination_queues, topics, buses, _, _) = try_join!(
         try_join_all(streams),
         try_join_all(tables),
@@ -51,7 +58,10 @@ pub async fn provision(clients: &Clients, topology: &Topology) -> Result<Provisi
         topics: topics.into_iter().collect(),
         buses: buses.into_iter().collect(),
     };
-    try_join_all(topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared))).await?;
+    try_join_all(
+        topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared)),
+    )
+    .await?;
     let queues = provisioned.bus_queues.iter();
     try_join_all(queues.map(|(bus, queue)| buses::every_event(clients, bus, queue))).await?;
     Ok(provisioned)

@@ -69,7 +69,10 @@ impl Provisioned {
                 variables.insert(variable.clone(), value);
             }
         }
-        variables.insert("TIDEGATE_EVENT_BYTES_LIMIT".to_owned(), topology.event_bytes_limit.to_string());
+        variables.insert(
+            "TIDEGATE_EVENT_BYTES_LIMIT".to_owned(),
+            topology.event_bytes_limit.to_string(),
+        );
         if let Some(namespace) = &topology.metrics_namespace {
             variables.insert("TIDEGATE_METRICS".to_owned(), namespace.clone());
         }
@@ -124,7 +127,10 @@ mod tests {
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(found, BTreeMap::from(expected));
         let mailer = provisioned.environment(&topology, "notification");
-        assert_eq!(mailer.get("SENDER_ADDRESS").map(String::as_str), Some("orders@shop.example.com"));
+        assert_eq!(
+            mailer.get("SENDER_ADDRESS").map(String::as_str),
+            Some("orders@shop.example.com")
+        );
         assert_eq!(mailer.get("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), None);
         let age = mailer.get("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS").map(String::as_str);
         assert_eq!(age, Some("21600"), "of its asynchronous invocations");
@@ -134,7 +140,11 @@ mod tests {
         let age = |name: &str| scaled.get(name).map(String::as_str);
         assert_eq!(age("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), Some("216"));
         assert_eq!(age("TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS"), Some("432"));
-        assert_eq!(age("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS"), Some("4000"), "it is no wait of AWS");
+        assert_eq!(
+            age("TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS"),
+            Some("4000"),
+            "it is no wait of AWS"
+        );
         topology.metrics_namespace = None;
         let silent = provisioned.environment(&topology, "order-projection");
         assert_eq!((silent.len(), silent.get("TIDEGATE_METRICS")), (found.len() - 1, None));

@@ -26,7 +26,10 @@ const OWN_RETENTION_SECONDS: u32 = 1_209_600;
 type Queues = BTreeMap<String, ProvisionedQueue>;
 
 /// Creates the declared queues. Dead-letter queues come first, because the others name them.
-pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Queues, ProvisionError> {
+pub(super) async fn queues(
+    clients: &Clients,
+    topology: &Topology,
+) -> Result<Queues, ProvisionError> {
     let (sources, letters): (Vec<_>, Vec<_>) =
         topology.queues.iter().partition(|(_, queue)| queue.redrive.is_some());
     let set_up = |(name, queue): (&String, &Queue), redrive: Option<String>| {
@@ -41,8 +44,10 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
             Ok::<_, ProvisionError>((name, queue))
         }
     };
-    let mut found: Queues =
-        try_join_all(letters.into_iter().map(|queue| set_up(queue, None))).await?.into_iter().collect();
+    let mut found: Queues = try_join_all(letters.into_iter().map(|queue| set_up(queue, None)))
+        .await?
+        .into_iter()
+        .collect();
     // Dead-letter queues may have one of their own. Each round sets up the queues whose dead-letter
     // queue exists.
     let mut left = sources;
@@ -71,7 +76,10 @@ pub(super) async fn queues(clients: &Clients, topology: &Topology) -> Result<Que
 }
 
 /// Creates the engine's own queue of a bus.
-pub(super) async fn bus_queue(clients: &Clients, bus: &str) -> Result<ProvisionedQueue, ProvisionError> {
+pub(super) async fn bus_queue(
+    clients: &Clients,
+    bus: &str,
+) -> Result<ProvisionedQueue, ProvisionError> {
     own_queue(clients, &bus_queue_name(bus)).await
 }
 
@@ -124,9 +132,9 @@ async fn create(
         call = call.attributes(QueueAttributeName::FifoQueue, "true");
     }
     let answer = call.send().await.map_err(ProvisionError::from_call(&resource, "CreateQueue"))?;
-    let url = answer
-        .queue_url
-        .ok_or_else(|| ProvisionError::new(&resource, "CreateQueue", "the answer has no QueueUrl"))?;
+    let url = answer.queue_url.ok_or_else(|| {
+        ProvisionError::new(&resource, "CreateQueue", "the answer has no QueueUrl")
+    })?;
     let mut attributes = HashMap::from([
         (QueueAttributeName::MessageRetentionPeriod, retention.to_string()),
         (QueueAttributeName::VisibilityTimeout, visibility.to_string()),
@@ -137,11 +145,14 @@ async fn create(
     attributes.extend(redrive.map(|policy| (QueueAttributeName::RedrivePolicy, policy)));
     let call = sqs.set_queue_attributes().queue_url(&url).set_attributes(Some(attributes));
     call.send().await.map_err(ProvisionError::from_call(&resource, "SetQueueAttributes"))?;
-    let call = sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
-    let answer = call.send().await.map_err(ProvisionError::from_call(&resource, "GetQueueAttributes"))?;
+    let call =
+        sqs.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::QueueArn);
+    let answer =
+        call.send().await.map_err(ProvisionError::from_call(&resource, "GetQueueAttributes"))?;
     let arn = answer.attributes.and_then(|mut found| found.remove(&QueueAttributeName::QueueArn));
-    let arn = arn
-        .ok_or_else(|| ProvisionError::new(&resource, "GetQueueAttributes", "the answer has no QueueArn"))?;
+    let arn = arn.ok_or_else(|| {
+        ProvisionError::new(&resource, "GetQueueAttributes", "the answer has no QueueArn")
+    })?;
     Ok(ProvisionedQueue { url, arn })
 }
 
@@ -152,14 +163,23 @@ mod tests {
     #[test]
     fn every_bus_has_a_queue_of_its_own_that_sqs_takes() {
         assert_eq!(bus_queue_name("shop"), "tidegate-bus-shop");
-        let names =
-            ["shop.orders", "shop/orders", "shop-orders", &"b".repeat(67), &"b".repeat(68), &"b".repeat(256)];
+        let names = [
+            "shop.orders",
+            "shop/orders",
+            "shop-orders",
+            &"b".repeat(67),
+            &"b".repeat(68),
+            &"b".repeat(256),
+        ];
         let queues: std::collections::BTreeSet<String> =
             names.iter().map(|name| bus_queue_name(name)).collect();
         assert_eq!(queues.len(), names.len(), "{queues:?}");
         for queue in &queues {
             assert!(queue.len() <= 80, "{queue}");
-            assert!(queue.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')), "{queue}");
+            assert!(
+                queue.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')),
+                "{queue}"
+            );
         }
         assert!(bus_queue_name("shop.orders").starts_with("tidegate-bus-shop-orders-"));
     }

@@ -24,21 +24,33 @@ pub(super) async fn stream(
     let (arn, retention) = active(clients, &resource, name).await?;
     let wanted = i32::try_from(declared.retention_hours).unwrap_or(i32::MAX);
     if retention < wanted {
-        let call =
-            kinesis.increase_stream_retention_period().stream_name(name).retention_period_hours(wanted);
-        call.send().await.map_err(ProvisionError::from_call(&resource, "IncreaseStreamRetentionPeriod"))?;
+        let call = kinesis
+            .increase_stream_retention_period()
+            .stream_name(name)
+            .retention_period_hours(wanted);
+        call.send()
+            .await
+            .map_err(ProvisionError::from_call(&resource, "IncreaseStreamRetentionPeriod"))?;
         active(clients, &resource, name).await?;
     } else if retention > wanted {
-        let call =
-            kinesis.decrease_stream_retention_period().stream_name(name).retention_period_hours(wanted);
-        call.send().await.map_err(ProvisionError::from_call(&resource, "DecreaseStreamRetentionPeriod"))?;
+        let call = kinesis
+            .decrease_stream_retention_period()
+            .stream_name(name)
+            .retention_period_hours(wanted);
+        call.send()
+            .await
+            .map_err(ProvisionError::from_call(&resource, "DecreaseStreamRetentionPeriod"))?;
         active(clients, &resource, name).await?;
     }
     Ok((name.to_owned(), arn))
 }
 
 /// Returns the stream's ARN and its retention in hours, once it can be used.
-async fn active(clients: &Clients, resource: &str, name: &str) -> Result<(Arn, i32), ProvisionError> {
+async fn active(
+    clients: &Clients,
+    resource: &str,
+    name: &str,
+) -> Result<(Arn, i32), ProvisionError> {
     const CALL: &str = "DescribeStreamSummary";
     wait::until_some(resource, CALL, || async {
         let answer = clients.kinesis.describe_stream_summary().stream_name(name).send().await;

@@ -23,9 +23,9 @@ pub(super) async fn table(
     if let Some(attribute) = &declared.ttl_attribute {
         time_to_live(clients, &resource, name, attribute).await?;
     }
-    let arn = description
-        .table_arn
-        .ok_or_else(|| ProvisionError::new(&resource, "DescribeTable", "the answer has no TableArn"))?;
+    let arn = description.table_arn.ok_or_else(|| {
+        ProvisionError::new(&resource, "DescribeTable", "the answer has no TableArn")
+    })?;
     let stream_arn = description.latest_stream_arn.filter(|_| declared.stream_view.is_some());
     if declared.stream_view.is_some() && stream_arn.is_none() {
         let reason = "the table exists without a stream; delete it, or start on an empty backend";
@@ -41,30 +41,46 @@ async fn create(
     declared: &Table,
 ) -> Result<(), ProvisionError> {
     let fail = ProvisionError::from_call(resource, "CreateTable");
-    let mut call = clients.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    let keys = [(Some(&declared.partition_key), KeyRole::Hash), (declared.sort_key.as_ref(), KeyRole::Range)];
+    let mut call =
+        clients.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let keys = [
+        (Some(&declared.partition_key), KeyRole::Hash),
+        (declared.sort_key.as_ref(), KeyRole::Range),
+    ];
     for (key, role) in keys.into_iter().filter_map(|(key, role)| Some((key?, role))) {
-        let definition = AttributeDefinition::builder().attribute_name(&key.name).attribute_type(kind(key));
+        let definition =
+            AttributeDefinition::builder().attribute_name(&key.name).attribute_type(kind(key));
         call = call.attribute_definitions(
             definition.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?,
         );
         let element = KeySchemaElement::builder().attribute_name(&key.name).key_type(role);
-        call = call.key_schema(element.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?);
+        call = call.key_schema(
+            element.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?,
+        );
     }
     if let Some(view) = declared.stream_view {
-        let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(view_type(view));
+        let stream =
+            StreamSpecification::builder().stream_enabled(true).stream_view_type(view_type(view));
         let stream = stream.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?;
         call = call.stream_specification(stream);
     }
     match call.send().await {
-        Err(error) if !error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception()) => {
+        Err(error)
+            if !error
+                .as_service_error()
+                .is_some_and(|error| error.is_resource_in_use_exception()) =>
+        {
             Err(fail(error))
         }
         _ => Ok(()),
     }
 }
 
-async fn active(clients: &Clients, resource: &str, name: &str) -> Result<TableDescription, ProvisionError> {
+async fn active(
+    clients: &Clients,
+    resource: &str,
+    name: &str,
+) -> Result<TableDescription, ProvisionError> {
     const CALL: &str = "DescribeTable";
     wait::until_some(resource, CALL, || async {
         let answer = clients.dynamodb.describe_table().table_name(name).send().await;
@@ -84,16 +100,23 @@ async fn time_to_live(
     let answer = clients.dynamodb.describe_time_to_live().table_name(name).send().await;
     let answer = answer.map_err(ProvisionError::from_call(resource, "DescribeTimeToLive"))?;
     let is_on = answer.time_to_live_description.is_some_and(|found| {
-        matches!(found.time_to_live_status, Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
-            && found.attribute_name.as_deref() == Some(attribute)
+        matches!(
+            found.time_to_live_status,
+            Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)
+        ) && found.attribute_name.as_deref() == Some(attribute)
     });
     if is_on {
         return Ok(());
     }
-    let specification = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
-    let specification = specification.map_err(ProvisionError::from_call(resource, "UpdateTimeToLive"))?;
-    let call =
-        clients.dynamodb.update_time_to_live().table_name(name).time_to_live_specification(specification);
+    let specification =
+        TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
+    let specification =
+        specification.map_err(ProvisionError::from_call(resource, "UpdateTimeToLive"))?;
+    let call = clients
+        .dynamodb
+        .update_time_to_live()
+        .table_name(name)
+        .time_to_live_specification(specification);
     call.send().await.map(drop).map_err(ProvisionError::from_call(resource, "UpdateTimeToLive"))
 }
 

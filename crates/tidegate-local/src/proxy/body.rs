@@ -155,7 +155,8 @@ mod tests {
         assert_eq!(small.whole().unwrap(), "abcd");
         assert_eq!(small.size_hint().exact(), Some(4));
         assert_eq!(collected(small), "abcd");
-        let large = in_parts(&["ab", "cd", "ef", "gh"]).read_up_to(3).now_or_never().unwrap().unwrap();
+        let large =
+            in_parts(&["ab", "cd", "ef", "gh"]).read_up_to(3).now_or_never().unwrap().unwrap();
         assert!(large.whole().is_none() && !large.is_end_stream());
         assert_eq!(collected(large), "abcdefgh");
     }

@@ -40,7 +40,13 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// Counts one call. `error` is its error code, `None` if it succeeded.
-    pub(crate) fn add(&self, caller: &str, operation: &str, error: Option<String>, billed: &[Quantity]) {
+    pub(crate) fn add(
+        &self,
+        caller: &str,
+        operation: &str,
+        error: Option<String>,
+        billed: &[Quantity],
+    ) {
         let mut calls = self.calls.lock();
         if !calls.contains_key(caller) {
             calls.insert(caller.to_owned(), BTreeMap::new());
@@ -89,7 +95,8 @@ pub(crate) fn error_code(reply: &Reply) -> Option<String> {
     }
     let body = reply.body().whole().map(AsRef::as_ref).unwrap_or_default();
     let in_json = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|value| {
-        let field = value.get("__type").or_else(|| value.get("code")).or_else(|| value.get("Code"))?;
+        let field =
+            value.get("__type").or_else(|| value.get("code")).or_else(|| value.get("Code"))?;
         let code = field.as_str()?;
         Some(code.rsplit('#').next().unwrap_or(code).to_owned())
     });
@@ -116,11 +123,11 @@ mod tests {
     fn error_codes_are_found_in_json_a_header_xml_and_the_status() {
         let code = |status: u16, header: &str, body: &'static str| {
             let reply = http::Response::builder().status(status);
-            let reply = if header.is_empty() { reply } else { reply.header("x-amzn-errortype", header) };
+            let reply =
+                if header.is_empty() { reply } else { reply.header("x-amzn-errortype", header) };
             error_code(&reply.body(Bytes::from_static(body.as_bytes()).into()).unwrap())
         };
-        let json =
-            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"x"}"#;
+        let json = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"x"}"#;
         assert_eq!(code(400, "", json).as_deref(), Some("ConditionalCheckFailedException"));
         assert_eq!(
             code(400, "", r#"{"__type":"ValidationException"}"#).as_deref(),
@@ -129,7 +136,10 @@ mod tests {
         let throttled =
             code(429, "TooManyRequestsException:http://internal.amazon.com/", r#"{"Type":"User"}"#);
         assert_eq!(throttled.as_deref(), Some("TooManyRequestsException"));
-        assert_eq!(code(400, "", "<Error><Code>NoSuchKey</Code></Error>").as_deref(), Some("NoSuchKey"));
+        assert_eq!(
+            code(400, "", "<Error><Code>NoSuchKey</Code></Error>").as_deref(),
+            Some("NoSuchKey")
+        );
         assert_eq!(code(404, "", "").as_deref(), Some("404"));
         assert_eq!(code(200, "", json), None);
     }

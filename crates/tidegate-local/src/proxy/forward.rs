@@ -41,7 +41,9 @@ impl Upstream {
     pub(super) async fn send(&self, call: &Call, body: Body) -> Reply {
         match self.try_send(call, body).await {
             Ok(reply) => reply,
-            Err(why) => unavailable(&format!("{} did not answer {}: {why}", self.authority, call.operation)),
+            Err(why) => {
+                unavailable(&format!("{} did not answer {}: {why}", self.authority, call.operation))
+            }
         }
     }
 

@@ -52,7 +52,9 @@ pub(super) async fn accept(listener: TcpListener, line: Arc<Line>) {
             async move { Ok::<_, Infallible>(answer(line, request).await) }
         });
         connections.spawn(async move {
-            if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
+            if let Err(error) =
+                http1::Builder::new().serve_connection(TokioIo::new(stream), service).await
+            {
                 tracing::trace!(%error, "a connection to the proxy ended");
             }
         });
@@ -69,7 +71,9 @@ async fn answer(line: Arc<Line>, request: Request<Incoming>) -> Response<Body> {
         return forward::error(StatusCode::FORBIDDEN, "AccessDeniedException", why.trim_end());
     }
     let carried_out = tokio::spawn(async move { line.carry_out(request).await });
-    carried_out.await.unwrap_or_else(|error| forward::unavailable(&format!("the proxy failed: {error}")))
+    carried_out
+        .await
+        .unwrap_or_else(|error| forward::unavailable(&format!("the proxy failed: {error}")))
 }
 
 impl Line {
@@ -121,10 +125,12 @@ impl Line {
     /// code.
     async fn answered(&self, call: &Call, body: Body) -> Reply {
         let reply = match self.lambda.get() {
-            Some(lambda) if operation::is_of_own_lambda(&call.operation) => match lambda.upgrade() {
-                Some(lambda) => lambda.call(forward::request(call, body)).await,
-                None => return forward::unavailable("the local system is shutting down"),
-            },
+            Some(lambda) if operation::is_of_own_lambda(&call.operation) => {
+                match lambda.upgrade() {
+                    Some(lambda) => lambda.call(forward::request(call, body)).await,
+                    None => return forward::unavailable("the local system is shutting down"),
+                }
+            }
             _ => self.upstream.send(call, body).await,
         };
         if reply.status().is_success() && !operation::is_in_body(&call.head) {
@@ -133,9 +139,10 @@ impl Line {
         let (head, body) = reply.into_parts();
         match body.read().await {
             Ok(body) => Response::from_parts(head, body),
-            Err(error) => {
-                forward::unavailable(&format!("the answer to {} ended early: {error}", call.operation))
-            }
+            Err(error) => forward::unavailable(&format!(
+                "the answer to {} ended early: {error}",
+                call.operation
+            )),
         }
     }
 

@@ -59,8 +59,12 @@ fn by_lambda_path(method: &Method, path: &str) -> Option<&'static str> {
     let parts: Vec<&str> = parts.collect();
     Some(match (version, method.as_str(), parts.as_slice()) {
         ("2015-03-31", "POST", [_, "invocations"]) => "Lambda.Invoke",
-        ("2021-11-15", "POST", [_, "response-streaming-invocations"]) => "Lambda.InvokeWithResponseStream",
-        ("2014-11-13", "POST", [_, "invoke-async"] | [_, "invoke-async", ""]) => "Lambda.InvokeAsync",
+        ("2021-11-15", "POST", [_, "response-streaming-invocations"]) => {
+            "Lambda.InvokeWithResponseStream"
+        }
+        ("2014-11-13", "POST", [_, "invoke-async"] | [_, "invoke-async", ""]) => {
+            "Lambda.InvokeAsync"
+        }
         ("2015-03-31", "GET", [] | [""]) => "Lambda.ListFunctions",
         ("2015-03-31", "GET", [_]) => "Lambda.GetFunction",
         ("2015-03-31", "GET", [_, "configuration"]) => "Lambda.GetFunctionConfiguration",
@@ -86,7 +90,8 @@ fn by_target(target: &str) -> String {
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    header(headers, "content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
+    header(headers, "content-type")
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
 }
 
 /// AWS query: `Action=SendEmail` in a form.
@@ -95,7 +100,10 @@ fn by_action<'a>(headers: &HeaderMap, body: &'a [u8]) -> Option<&'a str> {
         return None;
     }
     let pairs = std::str::from_utf8(body).ok()?.split('&');
-    pairs.filter_map(|pair| pair.split_once('=')).find(|(name, _)| *name == "Action").map(|(_, value)| value)
+    pairs
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(name, _)| *name == "Action")
+        .map(|(_, value)| value)
 }
 
 /// Smithy RPC: `/service/Kinesis_20131202/operation/PutRecords`.
@@ -230,7 +238,11 @@ mod tests {
             ("GET", "/2015-03-31/functions", "Lambda.ListFunctions"),
             ("GET", "/2015-03-31/functions/?MaxItems=5", "Lambda.ListFunctions"),
             ("GET", "/2015-03-31/functions/orders", "Lambda.GetFunction"),
-            ("GET", "/2015-03-31/functions/orders/configuration", "Lambda.GetFunctionConfiguration"),
+            (
+                "GET",
+                "/2015-03-31/functions/orders/configuration",
+                "Lambda.GetFunctionConfiguration",
+            ),
         ] {
             assert_eq!(named(method, path, &[], ""), name, "{method} {path}");
             assert!(is_of_own_lambda(name));
@@ -240,7 +252,8 @@ mod tests {
         };
         let path = "/2015-03-31/functions/orders";
         assert_eq!(named("GET", path, &[("authorization", &signed("s3"))], ""), "S3.GetObject");
-        let created = named("POST", "/2015-03-31/functions", &[("authorization", &signed("lambda"))], "");
+        let created =
+            named("POST", "/2015-03-31/functions", &[("authorization", &signed("lambda"))], "");
         assert!(created == "Lambda.POST" && !is_of_own_lambda(&created), "the emulator answers it");
     }
 
@@ -254,7 +267,11 @@ mod tests {
         assert!(in_body("/", "content-type", "application/x-www-form-urlencoded; charset=utf-8"));
         assert!(in_body("/service/Kinesis_20131202/operation/PutRecord", "accept", "*/*"));
         assert!(!in_body("/bucket/key", "content-type", "application/octet-stream"));
-        assert!(!in_body("/2015-03-31/functions/f/invocations", "content-type", "application/json"));
+        assert!(!in_body(
+            "/2015-03-31/functions/f/invocations",
+            "content-type",
+            "application/json"
+        ));
     }
 
     #[test]

@@ -39,7 +39,8 @@ impl Ports {
                 let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
                 Ok((listener.local_addr()?, listener))
             };
-            let port = port.await.map_err(|source| ProxyError::Port { caller: caller.clone(), source })?;
+            let port =
+                port.await.map_err(|source| ProxyError::Port { caller: caller.clone(), source })?;
             listeners.insert(caller, port);
         }
         Ok(Self { upstream, listeners })

@@ -44,7 +44,11 @@ impl ResourceCalls {
                 | Resource::Bus(name)
                 | Resource::Stream(name)
                 | Resource::Email(name)) = resource;
-                Some(Counted { name: name.to_owned(), marks: marks(resource), calls: AtomicU64::new(0) })
+                Some(Counted {
+                    name: name.to_owned(),
+                    marks: marks(resource),
+                    calls: AtomicU64::new(0),
+                })
             });
             (function.clone(), uses.collect())
         });
@@ -54,7 +58,9 @@ impl ResourceCalls {
     /// Returns the calls of a function to a resource since the engine started.
     pub(crate) fn calls(&self, function: &str, resource: &str) -> u64 {
         let used = self.functions.get(function).into_iter().flatten();
-        used.filter(|used| used.name == resource).map(|used| used.calls.load(Ordering::Relaxed)).sum()
+        used.filter(|used| used.name == resource)
+            .map(|used| used.calls.load(Ordering::Relaxed))
+            .sum()
     }
 }
 
@@ -71,28 +77,38 @@ impl Hook for ResourceCalls {
 
 /// Returns the texts that identify a resource. SDKs write JSON without spaces.
 fn marks(resource: Resource<'_>) -> Marks {
-    let body =
-        |service, in_body: Vec<String>| Marks { service, in_path: None, in_body, in_batch: Vec::new() };
+    let body = |service, in_body: Vec<String>| Marks {
+        service,
+        in_path: None,
+        in_body,
+        in_batch: Vec::new(),
+    };
     match resource {
         Resource::Table(name) => Marks {
             in_batch: vec![format!(r#""{name}":{{"#), format!(r#""{name}":["#)],
             ..body("DynamoDB.", vec![format!(r#""TableName":"{name}""#)])
         },
-        Resource::Queue(name) => body("SQS.", vec![format!(r#"/{name}""#), format!(r#"/{name}.fifo""#)]),
-        Resource::Bus(name) => body("EventBridge.", vec![format!(r#""EventBusName":"{name}""#)]),
-        Resource::Stream(name) => {
-            body("Kinesis.", vec![format!(r#""StreamName":"{name}""#), format!(r#":stream/{name}""#)])
+        Resource::Queue(name) => {
+            body("SQS.", vec![format!(r#"/{name}""#), format!(r#"/{name}.fifo""#)])
         }
+        Resource::Bus(name) => body("EventBridge.", vec![format!(r#""EventBusName":"{name}""#)]),
+        Resource::Stream(name) => body(
+            "Kinesis.",
+            vec![format!(r#""StreamName":"{name}""#), format!(r#":stream/{name}""#)],
+        ),
         // A system has one sender; the calls of several could not be distinguished.
         Resource::Email(_) => body("SES.", vec![String::new()]),
-        Resource::Bucket(name) => Marks { in_path: Some(format!("/{name}/")), ..body("S3.", Vec::new()) },
+        Resource::Bucket(name) => {
+            Marks { in_path: Some(format!("/{name}/")), ..body("S3.", Vec::new()) }
+        }
     }
 }
 
 impl Marks {
     fn fit(&self, call: &Call) -> bool {
         let Some(operation) = call.operation.strip_prefix(self.service) else { return false };
-        let in_body = |marks: &[String]| marks.iter().any(|mark| contains(&call.body, mark.as_bytes()));
+        let in_body =
+            |marks: &[String]| marks.iter().any(|mark| contains(&call.body, mark.as_bytes()));
         self.in_path.as_ref().is_some_and(|mark| call.head.uri.path().starts_with(mark.as_str()))
             || in_body(&self.in_body)
             || (operation.starts_with("Batch") && in_body(&self.in_batch))
@@ -120,10 +136,30 @@ mod tests {
     fn a_call_is_told_by_the_resource_it_names() {
         for (resource, operation, path, body) in [
             (Resource::Table("t"), "DynamoDB.PutItem", "/", r#"{"TableName":"t","Item":{}}"#),
-            (Resource::Table("t"), "DynamoDB.BatchGetItem", "/", r#"{"RequestItems":{"t":{"Keys":[]}}}"#),
-            (Resource::Table("t"), "DynamoDB.BatchWriteItem", "/", r#"{"RequestItems":{"t":[{}]}}"#),
-            (Resource::Queue("q"), "SQS.SendMessage", "/", r#"{"QueueUrl":"http://h/0/q","MessageBody":""}"#),
-            (Resource::Bus("b"), "EventBridge.PutEvents", "/", r#"{"Entries":[{"EventBusName":"b"}]}"#),
+            (
+                Resource::Table("t"),
+                "DynamoDB.BatchGetItem",
+                "/",
+                r#"{"RequestItems":{"t":{"Keys":[]}}}"#,
+            ),
+            (
+                Resource::Table("t"),
+                "DynamoDB.BatchWriteItem",
+                "/",
+                r#"{"RequestItems":{"t":[{}]}}"#,
+            ),
+            (
+                Resource::Queue("q"),
+                "SQS.SendMessage",
+                "/",
+                r#"{"QueueUrl":"http://h/0/q","MessageBody":""}"#,
+            ),
+            (
+                Resource::Bus("b"),
+                "EventBridge.PutEvents",
+                "/",
+                r#"{"Entries":[{"EventBusName":"b"}]}"#,
+            ),
             (Resource::Stream("s"), "Kinesis.PutRecords", "/", r#"{"StreamName":"s"}"#),
             (Resource::Bucket("u"), "S3.PutObject", "/u/key?x-id=PutObject", ""),
             (Resource::Email("a@b"), "SES.SendEmail", "/", "Action=SendEmail"),
@@ -133,12 +169,16 @@ mod tests {
             let other = other.replace("\"b\"", "\"bb\"").replace("\"s\"", "\"ss\"");
             if !matches!(resource, Resource::Email(_)) {
                 let path = path.replace("/u/", "/uu/");
-                assert!(!marks(resource).fit(&call(operation, &path, &other)), "{resource:?} {other}");
+                assert!(
+                    !marks(resource).fit(&call(operation, &path, &other)),
+                    "{resource:?} {other}"
+                );
             }
         }
         let attribute = call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"t":{"S":""}}}"#);
         assert!(!marks(Resource::Table("t")).fit(&attribute), "an attribute of that name");
-        let same_name = call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"v":{"S":"/q"}}}"#);
+        let same_name =
+            call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"v":{"S":"/q"}}}"#);
         assert!(!marks(Resource::Queue("q")).fit(&same_name), "another service");
     }
 }

@@ -82,11 +82,15 @@ pub(super) async fn read(mut body: Incoming, mode: Mode) -> Body {
 /// Returns the error of a stream in trailing headers, as Lambda's documentation of custom runtimes
 /// describes it.
 fn in_trailers(trailers: &HeaderMap) -> Option<Bytes> {
-    let text =
-        |name: &str| trailers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+    let text = |name: &str| {
+        trailers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
     let (error_type, body) = (text(ERROR_TYPE), text(ERROR_BODY));
     (error_type.is_some() || body.is_some()).then(|| {
-        error(error_type.as_deref().unwrap_or("Runtime.StreamError"), body.as_deref().unwrap_or_default())
+        error(
+            error_type.as_deref().unwrap_or("Runtime.StreamError"),
+            body.as_deref().unwrap_or_default(),
+        )
     })
 }
 
@@ -126,13 +130,20 @@ mod tests {
     fn trailers_name_the_error_as_an_object_or_as_text() {
         let trailers = |pairs: &[(&'static str, String)]| {
             in_trailers(
-                &pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect(),
+                &pairs
+                    .iter()
+                    .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+                    .collect(),
             )
         };
         let object = json!({"errorType": "Own", "errorMessage": "no luck", "stackTrace": []});
-        let given = [(ERROR_TYPE, "Own".to_owned()), (ERROR_BODY, STANDARD.encode(object.to_string()))];
+        let given =
+            [(ERROR_TYPE, "Own".to_owned()), (ERROR_BODY, STANDARD.encode(object.to_string()))];
         assert_eq!(parsed(trailers(&given)), Some(object));
-        let text = [(ERROR_TYPE, "Runtime.StreamError".to_owned()), (ERROR_BODY, STANDARD.encode("no luck"))];
+        let text = [
+            (ERROR_TYPE, "Runtime.StreamError".to_owned()),
+            (ERROR_BODY, STANDARD.encode("no luck")),
+        ];
         let made = json!({"errorType": "Runtime.StreamError", "errorMessage": "no luck"});
         assert_eq!(parsed(trailers(&text)), Some(made));
         assert_eq!(parsed(trailers(&[("x-checksum", "1".to_owned())])), None);
@@ -146,7 +157,9 @@ mod tests {
         );
         let made = json!({"errorType": "Runtime.StreamError", "errorMessage": "no luck"});
         assert_eq!(parsed(at_the_end(written.as_bytes())), Some(made));
-        for quoted in [format!("{written}and so on"), written.replace("-Body", "-Text"), "whole".to_owned()] {
+        for quoted in
+            [format!("{written}and so on"), written.replace("-Body", "-Text"), "whole".to_owned()]
+        {
             assert_eq!(at_the_end(quoted.as_bytes()), None, "{quoted}");
         }
     }

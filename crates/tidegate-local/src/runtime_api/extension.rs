@@ -44,11 +44,9 @@ pub(super) async fn handle(
         (&Method::POST, "exit/error") => failed(host, environment, Moment::Exit, request).await,
         _ => return None,
     };
-    Some(
-        answer.unwrap_or_else(|(error_type, message)| {
-            answer::error(StatusCode::FORBIDDEN, error_type, &message)
-        }),
-    )
+    Some(answer.unwrap_or_else(|(error_type, message)| {
+        answer::error(StatusCode::FORBIDDEN, error_type, &message)
+    }))
 }
 
 /// Lambda's error type of a refusal, and a message.
@@ -65,15 +63,18 @@ async fn register(
 ) -> Result<Answer, Forbidden> {
     let header = |name: &str| text(&request, name).map(str::to_owned);
     let name = header("lambda-extension-name").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| ("Extension.InvalidExtensionName", "Empty extension name".to_owned()))?;
+    let name =
+        name.ok_or_else(|| ("Extension.InvalidExtensionName", "Empty extension name".to_owned()))?;
     let wants_account = header("lambda-extension-accept-feature")
         .is_some_and(|features| features.split(',').any(|feature| feature.trim() == "accountId"));
     let wrong = |why: &dyn std::fmt::Display| ("InvalidRequestFormat", why.to_string());
     let Body::Whole(body) = body::read(request.into_body(), Mode::Buffered).await else {
         return Err(wrong(&"the body could not be read"));
     };
-    let registration: Registration = serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
-    let id = host.register_extension(environment, &name, &registration.events).map_err(forbidden)?;
+    let registration: Registration =
+        serde_json::from_slice(&body).map_err(|error| wrong(&error))?;
+    let id =
+        host.register_extension(environment, &name, &registration.events).map_err(forbidden)?;
     let mut function = json!({
         "functionName": host.spec.name,
         "functionVersion": "$LATEST",
@@ -94,7 +95,10 @@ async fn next(
 ) -> Result<Answer, Forbidden> {
     let waiting = host.extension_polled(environment, given(request)?).map_err(forbidden)?;
     let Ok(Invoked { request_id, deadline_unix_ms, function_arn, trace_id }) = waiting.await else {
-        return Err(("Extension.InvalidExtensionState", "the environment is being stopped".to_owned()));
+        return Err((
+            "Extension.InvalidExtensionState",
+            "the environment is being stopped".to_owned(),
+        ));
     };
     let event = json!({
         "eventType": "INVOKE",
@@ -117,7 +121,8 @@ async fn failed(
     const TYPE: &str = "Lambda-Extension-Function-Error-Type";
     let id = given(&request)?;
     let error_type = text(&request, TYPE).map(str::to_owned);
-    let error_type = error_type.ok_or_else(|| ("Extension.MissingHeader", format!("{TYPE} not found")))?;
+    let error_type =
+        error_type.ok_or_else(|| ("Extension.MissingHeader", format!("{TYPE} not found")))?;
     let said = match body::read(request.into_body(), Mode::Buffered).await {
         Body::Whole(body) => String::from_utf8_lossy(&body).into_owned(),
         Body::TooLarge(_) | Body::Failed(_) | Body::BrokenOff => String::new(),
@@ -129,11 +134,16 @@ async fn failed(
 
 /// Returns the identifier that the extension got when it registered.
 fn given(request: &Request<Incoming>) -> Result<Uuid, Forbidden> {
-    let missing =
-        || ("Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header".to_owned());
+    let missing = || {
+        (
+            "Extension.MissingExtensionIdentifier",
+            "Missing Lambda-Extension-Identifier header".to_owned(),
+        )
+    };
     let id = text(request, IDENTIFIER.as_str()).ok_or_else(missing)?;
-    let invalid =
-        |_| ("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier".to_owned());
+    let invalid = |_| {
+        ("Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier".to_owned())
+    };
     id.parse().map_err(invalid)
 }
 

@@ -36,7 +36,9 @@ pub(super) async fn handle(
         answer::error(StatusCode::NOT_FOUND, "NotFound", &message)
     };
     if let Some(call) = path.strip_prefix(extension::VERSION) {
-        return Ok(extension::handle(&host, environment, call, request).await.unwrap_or_else(not_found));
+        return Ok(extension::handle(&host, environment, call, request)
+            .await
+            .unwrap_or_else(not_found));
     }
     // Extensions continue without these APIs, as on other emulators of Lambda.
     match (&method, path.as_str()) {
@@ -48,8 +50,12 @@ pub(super) async fn handle(
     let parts: Vec<&str> = call.split('/').collect();
     Ok(match (&method, parts.as_slice()) {
         (&Method::GET, ["invocation", "next"]) => next(&host, environment).await,
-        (&Method::POST, ["invocation", id, "response"]) => response(&host, environment, id, request).await,
-        (&Method::POST, ["invocation", id, "error"]) => failure(&host, environment, id, request).await,
+        (&Method::POST, ["invocation", id, "response"]) => {
+            response(&host, environment, id, request).await
+        }
+        (&Method::POST, ["invocation", id, "error"]) => {
+            failure(&host, environment, id, request).await
+        }
         (&Method::POST, ["init", "error"]) => init_error(&host, environment, request).await,
         _ => not_found(),
     })
@@ -64,14 +70,20 @@ async fn next(host: &Arc<Host>, environment: EnvironmentId) -> Answer {
     let waiting = match host.polled(environment) {
         Ok(waiting) => waiting,
         Err(illegal) => {
-            return answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string());
+            return answer::error(
+                StatusCode::FORBIDDEN,
+                "InvalidStateTransition",
+                &illegal.to_string(),
+            );
         }
     };
     match waiting.await.ok().and_then(HandOff::take) {
         Some(content) => invocation(content),
-        None => {
-            answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", "the environment is being stopped")
-        }
+        None => answer::error(
+            StatusCode::FORBIDDEN,
+            "InvalidStateTransition",
+            "the environment is being stopped",
+        ),
     }
 }
 
@@ -124,7 +136,9 @@ async fn response(
     unread.was_read();
     match (host.answered(environment, id, result), too_large) {
         (Ok(()), None) => answer::accepted(),
-        (Ok(()), Some(why)) => answer::error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &why),
+        (Ok(()), Some(why)) => {
+            answer::error(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", &why)
+        }
         (Err(why), _) => refused(&why),
     }
 }
@@ -156,7 +170,11 @@ impl Drop for Unread<'_> {
 
 /// No caller receives this answer: the connection is gone.
 fn broken_off() -> Answer {
-    answer::error(StatusCode::BAD_REQUEST, "InvalidRequest", "the body ended before it was complete")
+    answer::error(
+        StatusCode::BAD_REQUEST,
+        "InvalidRequest",
+        "the body ended before it was complete",
+    )
 }
 
 async fn failure(
@@ -177,18 +195,26 @@ async fn failure(
     }
 }
 
-async fn init_error(host: &Arc<Host>, environment: EnvironmentId, request: Request<Incoming>) -> Answer {
+async fn init_error(
+    host: &Arc<Host>,
+    environment: EnvironmentId,
+    request: Request<Incoming>,
+) -> Answer {
     match host.init_failed(environment, read_error(request).await) {
         Ok(()) => answer::accepted(),
-        Err(illegal) => answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string()),
+        Err(illegal) => {
+            answer::error(StatusCode::FORBIDDEN, "InvalidStateTransition", &illegal.to_string())
+        }
     }
 }
 
 /// Returns the error object that a process reports. If it sends none, creates one from the error
 /// type header.
 async fn read_error(request: Request<Incoming>) -> Bytes {
-    let header =
-        request.headers().get("lambda-runtime-function-error-type").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers()
+        .get("lambda-runtime-function-error-type")
+        .and_then(|value| value.to_str().ok());
     let error_type = header.unwrap_or("Runtime.Unknown").to_owned();
     let why = match body::read(request.into_body(), Mode::Buffered).await {
         Body::Whole(error) | Body::Failed(error) if !error.is_empty() => return error,

@@ -54,7 +54,8 @@ pub(crate) async fn serve(host: Arc<Host>, environment: EnvironmentId) -> io::Re
             };
             let _ = stream.set_nodelay(true);
             let host = Arc::clone(&host);
-            let service = service_fn(move |request| route::handle(Arc::clone(&host), environment, request));
+            let service =
+                service_fn(move |request| route::handle(Arc::clone(&host), environment, request));
             connections.spawn(async move {
                 if let Err(error) =
                     http1::Builder::new().serve_connection(TokioIo::new(stream), service).await

@@ -37,7 +37,9 @@ async fn delete_batch<'a>(
 ) -> Result<(String, Vec<&'a String>), String> {
     let mut request = sqs.delete_message_batch().queue_url(url);
     for (index, receipt) in receipts.iter().enumerate() {
-        let entry = DeleteMessageBatchRequestEntry::builder().id(index.to_string()).receipt_handle(*receipt);
+        let entry = DeleteMessageBatchRequestEntry::builder()
+            .id(index.to_string())
+            .receipt_handle(*receipt);
         request = request.entries(entry.build().map_err(|error| error.to_string())?);
     }
     let answer = request
@@ -45,7 +47,8 @@ async fn delete_batch<'a>(
         .await
         .map_err(|error| format!("DeleteMessageBatch of {url}: {}", DisplayErrorContext(error)))?;
     let reason = answer.failed.first().map(|first| first.message.as_deref().unwrap_or(&first.code));
-    let failed = answer.failed.iter().filter_map(|entry| receipts.get(entry.id.parse::<usize>().ok()?));
+    let failed =
+        answer.failed.iter().filter_map(|entry| receipts.get(entry.id.parse::<usize>().ok()?));
     Ok((reason.unwrap_or_default().to_owned(), failed.copied().collect()))
 }
 
@@ -72,7 +75,10 @@ mod tests {
             let retried = calls.iter().flatten().any(|known| *known == "13");
             calls.push(entries.iter().map(receipt).collect());
             if calls.len() == 1 {
-                return (StatusCode::BAD_REQUEST, Json(json!({"__type": "InvalidAddress", "message": "no"})));
+                return (
+                    StatusCode::BAD_REQUEST,
+                    Json(json!({"__type": "InvalidAddress", "message": "no"})),
+                );
             }
             let fails = |entry: &&Value| match receipt(entry).as_str() {
                 "13" => !retried,
@@ -89,7 +95,9 @@ mod tests {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        tokio::spawn(
+            async move { axum::serve(listener, axum::Router::new().fallback(answer)).await },
+        );
         format!("http://{address}")
     }
 

@@ -91,9 +91,10 @@ impl Receiver {
             .send()
             .await;
         self.polled = Instant::now();
-        let received = received
-            .map(|answer| answer.messages.unwrap_or_default())
-            .map_err(|error| format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error)));
+        let received =
+            received.map(|answer| answer.messages.unwrap_or_default()).map_err(|error| {
+                format!("ReceiveMessage of {}: {}", self.url, DisplayErrorContext(error))
+            });
         match &received {
             Ok(messages) if messages.is_empty() => self.pacer.empty(),
             Ok(messages) => self.pacer.brought(messages.len() >= limit),

@@ -34,15 +34,22 @@ pub(crate) async fn hide_all(
 ) -> Result<(), String> {
     let mut result = Ok(());
     for receipts in receipts.chunks(CHANGE_LIMIT * CHANGES) {
-        let calls: Vec<_> =
-            receipts.chunks(CHANGE_LIMIT).map(|receipts| change(sqs, url, receipts, hidden)).collect();
+        let calls: Vec<_> = receipts
+            .chunks(CHANGE_LIMIT)
+            .map(|receipts| change(sqs, url, receipts, hidden))
+            .collect();
         result = join_all(calls).await.into_iter().fold(result, Result::and);
     }
     result
 }
 
 /// Changes the visibility of up to ten messages in one call.
-async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) -> Result<(), String> {
+async fn change(
+    sqs: &Client,
+    url: &str,
+    receipts: &[String],
+    hidden: Duration,
+) -> Result<(), String> {
     let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
     let mut request = sqs.change_message_visibility_batch().queue_url(url);
     for (index, receipt) in receipts.iter().enumerate() {
@@ -51,7 +58,8 @@ async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) 
         request = request.entries(entry.map_err(|error| error.to_string())?);
     }
     let failed = |why: String| format!("ChangeMessageVisibilityBatch of {url}: {why}");
-    let answer = request.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
+    let answer =
+        request.send().await.map_err(|error| failed(DisplayErrorContext(error).to_string()))?;
     match answer.failed.first() {
         None => Ok(()),
         Some(first) => {
@@ -62,11 +70,16 @@ async fn change(sqs: &Client, url: &str, receipts: &[String], hidden: Duration) 
 }
 
 /// Keeps one received message hidden for this time from now on.
-pub(crate) async fn hide(sqs: &Client, url: &str, receipt: String, hidden: Duration) -> Result<(), String> {
+pub(crate) async fn hide(
+    sqs: &Client,
+    url: &str,
+    receipt: String,
+    hidden: Duration,
+) -> Result<(), String> {
     let seconds = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
     let request = sqs.change_message_visibility().queue_url(url).receipt_handle(receipt);
     let changed = request.visibility_timeout(seconds).send().await;
-    changed
-        .map(|_| ())
-        .map_err(|error| format!("ChangeMessageVisibility of {url}: {}", DisplayErrorContext(error)))
+    changed.map(|_| ()).map_err(|error| {
+        format!("ChangeMessageVisibility of {url}: {}", DisplayErrorContext(error))
+    })
 }

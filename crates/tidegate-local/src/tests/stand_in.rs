@@ -44,7 +44,9 @@ impl StandIn {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        tokio::spawn(
+            async move { axum::serve(listener, axum::Router::new().fallback(answer)).await },
+        );
         Self { endpoint, state }
     }
 
@@ -67,8 +69,9 @@ impl StandIn {
     pub(crate) fn attributes(&self, queue: &str, name: &str) -> Vec<String> {
         let state = self.state.lock().unwrap();
         let taken = state.sent.iter().filter(|(taken, _)| taken == queue);
-        let text =
-            |request: &Value| request["MessageAttributes"][name]["StringValue"].as_str().map(str::to_owned);
+        let text = |request: &Value| {
+            request["MessageAttributes"][name]["StringValue"].as_str().map(str::to_owned)
+        };
         taken.filter_map(|(_, request)| text(request)).collect()
     }
 
@@ -98,14 +101,19 @@ impl State {
             "SendMessage" if queue(&request) == "closed" => {
                 return self.refuse("AccessDenied", "Access to the resource is denied.");
             }
-            "SendMessage" if queue(&request) == "busy" && !std::mem::replace(&mut self.was_busy, true) => {
+            "SendMessage"
+                if queue(&request) == "busy" && !std::mem::replace(&mut self.was_busy, true) =>
+            {
                 return self.refuse("OverLimit", "Too much is going on.");
             }
             "SendMessage" if !texts(&request).iter().all(|text| is_xml(text)) => {
                 return self.refuse("InvalidMessageContents", "Invalid characters found");
             }
-            "SendMessage" if texts(&request).iter().map(|text| text.len()).sum::<usize>() > 1 << 20 => {
-                return self.refuse("InvalidParameterValue", "Message must be shorter than 1048576 bytes");
+            "SendMessage"
+                if texts(&request).iter().map(|text| text.len()).sum::<usize>() > 1 << 20 =>
+            {
+                return self
+                    .refuse("InvalidParameterValue", "Message must be shorter than 1048576 bytes");
             }
             "SendMessage" => {
                 let queue = queue(&request).to_owned();
@@ -187,7 +195,8 @@ mod tests {
         let body = "b".repeat(LARGEST - attributes);
         let why = || [("WHY", "no".to_owned())];
         send(&queue.sqs(), &queue.url("q"), &body, why()).await.unwrap();
-        let refused = send(&queue.sqs(), &queue.url("q"), &format!("{body}b"), why()).await.unwrap_err();
+        let refused =
+            send(&queue.sqs(), &queue.url("q"), &format!("{body}b"), why()).await.unwrap_err();
         assert!(Reason::from_error(&refused).is_final());
         let said = aws_sdk_sqs::error::DisplayErrorContext(refused).to_string();
         assert!(said.contains("the message has 1048577 bytes with its attributes"), "{said}");

@@ -24,7 +24,8 @@ async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_l
         let body = json!({"detail": detail}).to_string();
         backend.clients.sqs.send_message().queue_url(&url).message_body(body).send().await.unwrap();
     }
-    let function = Scripted::new(|_, event| if event["detail"] == "poison" { error() } else { success() });
+    let function =
+        Scripted::new(|_, event| if event["detail"] == "poison" { error() } else { success() });
     let activity = Arc::new(Activity::new());
     let running = asynchronous::start(Asynchronously {
         function: "f".to_owned(),
@@ -58,7 +59,8 @@ async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_l
 async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_request_id() {
     let backend = ministack().await;
     let (url, _) = queue(&backend.clients, "tidegate-invoke-f", false).await;
-    let qualifier = MessageAttributeValue::builder().data_type("String").string_value("live").build();
+    let qualifier =
+        MessageAttributeValue::builder().data_type("String").string_value("live").build();
     let send = backend.clients.sqs.send_message().queue_url(&url).message_body(r#"{"n":1}"#);
     let sent = send.message_attributes("Qualifier", qualifier.unwrap()).send().await.unwrap();
     let request_id = sent.message_id.unwrap();
@@ -176,7 +178,8 @@ async fn a_stop_gives_waiting_events_back_while_the_function_still_works() {
     let mut back = std::collections::BTreeSet::new();
     while back.len() < 9 {
         assert!(Instant::now() < deadline, "{back:?}");
-        let received = backend.clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
+        let received =
+            backend.clients.sqs.receive_message().queue_url(&url).max_number_of_messages(10);
         let received = received.send().await.unwrap().messages.unwrap_or_default();
         back.extend(received.into_iter().filter_map(|message| message.message_id));
     }

@@ -70,15 +70,26 @@ async fn a_function_is_invoked_with_the_record_of_what_another_gave_up_and_a_suc
     let given_up = invoke_event(&engine, &poison.to_string()).await;
     let of = |status: &Value, function: &str, count: &str| {
         let mut queues = status["asynchronous"].as_array().unwrap().iter();
-        queues.find(|queue| queue["function"] == function).map_or(json!(0), |queue| queue[count].clone())
+        queues
+            .find(|queue| queue["function"] == function)
+            .map_or(json!(0), |queue| queue[count].clone())
     };
     let status = idle(&client, "kept", |status| of(status, "keeper", "told") == 1).await;
-    assert_eq!((of(&status, "probe", "failed"), of(&status, "probe", "told")), (json!(1), json!(0)));
-    assert_eq!((of(&status, "keeper", "delivered"), of(&status, "keeper", "failed")), (json!(1), json!(0)));
+    assert_eq!(
+        (of(&status, "probe", "failed"), of(&status, "probe", "told")),
+        (json!(1), json!(0))
+    );
+    assert_eq!(
+        (of(&status, "keeper", "delivered"), of(&status, "keeper", "failed")),
+        (json!(1), json!(0))
+    );
 
     let kept = received(&engine, "kept").await;
     let context = &kept["requestContext"];
-    assert_eq!((&context["condition"], &context["approximateInvokeCount"]), (&json!("Success"), &json!(1)));
+    assert_eq!(
+        (&context["condition"], &context["approximateInvokeCount"]),
+        (&json!("Success"), &json!(1))
+    );
     let arn = "arn:aws:lambda:us-east-1:000000000000:function";
     assert_eq!(context["functionArn"], format!("{arn}:keeper:$LATEST"));
     assert_eq!(kept["responseContext"], json!({"statusCode": 200, "executedVersion": "$LATEST"}));
@@ -116,8 +127,10 @@ async fn a_function_is_invoked_with_the_record_of_what_another_gave_up_and_a_suc
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_function_whose_success_is_told_to_another_invokes_it() {
     let dir = tempfile::tempdir().unwrap();
-    let declared = DECLARED
-        .replace("on_success             = { queue = \"done\" }", "on_success = { function = \"keeper\" }");
+    let declared = DECLARED.replace(
+        "on_success             = { queue = \"done\" }",
+        "on_success = { function = \"keeper\" }",
+    );
     let started = Engine::start(both(dir.path(), &declared)).await;
     let engine = started.unwrap_or_else(|error| panic!("{error}"));
     invoke_event(&engine, r#"{"n":1}"#).await;
@@ -130,14 +143,17 @@ async fn a_function_whose_success_is_told_to_another_invokes_it() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_that_is_given_up_without_a_destination_is_counted_and_dropped() {
     let dir = tempfile::tempdir().unwrap();
-    let declared = DECLARED.replace("      on_failure             = { function = \"keeper\" }\n", "");
+    let declared =
+        DECLARED.replace("      on_failure             = { function = \"keeper\" }\n", "");
     let started = Engine::start(both(dir.path(), &declared)).await;
     let engine = started.unwrap_or_else(|error| panic!("{error}"));
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
     invoke_event(&engine, r#"{"do":"error","message":"no luck"}"#).await;
     let dropped = |status: &Value| {
         let mut queues = status["asynchronous"].as_array().unwrap().iter();
-        queues.any(|queue| queue["function"] == "probe" && queue["failed"] == 1 && queue["retries"] == 1)
+        queues.any(|queue| {
+            queue["function"] == "probe" && queue["failed"] == 1 && queue["retries"] == 1
+        })
     };
     let status = idle(&client, "dropped", dropped).await;
     assert_eq!((&status["lag"], &status["dead_letters"]["total"]), (&json!(0), &json!(0)));
@@ -173,7 +189,8 @@ async fn what_a_rule_cannot_hand_over_stands_in_the_status_and_on_its_edge() {
     let engine = started.unwrap_or_else(|error| panic!("{error}"));
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
     let clients = engine.clients();
-    let url = clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
+    let url =
+        clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
     clients.sqs.delete_queue().queue_url(url).send().await.unwrap();
     let entry = aws_sdk_eventbridge::types::PutEventsRequestEntry::builder().event_bus_name("shop");
     let entry = entry.source("shop").detail_type("t").detail("{}").build();
@@ -188,7 +205,11 @@ async fn what_a_rule_cannot_hand_over_stands_in_the_status_and_on_its_edge() {
     assert_eq!(status["dead_letters"]["failures"], 1);
     let edges = console(&engine).await["edges"].clone();
     assert_eq!(edges["shop → failures (undelivered)"], json!({"count": 1}), "{edges:#}");
-    assert_eq!(edges["shop → work (sends)"], json!({"count": 0, "waiting": 0, "failures": 1}), "{edges:#}");
+    assert_eq!(
+        edges["shop → work (sends)"],
+        json!({"count": 0, "waiting": 0, "failures": 1}),
+        "{edges:#}"
+    );
     assert_eq!(edges["shop → probe (events)"]["count"], 1, "{edges:#}");
     engine.shutdown().await;
 }

@@ -9,7 +9,8 @@ use crate::control::running;
 
 /// Path of the CLI: below `TIDEGATE_TOOLS`, or below the nearest `.tools`.
 fn aws() -> PathBuf {
-    let given = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
+    let given =
+        std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
     let above = || {
         let current = std::env::current_dir().ok()?;
         current.ancestors().map(|directory| directory.join(".tools")).find(|tools| tools.is_dir())
@@ -25,7 +26,11 @@ async fn run(endpoint: &str, home: &Path, arguments: &[&str]) -> Output {
     let mut command = tokio::process::Command::new(aws());
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path))).env("HOME", home);
     command.envs([("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any")]);
-    command.envs([("AWS_DEFAULT_REGION", "us-east-1"), ("AWS_MAX_ATTEMPTS", "1"), ("NO_PROXY", "127.0.0.1")]);
+    command.envs([
+        ("AWS_DEFAULT_REGION", "us-east-1"),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("NO_PROXY", "127.0.0.1"),
+    ]);
     command.args(["--endpoint-url", endpoint, "--output", "json", "lambda"]).args(arguments);
     command.output().await.unwrap()
 }
@@ -45,18 +50,41 @@ async fn the_aws_cli_lists_and_invokes_functions() {
     let listed = printed(&run(&url, home, &["list-functions"]).await);
     assert_eq!(listed["Functions"][0]["FunctionName"], "probe");
 
-    let arguments =
-        ["invoke", "--function-name", "probe:live", "--log-type", "Tail", "--payload", r#"{"n":1}"#, answer];
+    let arguments = [
+        "invoke",
+        "--function-name",
+        "probe:live",
+        "--log-type",
+        "Tail",
+        "--payload",
+        r#"{"n":1}"#,
+        answer,
+    ];
     let invoked = printed(&run(&url, home, &arguments).await);
-    assert_eq!((&invoked["StatusCode"], &invoked["ExecutedVersion"]), (&json!(200), &json!("$LATEST")));
-    assert!(invoked["LogResult"].is_string() && invoked.get("FunctionError").is_none(), "{invoked}");
+    assert_eq!(
+        (&invoked["StatusCode"], &invoked["ExecutedVersion"]),
+        (&json!(200), &json!("$LATEST"))
+    );
+    assert!(
+        invoked["LogResult"].is_string() && invoked.get("FunctionError").is_none(),
+        "{invoked}"
+    );
     let seen: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(seen["event"], json!({"n": 1}));
 
-    let failing =
-        ["invoke", "--function-name", "probe", "--payload", r#"{"do":"error","message":"no luck"}"#, answer];
+    let failing = [
+        "invoke",
+        "--function-name",
+        "probe",
+        "--payload",
+        r#"{"do":"error","message":"no luck"}"#,
+        answer,
+    ];
     let failed = printed(&run(&url, home, &failing).await);
-    assert_eq!((&failed["StatusCode"], &failed["FunctionError"]), (&json!(200), &json!("Unhandled")));
+    assert_eq!(
+        (&failed["StatusCode"], &failed["FunctionError"]),
+        (&json!(200), &json!("Unhandled"))
+    );
     let error: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(error["errorMessage"], "no luck");
 
@@ -78,7 +106,10 @@ async fn the_aws_cli_lists_and_invokes_functions() {
 
     let refused = run(&url, home, &["invoke", "--function-name", "nobody", answer]).await;
     let words = String::from_utf8_lossy(&refused.stderr);
-    assert!(!refused.status.success() && words.contains("(ResourceNotFoundException)"), "{refused:?}");
+    assert!(
+        !refused.status.success() && words.contains("(ResourceNotFoundException)"),
+        "{refused:?}"
+    );
     assert!(
         words.contains("Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"),
         "{words}"

@@ -5,8 +5,8 @@ use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    InvocationType, InvokeWithResponseStreamCompleteEvent, InvokeWithResponseStreamResponseEvent as Event,
-    LogType, ThrottleReason,
+    InvocationType, InvokeWithResponseStreamCompleteEvent,
+    InvokeWithResponseStreamResponseEvent as Event, LogType, ThrottleReason,
 };
 use aws_sdk_lambda::{Client, Config};
 use base64::Engine as _;
@@ -38,8 +38,12 @@ fn refused(result: Result<InvokeOutput, SdkError<InvokeError>>) -> InvokeError {
 }
 
 /// Calls InvokeWithResponseStream. Returns the payload, and how the stream ended.
-async fn streamed(client: &Client, payload: &Value) -> (Vec<u8>, InvokeWithResponseStreamCompleteEvent) {
-    let invoke = client.invoke_with_response_stream().function_name("probe").log_type(LogType::Tail);
+async fn streamed(
+    client: &Client,
+    payload: &Value,
+) -> (Vec<u8>, InvokeWithResponseStreamCompleteEvent) {
+    let invoke =
+        client.invoke_with_response_stream().function_name("probe").log_type(LogType::Tail);
     let answer = invoke.payload(Blob::new(payload.to_string())).send().await.unwrap();
     assert_eq!((answer.status_code(), answer.executed_version()), (200, Some("$LATEST")));
     let (mut stream, mut chunks) = (answer.event_stream, Vec::new());
@@ -82,7 +86,8 @@ async fn an_event_by_the_deprecated_operation_is_taken_like_one_by_invoke() {
     let running = running(|_| {}).await;
     let client = client(&running.api.url());
     let event = || aws_sdk_lambda::primitives::ByteStream::from_static(b"{}");
-    let taken = client.invoke_async().function_name("probe").invoke_args(event()).send().await.unwrap();
+    let taken =
+        client.invoke_async().function_name("probe").invoke_args(event()).send().await.unwrap();
     assert_eq!(taken.status(), 202);
     let unknown = client.invoke_async().function_name("nobody").invoke_args(event()).send().await;
     let unknown = unknown.err().unwrap().into_service_error();
@@ -96,7 +101,8 @@ async fn the_sdk_invokes_and_understands_what_it_is_answered() {
     let probe = || client.invoke().function_name("probe");
 
     let print = Blob::new(json!({"do": "print", "lines": ["hello"]}).to_string());
-    let answer = probe().qualifier("live").log_type(LogType::Tail).payload(print).send().await.unwrap();
+    let answer =
+        probe().qualifier("live").log_type(LogType::Tail).payload(print).send().await.unwrap();
     assert_eq!((answer.status_code(), answer.executed_version()), (200, Some("$LATEST")));
     assert_eq!((json(answer.payload()), answer.function_error()), (Value::Null, None));
     let log = String::from_utf8(STANDARD.decode(answer.log_result().unwrap()).unwrap()).unwrap();
@@ -109,14 +115,22 @@ async fn the_sdk_invokes_and_understands_what_it_is_answered() {
 
     streams_are_understood(&client).await;
 
-    let event = probe().invocation_type(InvocationType::Event).payload(Blob::new("{}")).send().await.unwrap();
+    let event = probe()
+        .invocation_type(InvocationType::Event)
+        .payload(Blob::new("{}"))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(event.status_code(), 202);
     let dry = probe().invocation_type(InvocationType::DryRun).send().await.unwrap();
     assert_eq!(dry.status_code(), 204);
 
     let unknown = refused(client.invoke().function_name("nobody").send().await);
     assert!(unknown.is_resource_not_found_exception(), "{unknown:?}");
-    assert!(unknown.message().unwrap().starts_with("Function not found: arn:aws:lambda:"), "{unknown:?}");
+    assert!(
+        unknown.message().unwrap().starts_with("Function not found: arn:aws:lambda:"),
+        "{unknown:?}"
+    );
     let malformed = refused(probe().payload(Blob::new("{")).send().await);
     assert!(malformed.is_invalid_request_content_exception(), "{malformed:?}");
 
@@ -125,7 +139,10 @@ async fn the_sdk_invokes_and_understands_what_it_is_answered() {
     let InvokeError::TooManyRequestsException(throttled) = refused(probe().send().await) else {
         panic!("not throttled")
     };
-    assert_eq!(throttled.reason(), Some(&ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded));
+    assert_eq!(
+        throttled.reason(),
+        Some(&ThrottleReason::ReservedFunctionConcurrentInvocationLimitExceeded)
+    );
     assert_eq!(throttled.retry_after_seconds(), Some("1"));
     hanging.abort();
 

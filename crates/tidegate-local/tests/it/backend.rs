@@ -18,7 +18,8 @@ pub(crate) async fn ministack() -> TestBackend {
 
 pub(crate) async fn started(backend: &Backend) -> TestBackend {
     let state = tempfile::tempdir().expect("a state directory");
-    let emulator = emulator::start(backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
+    let emulator =
+        emulator::start(backend, state.path()).await.unwrap_or_else(|error| panic!("{error}"));
     let clients = Clients::new(emulator.endpoint());
     TestBackend { emulator, clients, state }
 }

@@ -32,7 +32,8 @@ fn chromium() -> Option<OsString> {
     let given = std::env::var_os(VARIABLE).filter(|given| !given.is_empty());
     if given.as_ref().is_some_and(|given| given == "none") {
         // Written past the test harness, which hides the output of tests that pass.
-        let said = format!("\nNOT TESTED: the console in a browser, because {VARIABLE} is none\n\n");
+        let said =
+            format!("\nNOT TESTED: the console in a browser, because {VARIABLE} is none\n\n");
         let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
         return None;
     }
@@ -59,7 +60,12 @@ impl Browser {
         // byte.
         let mut command = Command::new("sh");
         command.args(["-c", r#"exec "$0" "$@" 3<&0 4>&1 0</dev/null 1>/dev/null"#]).arg(program);
-        command.args(["--headless=new", "--remote-debugging-pipe", "--no-first-run", "--disable-gpu"]);
+        command.args([
+            "--headless=new",
+            "--remote-debugging-pipe",
+            "--no-first-run",
+            "--disable-gpu",
+        ]);
         // It shows only our own page. In containers it seldom gets a sandbox or much of /dev/shm.
         command.args([
             "--no-sandbox",
@@ -68,15 +74,28 @@ impl Browser {
             "--disable-extensions",
         ]);
         command.arg(format!("--user-data-dir={}", profile.path().display())).arg("about:blank");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
         let mut process = command.spawn().expect("a shell");
-        let (to, from) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
-        let mut browser =
-            Self { _process: process, _profile: profile, to, from, session: String::new(), last: 0 };
+        let (to, from) =
+            (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        let mut browser = Self {
+            _process: process,
+            _profile: profile,
+            to,
+            from,
+            session: String::new(),
+            last: 0,
+        };
         let target = browser.send("Target.createTarget", json!({ "url": url })).await;
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
-        browser.session =
-            browser.send("Target.attachToTarget", attach).await["sessionId"].as_str().unwrap().to_owned();
+        browser.session = browser.send("Target.attachToTarget", attach).await["sessionId"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         Some(browser)
     }
 
@@ -107,14 +126,19 @@ impl Browser {
 
     /// Returns the value of a JavaScript expression in the page.
     pub(crate) async fn evaluate(&mut self, expression: &str) -> Value {
-        let parameters = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let parameters =
+            json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
         let result = self.send("Runtime.evaluate", parameters).await;
         assert!(result.get("exceptionDetails").is_none(), "{expression}: {result}");
         result["result"]["value"].clone()
     }
 
     /// Waits until the value of an expression satisfies `holds`, and returns it.
-    pub(crate) async fn until(&mut self, expression: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) async fn until(
+        &mut self,
+        expression: &str,
+        holds: impl Fn(&Value) -> bool,
+    ) -> Value {
         let deadline = tokio::time::Instant::now() + LIMIT;
         loop {
             let value = self.evaluate(expression).await;
@@ -130,15 +154,15 @@ impl Browser {
     pub(crate) async fn press(&mut self, key: &str, text: &str) {
         for kind in ["keyDown", "keyUp"] {
             let code = if key == "Enter" { 13 } else { 9 };
-            let pressed =
-                json!({ "type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code });
+            let pressed = json!({ "type": kind, "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code });
             self.send("Input.dispatchKeyEvent", pressed).await;
         }
     }
 
     /// Sets the width of the window and the colour scheme.
     pub(crate) async fn look(&mut self, width: u32, dark: bool) {
-        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
+        let size =
+            json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.send("Emulation.setDeviceMetricsOverride", size).await;
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -149,9 +173,11 @@ impl Browser {
     pub(crate) async fn picture(&mut self, name: &str) {
         use base64::Engine as _;
         let Some(directory) = std::env::var_os("TIDEGATE_SCREENSHOTS") else { return };
-        let taken = self.send("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
-        let bytes =
-            base64::engine::general_purpose::STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
+        let taken =
+            self.send("Page.captureScreenshot", json!({ "captureBeyondViewport": true })).await;
+        let bytes = base64::engine::general_purpose::STANDARD
+            .decode(taken["data"].as_str().unwrap())
+            .unwrap();
         std::fs::write(PathBuf::from(directory).join(format!("{name}.png")), bytes).unwrap();
     }
 }

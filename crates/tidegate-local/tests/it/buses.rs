@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 use tidegate_local::activity::Activity;
 use tidegate_local::asynchronous::EventQueue;
-use tidegate_local::bus::{self, BusQueue, BusRouter, BusStatus, Retries, Rule, RuleStatus, Target};
+use tidegate_local::bus::{
+    self, BusQueue, BusRouter, BusStatus, Retries, Rule, RuleStatus, Target,
+};
 use tidegate_local::clients::Clients;
 use tidegate_local::pace::Pace;
 use tidegate_local::send_error::SendError;
@@ -40,7 +42,9 @@ impl EventQueue for Functions {
             let event = serde_json::from_str(&payload).unwrap();
             self.taken.lock().unwrap().push((function.to_owned(), event));
         }
-        Box::pin(async move { if failed { Err("no luck".to_owned().into()) } else { Ok("id".to_owned()) } })
+        Box::pin(async move {
+            if failed { Err("no luck".to_owned().into()) } else { Ok("id".to_owned()) }
+        })
     }
 }
 
@@ -120,7 +124,10 @@ async fn every_rule_that_matches_hands_the_event_to_its_target_as_it_came() {
     let status = until(&router, |status| status.events == 3).await;
     assert_eq!(status.unmatched, 1);
     let matched = |n| RuleStatus { matched: n, handed_over: n, ..RuleStatus::default() };
-    assert_eq!(status.rules, BTreeMap::from([("any".into(), matched(2)), ("deep".into(), matched(1))]));
+    assert_eq!(
+        status.rules,
+        BTreeMap::from([("any".into(), matched(2)), ("deep".into(), matched(1))])
+    );
     let mut taken = functions.taken.lock().unwrap().clone();
     taken.sort_by_key(|(_, event)| event["id"].to_string());
     assert_eq!(taken, [("f".to_owned(), both.clone()), ("f".to_owned(), first)]);
@@ -187,14 +194,17 @@ async fn an_event_that_one_target_does_not_have_survives_a_crash() {
     let all = || json!({"source": [{"exists": true}]});
     let rules = || {
         let mut function = rule("function", all(), Target::Function("f".to_owned()), &letters);
-        function.retries = Retries { maximum_attempts: 185, maximum_age: Duration::from_secs(86_400) };
+        function.retries =
+            Retries { maximum_attempts: 185, maximum_age: Duration::from_secs(86_400) };
         vec![function, rule("queue", all(), Target::Queue(work.clone()), &letters)]
     };
     let functions = Arc::new(Functions { failures: Mutex::new(u32::MAX), ..Functions::default() });
     let router = start(clients, &url, rules(), &functions);
     put(clients, &url, &json!({"id": "1", "source": "shop.orders"})).await;
     let deadline = Instant::now() + Duration::from_secs(20);
-    while router.status().rules["queue"].handed_over == 0 || router.status().rules["function"].retries == 0 {
+    while router.status().rules["queue"].handed_over == 0
+        || router.status().rules["function"].retries == 0
+    {
         assert!(Instant::now() < deadline, "{:?}", router.status());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

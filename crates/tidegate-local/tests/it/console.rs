@@ -61,7 +61,8 @@ functions = {
 "#;
 
 /// Code that would run if the page treated data as markup.
-const EVIL: &str = "<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>";
+const EVIL: &str =
+    "<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>";
 
 async fn engine(dir: &std::path::Path) -> Engine {
     let topology = dir.join("topology.auto.tfvars");
@@ -69,7 +70,8 @@ async fn engine(dir: &std::path::Path) -> Engine {
     let mut options = Options::new(topology, Backend::MiniStack, dir.join("state"));
     let bin = dir.join("bin");
     std::fs::create_dir_all(&bin).unwrap();
-    std::os::unix::fs::symlink(crate::probe::binary().with_file_name("clerk"), bin.join("clerk")).unwrap();
+    std::os::unix::fs::symlink(crate::probe::binary().with_file_name("clerk"), bin.join("clerk"))
+        .unwrap();
     (options.bin_dir, options.time_scale) = (Some(bin), 60.0);
     Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"))
 }
@@ -85,7 +87,8 @@ async fn orders(engine: &Engine) {
     for (order, id) in [("order#1", "c-1"), ("order#2", "c-2")] {
         put(engine, order, &json!({ "subject": order, "correlationid": id })).await;
     }
-    let bad = json!({ "subject": "order#3", "correlationid": "c-bad", "do": "fail", "reason": EVIL });
+    let bad =
+        json!({ "subject": "order#3", "correlationid": "c-bad", "do": "fail", "reason": EVIL });
     put(engine, "order#3", &bad).await;
     let client = EngineClient::new(engine.file().clone());
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
@@ -110,14 +113,18 @@ async fn orders(engine: &Engine) {
 /// Returns the count on an edge of the picture.
 async fn count(browser: &mut Browser, edge: &str) -> Value {
     browser
-        .evaluate(&format!("document.querySelector('svg [data-edge=\"{edge}\"] .edge-count').textContent"))
+        .evaluate(&format!(
+            "document.querySelector('svg [data-edge=\"{edge}\"] .edge-count').textContent"
+        ))
         .await
 }
 
 /// Types an id into the search, with only the keyboard, and returns the text of each step of its
 /// path.
 async fn path(browser: &mut Browser, id: &str) -> Vec<String> {
-    browser.evaluate("document.getElementById('id').value = ''; document.getElementById('id').focus()").await;
+    browser
+        .evaluate("document.getElementById('id').value = ''; document.getElementById('id').focus()")
+        .await;
     browser.send("Input.insertText", json!({ "text": id })).await;
     browser.press("Enter", "\r").await;
     let said = format!("document.getElementById('path-note').textContent.includes({id:?})");
@@ -127,7 +134,8 @@ async fn path(browser: &mut Browser, id: &str) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_runs_nothing_that_is_data() {
+async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_runs_nothing_that_is_data()
+ {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine(dir.path()).await;
     orders(&engine).await;
@@ -143,12 +151,13 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     assert_eq!(count(&mut browser, "clerk → failures (gives up)").await, "1");
     assert_eq!(count(&mut browser, "shop → failures (undelivered)").await, "0");
     let table = "document.querySelector('#edges [data-edge^=\"orders\"]').textContent";
-    assert!(browser.evaluate(table).await.as_str().unwrap().starts_with("orders → clerk (mapping)2"));
+    assert!(
+        browser.evaluate(table).await.as_str().unwrap().starts_with("orders → clerk (mapping)2")
+    );
 
     // The next order is counted while the page is open.
     put(&engine, "order#4", &json!({ "subject": "order#4", "correlationid": "c-4" })).await;
-    let live =
-        "document.querySelector('svg [data-edge=\"orders → clerk (mapping)\"] .edge-count').textContent";
+    let live = "document.querySelector('svg [data-edge=\"orders → clerk (mapping)\"] .edge-count').textContent";
     browser.until(live, |count| count == "3").await;
 
     let failed = "document.querySelectorAll('#deliveries .bad').length";
@@ -159,8 +168,10 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     assert!(letters.as_str().unwrap().contains("RetryAttemptsExhausted"), "{letters}");
 
     let steps = path(&mut browser, "c-1").await;
-    let places = ["delivery from orders", "delivery applied", "delivery from work", "delivery applied"];
-    let order: Vec<_> = places.iter().zip(&steps).map(|(place, step)| step.contains(place)).collect();
+    let places =
+        ["delivery from orders", "delivery applied", "delivery from work", "delivery applied"];
+    let order: Vec<_> =
+        places.iter().zip(&steps).map(|(place, step)| step.contains(place)).collect();
     assert_eq!((order, steps.len()), (vec![true; 4], 4), "{steps:#?}");
     let order = path(&mut browser, "order#1").await;
     assert_eq!(order.len(), 2, "the log lines do not name the order: {order:#?}");
@@ -176,9 +187,10 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
         .evaluate("document.querySelector('#deliveries .bad').parentElement.querySelector('button').click()")
         .await;
     browser
-        .until("document.getElementById('detail-body').textContent.includes('<script>window')", |found| {
-            *found == true
-        })
+        .until(
+            "document.getElementById('detail-body').textContent.includes('<script>window')",
+            |found| *found == true,
+        )
         .await;
     browser.picture("detail-1280").await;
     browser.evaluate("document.getElementById('detail').close()").await;
@@ -202,16 +214,18 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     ];
     assert_eq!(said, json!(expected));
     let held = json!([{"what": "held effects", "of": EVIL, "count": 2, "more": true, "error": null, "command": "ls"}]);
-    let shown =
-        browser.evaluate(&format!("waits({held}); document.getElementById('waits').textContent")).await;
+    let shown = browser
+        .evaluate(&format!("waits({held}); document.getElementById('waits').textContent"))
+        .await;
     assert_eq!(shown, format!("2 or moreheld effects: {EVIL}ls"));
 
     // Showing the letters does not receive them. A peek does, when the user asks for it.
     browser.evaluate("document.querySelector('[data-queue=failures] button').click()").await;
     browser
-        .until("document.getElementById('peeked').textContent.includes('received 1 times')", |found| {
-            *found == true
-        })
+        .until(
+            "document.getElementById('peeked').textContent.includes('received 1 times')",
+            |found| *found == true,
+        )
         .await;
 
     for (width, dark) in [(1280, false), (1280, true), (400, false), (400, true)] {

@@ -45,14 +45,15 @@ impl EventQueue for Taken {
         qualifier: Option<&'a str>,
         payload: String,
     ) -> BoxFuture<'a, Result<String, SendError>> {
-        let function = qualifier.map_or(function.to_owned(), |qualifier| format!("{function}:{qualifier}"));
+        let function =
+            qualifier.map_or(function.to_owned(), |qualifier| format!("{function}:{qualifier}"));
         let refused = self.refuse.load(Ordering::Relaxed);
         if !refused {
             self.events.lock().unwrap().push((function, payload));
         }
-        Box::pin(
-            async move { if refused { Err("no queue".to_owned().into()) } else { Ok("e-1".to_owned()) } },
-        )
+        Box::pin(async move {
+            if refused { Err("no queue".to_owned().into()) } else { Ok("e-1".to_owned()) }
+        })
     }
 }
 
@@ -64,7 +65,8 @@ pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
     let fleet = fleet(dir.path(), function);
     let events = Arc::<Taken>::default();
     let (activity, shutdown) = (Arc::new(Activity::new()), Arc::new(Notify::new()));
-    let status = Arc::new(|_| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
+    let status =
+        Arc::new(|_| -> BoxFuture<'static, Value> { Box::pin(async { json!({"in_flight": 0}) }) });
     let control = Control {
         functions: Arc::<Fleet>::clone(&fleet),
         activity: Arc::clone(&activity),
@@ -97,7 +99,10 @@ async fn the_client_finds_the_engine_by_its_file() {
     let context = r#"{"custom":{"a":"b"}}"#;
     let invoked = client.invoke("probe", Bytes::from_static(b"{}"), Some(context)).await.unwrap();
     assert!(!invoked.function_error);
-    assert_eq!(serde_json::from_slice::<Value>(&invoked.payload).unwrap()["custom"], json!({"a": "b"}));
+    assert_eq!(
+        serde_json::from_slice::<Value>(&invoked.payload).unwrap()["custom"],
+        json!({"a": "b"})
+    );
     let refused = client.invoke("nobody", Bytes::new(), None).await.unwrap_err();
     assert!(matches!(refused, ClientError::Refused { status: 404, .. }), "{refused}");
 }

@@ -40,17 +40,21 @@ async fn what_an_operators_engine_runs() {
     let Ok(directory) = std::env::var(DIRECTORY) else { return };
     let directory = Path::new(&directory);
     assert!(std::env::var("AWS_SECRET_ACCESS_KEY").unwrap().contains(SECRETS[1]));
-    let engine = Engine::start(options(directory, DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let engine =
+        Engine::start(options(directory, DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
     let file = std::fs::read_to_string(directory.join("state/functions/probe.env")).unwrap();
     let function = invoke(engine.functions(), json!({})).await;
-    let credentials = invoke(engine.functions(), json!({"do": "credentials", "profile": "work"})).await;
+    let credentials =
+        invoke(engine.functions(), json!({"do": "credentials", "profile": "work"})).await;
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut own = spec(&binary());
     own.endpoint = format!("http://{}", listener.local_addr().unwrap());
     let fleet = fleet(&directory.join("own"), own);
-    let (sent, _) =
-        tokio::join!(overheard(listener), invoke(&fleet, json!({"do": "put", "table": "t", "keys": ["a"]})));
+    let (sent, _) = tokio::join!(
+        overheard(listener),
+        invoke(&fleet, json!({"do": "put", "table": "t", "keys": ["a"]}))
+    );
     let seen = json!({
         "function": function["environment"],
         "credentials": credentials,
@@ -100,8 +104,10 @@ fn the_operators_credentials_reach_neither_functions_nor_the_emulator() {
         .output()
         .unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
-    let seen =
-        output.lines().find_map(|line| line.strip_prefix("seen ")).unwrap_or_else(|| panic!("{output}"));
+    let seen = output
+        .lines()
+        .find_map(|line| line.strip_prefix("seen "))
+        .unwrap_or_else(|| panic!("{output}"));
     for secret in SECRETS {
         assert!(!seen.contains(secret), "{secret} is in {seen}");
     }
@@ -115,9 +121,15 @@ fn the_operators_credentials_reach_neither_functions_nor_the_emulator() {
     assert_eq!(seen["credentials"], json!({"chain": "test", "profile": null}));
     assert!(seen["sent"].as_str().unwrap().contains("Credential=test/"), "{seen}");
     let children = seen["emulator"].as_array().unwrap();
-    assert!(children.len() > 1 && children.iter().all(|child| !child.as_str().unwrap().is_empty()), "{seen}");
+    assert!(
+        children.len() > 1 && children.iter().all(|child| !child.as_str().unwrap().is_empty()),
+        "{seen}"
+    );
     let file = seen["file"].as_str().unwrap();
-    assert!(file.contains("AWS_ACCESS_KEY_ID=test\n") && file.contains("AWS_SESSION_TOKEN=\n"), "{file}");
+    assert!(
+        file.contains("AWS_ACCESS_KEY_ID=test\n") && file.contains("AWS_SESSION_TOKEN=\n"),
+        "{file}"
+    );
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    StreamSpecification, StreamViewType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_kinesis::primitives::Blob;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -52,7 +52,10 @@ impl Scripted {
     }
 
     pub(crate) fn records(&self) -> Vec<Value> {
-        self.events().iter().flat_map(|event| event["Records"].as_array().unwrap().clone()).collect()
+        self.events()
+            .iter()
+            .flat_map(|event| event["Records"].as_array().unwrap().clone())
+            .collect()
     }
 }
 
@@ -77,7 +80,9 @@ pub(crate) fn partial(id: &Value) -> InvocationResult {
 }
 
 pub(crate) fn error() -> InvocationResult {
-    InvocationResult::FunctionError(Bytes::from_static(br#"{"errorType":"Boom","errorMessage":"boom"}"#))
+    InvocationResult::FunctionError(Bytes::from_static(
+        br#"{"errorType":"Boom","errorMessage":"boom"}"#,
+    ))
 }
 
 pub(crate) fn settings(kind: StreamKind, source_arn: &str) -> StreamSettings {
@@ -110,7 +115,11 @@ fn start_stream(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted
     stream::start(mapped(parts, settings, function))
 }
 
-pub(crate) fn mapped(parts: &Parts, settings: StreamSettings, function: &Arc<Scripted>) -> StreamMapping {
+pub(crate) fn mapped(
+    parts: &Parts,
+    settings: StreamSettings,
+    function: &Arc<Scripted>,
+) -> StreamMapping {
     StreamMapping {
         function: "f".to_owned(),
         source_name: "s".to_owned(),
@@ -136,7 +145,8 @@ pub(crate) async fn until_status(mapping: &Mapping, condition: impl Fn(&MappingS
 
 async fn kinesis(clients: &Clients) -> (String, Arc<dyn StreamSource>) {
     clients.kinesis.create_stream().stream_name("orders").shard_count(1).send().await.unwrap();
-    let described = clients.kinesis.describe_stream_summary().stream_name("orders").send().await.unwrap();
+    let described =
+        clients.kinesis.describe_stream_summary().stream_name("orders").send().await.unwrap();
     let arn = described.stream_description_summary.unwrap().stream_arn;
     let origin = Origin {
         region: REGION.to_owned(),
@@ -170,7 +180,11 @@ pub(crate) async fn received(clients: &Clients, url: &str) -> Value {
     let receive = clients.sqs.receive_message().queue_url(url).wait_time_seconds(10);
     let answer = receive.message_attribute_names("All").send().await.unwrap();
     let message = &answer.messages()[0];
-    assert_eq!(message.message_attributes().map_or(0, std::collections::HashMap::len), 0, "{message:?}");
+    assert_eq!(
+        message.message_attributes().map_or(0, std::collections::HashMap::len),
+        0,
+        "{message:?}"
+    );
     serde_json::from_str(message.body().unwrap()).unwrap()
 }
 
@@ -201,7 +215,9 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
     let function = Scripted::new(|n, event| match n {
         0 => error(),
         1 => InvocationResult::Throttled,
-        2 => partial(&event["Records"].as_array().unwrap().last().unwrap()["kinesis"]["sequenceNumber"]),
+        2 => partial(
+            &event["Records"].as_array().unwrap().last().unwrap()["kinesis"]["sequenceNumber"],
+        ),
         _ => success(),
     });
     let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &function);
@@ -214,7 +230,8 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
     let mut seen: Vec<i64> = Vec::new();
     for record in function.records() {
         let data = record["kinesis"]["data"].as_str().unwrap();
-        let bytes = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data).unwrap();
+        let bytes =
+            base64::Engine::decode(&base64::engine::general_purpose::STANDARD, data).unwrap();
         let n: i64 = String::from_utf8(bytes).unwrap().parse().unwrap();
         let key = record["kinesis"]["partitionKey"].as_str().unwrap().to_owned();
         if !seen.contains(&n) {
@@ -225,7 +242,8 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
     }
     assert_eq!(seen.len(), 30);
     let first = &function.records()[0];
-    let expected = format!("shardId-000000000000:{}", first["kinesis"]["sequenceNumber"].as_str().unwrap());
+    let expected =
+        format!("shardId-000000000000:{}", first["kinesis"]["sequenceNumber"].as_str().unwrap());
     assert_eq!(first["eventID"], expected);
     assert_eq!(first["eventSourceARN"], arn);
     mapping.stop().await;
@@ -233,13 +251,15 @@ async fn a_kinesis_stream_is_delivered_in_order_through_failures_and_goes_on_fro
     put(&backend.clients, "key-0", "30").await;
     let next = Scripted::new(|_, _| success());
     let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &next);
-    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some()).await;
+    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some())
+        .await;
     assert_eq!(next.records().len(), 1, "only what came after the checkpoint");
     mapping.stop().await;
 }
 
 #[tokio::test]
-async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_down_and_had_no_checkpoint() {
+async fn a_mapping_at_latest_gets_what_came_after_its_first_start_though_it_was_down_and_had_no_checkpoint()
+ {
     let backend = ministack().await;
     let (arn, source) = kinesis(&backend.clients).await;
     // Positions in time are whole milliseconds: a record before a start must be in an earlier one.
@@ -290,7 +310,8 @@ async fn a_mapping_at_a_timestamp_gets_what_was_written_from_then_on() {
     let function = Scripted::new(|_, _| success());
     let mapping = mapped(&parts, settings(StreamKind::Kinesis, &arn), &function);
     let mapping = stream::start(StreamMapping { starting_position: Start::At(at), ..mapping });
-    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some()).await;
+    until_status(&mapping, |status| status.records_delivered > 0 && status.idle_since.is_some())
+        .await;
     let data: Vec<Value> =
         function.records().iter().map(|record| record["kinesis"]["data"].clone()).collect();
     let encoded = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, "after");
@@ -319,10 +340,13 @@ async fn a_tumbling_window_ends_in_one_invocation_with_the_state_of_all_its_reco
         if n == 0 { error() } else { InvocationResult::Success(Bytes::from(response)) }
     });
     let tumbling_window = Duration::from_secs(2);
-    let settings = StreamSettings { tumbling_window, batch_size: 2, ..settings(StreamKind::Kinesis, &arn) };
+    let settings =
+        StreamSettings { tumbling_window, batch_size: 2, ..settings(StreamKind::Kinesis, &arn) };
     let mapping = start_stream(&parts, settings, &function);
-    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
-    let last = function.events().into_iter().filter(|event| event["isFinalInvokeForWindow"] == true);
+    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some())
+        .await;
+    let last =
+        function.events().into_iter().filter(|event| event["isFinalInvokeForWindow"] == true);
     // Writing the records may have taken longer than a window.
     let seen: Vec<u64> = last.map(|event| event["state"]["seen"].as_u64().unwrap()).collect();
     assert_eq!(seen.iter().sum::<u64>(), 5, "{seen:?}");
@@ -359,8 +383,11 @@ async fn a_new_kinesis_record_reaches_a_waiting_function_within_a_fraction_of_a_
 async fn a_stream_that_cannot_be_read_is_said_in_the_status_and_read_once_it_can() {
     let backend = ministack().await;
     let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/orders".to_owned();
-    let origin =
-        Origin { region: REGION.to_owned(), stream_arn: arn.clone(), role_arn: "arn:role".to_owned() };
+    let origin = Origin {
+        region: REGION.to_owned(),
+        stream_arn: arn.clone(),
+        role_arn: "arn:role".to_owned(),
+    };
     let parts = Parts {
         source: Arc::new(KinesisSource::new(backend.clients.kinesis.clone(), origin)),
         checkpoints: Arc::new(MemoryCheckpoints::default()),
@@ -369,8 +396,10 @@ async fn a_stream_that_cannot_be_read_is_said_in_the_status_and_read_once_it_can
     };
     let function = Scripted::new(|_, _| success());
     let mapping = start_stream(&parts, settings(StreamKind::Kinesis, &arn), &function);
-    until_status(&mapping, |status| status.last_error.as_ref().is_some_and(|e| e.contains("ListShards")))
-        .await;
+    until_status(&mapping, |status| {
+        status.last_error.as_ref().is_some_and(|e| e.contains("ListShards"))
+    })
+    .await;
     assert_eq!(mapping.status().idle_since, None);
     kinesis(&backend.clients).await;
     put(&backend.clients, "k", "x").await;
@@ -390,20 +419,27 @@ async fn a_batch_that_fails_is_in_the_status_with_its_attempt_and_its_next_one()
         destination: None,
     };
     let function = Scripted::new(|count, _| if count < 4 { error() } else { success() });
-    let unlimited = StreamSettings { maximum_retry_attempts: None, ..settings(StreamKind::Kinesis, &arn) };
+    let unlimited =
+        StreamSettings { maximum_retry_attempts: None, ..settings(StreamKind::Kinesis, &arn) };
     let mapping = start_stream(&parts, unlimited, &function);
     let seen = Mutex::new(None);
     until_status(&mapping, |status| {
         let waits = |lane: &LaneStatus| {
             let LaneReport { state, attempt, records, until, .. } = lane.report;
-            (state, attempt, records) == (LaneCondition::WaitingForRetry, 3, 1) && until > Some(Moment::now())
+            (state, attempt, records) == (LaneCondition::WaitingForRetry, 3, 1)
+                && until > Some(Moment::now())
         };
         seen.lock().unwrap().insert(status.clone()).lanes.iter().any(waits)
     })
     .await;
     let status = seen.into_inner().unwrap().unwrap();
-    assert_eq!((status.lanes.len(), status.lanes[0].shard.as_ref()), (1, status.positions.keys().next()));
-    assert!(status.last_error.is_some_and(|why| why.contains("boom")) && status.last_error_at.is_some());
+    assert_eq!(
+        (status.lanes.len(), status.lanes[0].shard.as_ref()),
+        (1, status.positions.keys().next())
+    );
+    assert!(
+        status.last_error.is_some_and(|why| why.contains("boom")) && status.last_error_at.is_some()
+    );
     until_status(&mapping, |status| status.records_delivered == 1 && status.lanes.is_empty()).await;
     mapping.stop().await;
 }
@@ -412,9 +448,12 @@ async fn a_batch_that_fails_is_in_the_status_with_its_attempt_and_its_next_one()
 async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_are_delivered() {
     let backend = ministack().await;
     let dynamodb = &backend.clients.dynamodb;
-    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
-    let attribute =
-        AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S).build();
+    let key =
+        KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
+    let attribute = AttributeDefinition::builder()
+        .attribute_name("id")
+        .attribute_type(ScalarAttributeType::S)
+        .build();
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
         .stream_view_type(StreamViewType::NewAndOldImages)
@@ -432,10 +471,12 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
         .unwrap();
     let arn = created.table_description.unwrap().latest_stream_arn.unwrap();
     for id in ["a", "poison", "b"] {
-        let item = dynamodb.put_item().table_name("things").item("id", AttributeValue::S(id.to_owned()));
+        let item =
+            dynamodb.put_item().table_name("things").item("id", AttributeValue::S(id.to_owned()));
         item.item("n", AttributeValue::N("1".to_owned())).send().await.unwrap();
     }
-    let delete = dynamodb.delete_item().table_name("things").key("id", AttributeValue::S("a".to_owned()));
+    let delete =
+        dynamodb.delete_item().table_name("things").key("id", AttributeValue::S("a".to_owned()));
     delete.send().await.unwrap();
 
     let (failures, _) = queue(&backend.clients, "failures", false).await;
@@ -450,20 +491,28 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
         let poison = records.iter().any(|record| record["dynamodb"]["Keys"]["id"]["S"] == "poison");
         if poison { error() } else { success() }
     });
-    let settings = StreamSettings { lanes: 1, bisect_on_error: true, ..settings(StreamKind::DynamoDb, &arn) };
+    let settings =
+        StreamSettings { lanes: 1, bisect_on_error: true, ..settings(StreamKind::DynamoDb, &arn) };
     let mapping = start_stream(&parts, settings, &function);
-    until_status(&mapping, |status| status.lag == 0 && status.idle_since.is_some() && status.discarded == 1)
-        .await;
+    until_status(&mapping, |status| {
+        status.lag == 0 && status.idle_since.is_some() && status.discarded == 1
+    })
+    .await;
     assert_eq!(mapping.status().records_delivered, 3);
     let record = received(&backend.clients, &failures).await;
-    let poison =
-        function.records().into_iter().find(|record| record["dynamodb"]["Keys"]["id"]["S"] == "poison");
+    let poison = function
+        .records()
+        .into_iter()
+        .find(|record| record["dynamodb"]["Keys"]["id"]["S"] == "poison");
     let poison = poison.unwrap();
     let (number, batch) = (&poison["dynamodb"]["SequenceNumber"], &record["DDBStreamBatchInfo"]);
     let arrived = poison["dynamodb"]["ApproximateCreationDateTime"].as_i64().unwrap();
     let arrived = format!("{:.0}", jiff::Timestamp::from_second(arrived).unwrap());
     let written: jiff::Timestamp = record["timestamp"].as_str().unwrap().parse().unwrap();
-    assert!(batch["shardId"].is_string() && record["requestContext"]["requestId"].is_string(), "{record}");
+    assert!(
+        batch["shardId"].is_string() && record["requestContext"]["requestId"].is_string(),
+        "{record}"
+    );
     let expected = json!({
         "requestContext": {
             "requestId": record["requestContext"]["requestId"],
@@ -486,7 +535,8 @@ async fn a_poison_change_of_a_table_ends_at_the_destination_and_its_neighbours_a
     });
     assert_eq!(record, expected);
 
-    let removed = function.records().into_iter().find(|record| record["eventName"] == "REMOVE").unwrap();
+    let removed =
+        function.records().into_iter().find(|record| record["eventName"] == "REMOVE").unwrap();
     assert_eq!(removed["dynamodb"]["OldImage"], json!({"id": {"S": "a"}, "n": {"N": "1"}}));
     assert_eq!(removed["eventSourceARN"], arn);
     mapping.stop().await;

@@ -28,8 +28,9 @@ pub(crate) async fn mail_is_listed(backend: &TestBackend) {
     let ses = &backend.clients.ses;
     ses.verify_email_identity().email_address("shop@example.com").send().await.expect("verified");
     let content = |text: &str| Content::builder().data(text).build().expect("complete");
-    let message =
-        Message::builder().subject(content("Hello")).body(Body::builder().text(content("Text")).build());
+    let message = Message::builder()
+        .subject(content("Hello"))
+        .body(Body::builder().text(content("Text")).build());
     let sent = ses
         .send_email()
         .source("shop@example.com")
@@ -67,7 +68,10 @@ async fn a_given_endpoint_that_answers_is_used_and_not_stopped() {
     let url = backend.emulator.endpoint();
     let given = Backend::External(url.to_owned());
     let external = emulator::start(&given, Path::new("unused")).await.expect("it answers");
-    assert_eq!((external.name(), external.endpoint(), external.cpu_seconds()), ("external", url, None));
+    assert_eq!(
+        (external.name(), external.endpoint(), external.cpu_seconds()),
+        ("external", url, None)
+    );
     external.stop().await;
     assert!(!is_gone(backend.emulator.process_id().expect("it was started here")));
 }
@@ -91,11 +95,13 @@ async fn a_given_endpoint_that_does_not_answer_is_an_error_that_says_what_to_do(
 
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", silent.local_addr().expect("it is bound"));
-    let error =
-        emulator::start(&Backend::External(url), Path::new("unused")).await.expect_err("nobody answers");
+    let error = emulator::start(&Backend::External(url), Path::new("unused"))
+        .await
+        .expect_err("nobody answers");
     assert!(error.to_string().contains("no answer within 5 seconds"), "{error}");
 
-    let error = emulator::start(&Backend::External("localhost".to_owned()), Path::new("unused")).await;
+    let error =
+        emulator::start(&Backend::External("localhost".to_owned()), Path::new("unused")).await;
     assert!(error.expect_err("no URL").to_string().contains("it is not a URL such as"));
 }
 

@@ -76,7 +76,11 @@ pub(crate) fn options(dir: &Path, declared: &str) -> Options {
     options
 }
 
-pub(crate) async fn idle(client: &EngineClient, what: &str, reached: impl Fn(&Value) -> bool) -> Value {
+pub(crate) async fn idle(
+    client: &EngineClient,
+    what: &str,
+    reached: impl Fn(&Value) -> bool,
+) -> Value {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
         let status = client.status().await.unwrap();
@@ -90,13 +94,17 @@ pub(crate) async fn idle(client: &EngineClient, what: &str, reached: impl Fn(&Va
 
 fn delivered(status: &Value, kind: &str) -> u64 {
     let mappings = status["mappings"].as_array().unwrap();
-    mappings.iter().find(|mapping| mapping["kind"] == kind).unwrap()["records_delivered"].as_u64().unwrap()
+    mappings.iter().find(|mapping| mapping["kind"] == kind).unwrap()["records_delivered"]
+        .as_u64()
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a_trace() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(options(dir.path(), DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let engine = Engine::start(options(dir.path(), DECLARED))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let state: PathBuf = dir.path().join("state");
     let client = EngineClient::from_state_dir(&state).unwrap();
     assert_eq!(client.engine(), engine.file());
@@ -109,10 +117,13 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     }
     let item = aws_sdk_dynamodb::types::AttributeValue::S("order#1".to_owned());
     clients.dynamodb.put_item().table_name("events").item("stream", item).send().await.unwrap();
-    let url = clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
+    let url =
+        clients.sqs.get_queue_url().queue_name("work").send().await.unwrap().queue_url.unwrap();
     clients.sqs.send_message().queue_url(url).message_body("{}").send().await.unwrap();
-    let event =
-        PutEventsRequestEntry::builder().event_bus_name("shop").source("shop.orders").detail_type("Placed");
+    let event = PutEventsRequestEntry::builder()
+        .event_bus_name("shop")
+        .source("shop.orders")
+        .detail_type("Placed");
     clients.events.put_events().entries(event.detail("{}").build()).send().await.unwrap();
 
     let status = idle(&client, "all delivered", |status| {
@@ -133,7 +144,8 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
     // No function works on it and no poll finds it, but it will come.
     let mut left = 0;
     for queue in ["work", "tidegate-bus-shop"] {
-        let url = clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
+        let url =
+            clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
         let send = clients.sqs.send_message().queue_url(url).message_body("{}").delay_seconds(600);
         send.send().await.unwrap();
         left += 1;
@@ -144,17 +156,25 @@ async fn a_declared_system_delivers_from_every_kind_of_source_and_ends_without_a
         );
     }
 
-    let invoked = client.invoke("probe", Bytes::from_static(br#"{"do":"echo"}"#), None).await.unwrap();
+    let invoked =
+        client.invoke("probe", Bytes::from_static(br#"{"do":"echo"}"#), None).await.unwrap();
     let seen: Value = serde_json::from_slice(&invoked.payload).unwrap();
     assert_eq!(seen["environment"]["EVENTS_TABLE"], "events");
     let endpoint = &seen["environment"]["AWS_ENDPOINT_URL"];
-    assert_ne!(endpoint.as_str().unwrap(), engine.file().endpoint, "functions see AWS through the proxy");
+    assert_ne!(
+        endpoint.as_str().unwrap(),
+        engine.file().endpoint,
+        "functions see AWS through the proxy"
+    );
 
-    let second = Options::new(dir.path().join("topology.auto.tfvars"), Backend::MiniStack, state.clone());
+    let second =
+        Options::new(dir.path().join("topology.auto.tfvars"), Backend::MiniStack, state.clone());
     assert!(matches!(Engine::start(second).await, Err(StartError::Running { .. })));
 
-    let pids: Vec<i32> =
-        serde_json::from_value(client.status().await.unwrap()["functions"]["probe"]["pids"].clone()).unwrap();
+    let pids: Vec<i32> = serde_json::from_value(
+        client.status().await.unwrap()["functions"]["probe"]["pids"].clone(),
+    )
+    .unwrap();
     assert!(!pids.is_empty());
     assert_eq!(ask_to_end(&engine.control_url()).await, 202);
     engine.wait_for_shutdown().await.unwrap();
@@ -168,7 +188,8 @@ pub(crate) async fn invoke_event(engine: &Engine, payload: &str) -> String {
     use aws_sdk_lambda::operation::RequestId as _;
     let invoke = crate::aws_sdk::client(&engine.control_url()).invoke().function_name("probe:live");
     let invoke = invoke.invocation_type(aws_sdk_lambda::types::InvocationType::Event);
-    let accepted = invoke.payload(aws_sdk_lambda::primitives::Blob::new(payload)).send().await.unwrap();
+    let accepted =
+        invoke.payload(aws_sdk_lambda::primitives::Blob::new(payload)).send().await.unwrap();
     assert_eq!(accepted.status_code(), 202);
     accepted.request_id().unwrap().to_owned()
 }
@@ -176,7 +197,9 @@ pub(crate) async fn invoke_event(engine: &Engine, payload: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destination() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(options(dir.path(), DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let engine = Engine::start(options(dir.path(), DECLARED))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
     let mark = dir.path().join("mark");
     let fine = json!({"do": "print", "lines": ["an event"]}).to_string();
@@ -204,8 +227,14 @@ async fn an_event_given_to_invoke_is_retried_and_handed_to_the_functions_destina
     assert_eq!(record["responsePayload"]["errorMessage"], "no luck");
 
     // No function works on it and no poll finds it, but it will come.
-    let url =
-        sqs.get_queue_url().queue_name("tidegate-invoke-probe").send().await.unwrap().queue_url.unwrap();
+    let url = sqs
+        .get_queue_url()
+        .queue_name("tidegate-invoke-probe")
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
     sqs.send_message().queue_url(&url).message_body("{}").delay_seconds(600).send().await.unwrap();
     let status = client.status().await.unwrap();
     assert_eq!(
@@ -243,8 +272,9 @@ async fn ask_to_end(control: &str) -> u16 {
     use hyper_util::client::legacy::Client;
     let client: Client<_, http_body_util::Full<Bytes>> =
         Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
-    let request =
-        http::Request::post(format!("{control}/shutdown")).body(http_body_util::Full::default()).unwrap();
+    let request = http::Request::post(format!("{control}/shutdown"))
+        .body(http_body_util::Full::default())
+        .unwrap();
     client.request(request).await.unwrap().status().as_u16()
 }
 
@@ -258,7 +288,10 @@ async fn a_missing_binary_is_named_and_nothing_is_left_running() {
             .replace("function = \"probe\"", "function = \"other\""),
     );
     let error = Engine::start(options).await.unwrap_err().to_string();
-    assert!(error.contains("topology.auto.tfvars:24:3: functions.other has no binary in "), "{error}");
+    assert!(
+        error.contains("topology.auto.tfvars:24:3: functions.other has no binary in "),
+        "{error}"
+    );
     assert!(!EngineFile::path(&dir.path().join("state")).exists());
 }
 
@@ -266,7 +299,8 @@ async fn a_missing_binary_is_named_and_nothing_is_left_running() {
 async fn a_message_that_an_engine_before_has_left_hidden_is_lag() {
     let backend = crate::backend::ministack().await;
     let sqs = &backend.clients.sqs;
-    let url = sqs.create_queue().queue_name("tidegate-bus-shop").send().await.unwrap().queue_url.unwrap();
+    let url =
+        sqs.create_queue().queue_name("tidegate-bus-shop").send().await.unwrap().queue_url.unwrap();
     sqs.send_message().queue_url(&url).message_body("{}").send().await.unwrap();
     let taken = sqs.receive_message().queue_url(&url).visibility_timeout(600).send().await.unwrap();
     assert_eq!(taken.messages().len(), 1);

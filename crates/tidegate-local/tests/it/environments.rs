@@ -49,9 +49,10 @@ async fn the_process_sees_lambdas_environment_and_not_the_engines() {
 async fn a_client_context_reaches_the_function() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), spec(&binary()));
-    let context =
-        r#"{"client":null,"custom":{"replay":"1"},"environment":{}}"#.replace("\"client\":null,", "");
-    let request = Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
+    let context = r#"{"client":null,"custom":{"replay":"1"},"environment":{}}"#
+        .replace("\"client\":null,", "");
+    let request =
+        Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
     let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
         panic!("failed")
     };
@@ -65,7 +66,8 @@ async fn a_client_context_beyond_ascii_reaches_the_function_and_ends_no_process(
     let fleet = fleet(dir.path(), spec(&binary()));
     let before = invoke(&fleet, json!({})).await["pid"].clone();
     let context = r#"{"custom":{"user":"Jürgen 😀"},"environment":{}}"#.to_owned();
-    let request = Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
+    let request =
+        Request { client_context: Some(context), ..Request::new(Bytes::from_static(b"{}")) };
     let InvocationResult::Success(payload) = fleet.invoke("probe", request).await.result else {
         panic!("failed")
     };
@@ -80,7 +82,9 @@ async fn more_invocations_than_the_declared_concurrency_are_throttled() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let marks = ["one", "two"].map(|name| dir.path().join(name));
     let running = marks.clone().map(|mark| begin(&fleet, json!({"do": "hang", "mark": mark})));
-    let pid = |mark: &std::path::PathBuf| std::fs::read_to_string(mark).ok().filter(|text| !text.is_empty());
+    let pid = |mark: &std::path::PathBuf| {
+        std::fs::read_to_string(mark).ok().filter(|text| !text.is_empty())
+    };
     until("both work", || marks.iter().all(|mark| pid(mark).is_some())).await;
     assert_ne!(pid(&marks[0]), pid(&marks[1]), "each has an environment of its own");
     assert_eq!(invoke_raw(&fleet, json!({})).await.result, InvocationResult::Throttled);
@@ -99,11 +103,15 @@ async fn a_process_killed_while_busy_fails_its_invocation_and_is_replaced() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let mark = dir.path().join("mark");
     let invocation = begin(&fleet, json!({"do": "hang", "mark": mark}));
-    until("the function works", || std::fs::read_to_string(&mark).is_ok_and(|text| !text.is_empty())).await;
+    until("the function works", || {
+        std::fs::read_to_string(&mark).is_ok_and(|text| !text.is_empty())
+    })
+    .await;
     kill(std::fs::read_to_string(&mark).unwrap().parse().unwrap());
     let answer = invocation.await.unwrap();
     let request_id = answer.request_id.clone();
-    let expected = format!("RequestId: {request_id} Error: Runtime exited with error: signal: killed");
+    let expected =
+        format!("RequestId: {request_id} Error: Runtime exited with error: signal: killed");
     assert_eq!(error(answer), json!({"errorType": "Runtime.ExitError", "errorMessage": expected}));
     invoke(&fleet, json!({})).await;
 }
@@ -135,12 +143,14 @@ async fn processes_killed_while_idle_cost_no_invocation() {
 #[tokio::test]
 async fn an_invocation_is_killed_at_the_timeout() {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(1), ..spec(&binary()) });
+    let fleet =
+        fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(1), ..spec(&binary()) });
     let pid = invoke(&fleet, json!({})).await["pid"].as_i64().unwrap();
     let started = Instant::now();
     let answer = invoke_raw(&fleet, json!({"do": "hang"})).await;
     assert!((900..2000).contains(&started.elapsed().as_millis()), "{:?}", started.elapsed());
-    let expected = format!("RequestId: {} Error: Task timed out after 1.00 seconds", answer.request_id);
+    let expected =
+        format!("RequestId: {} Error: Task timed out after 1.00 seconds", answer.request_id);
     assert_eq!(error(answer), json!({"errorType": "Sandbox.Timedout", "errorMessage": expected}));
     until("the process is killed", || !process::is_running(i32::try_from(pid).unwrap())).await;
     assert_ne!(invoke(&fleet, json!({})).await["pid"], json!(pid));
@@ -167,7 +177,10 @@ async fn a_process_that_exits_while_busy_fails_its_invocation_with_the_status() 
     let failed = error(invoke_raw(&fleet, json!({"do": "exit", "status": 3})).await);
     assert_eq!(failed["errorType"], "Runtime.ExitError");
     assert!(
-        failed["errorMessage"].as_str().unwrap().ends_with("Runtime exited with error: exit status 3"),
+        failed["errorMessage"]
+            .as_str()
+            .unwrap()
+            .ends_with("Runtime exited with error: exit status 3"),
         "{failed}"
     );
 }
@@ -197,18 +210,28 @@ async fn a_hanging_initialisation_is_made_again_and_then_ended_by_the_functions_
     let started = Instant::now();
     let failed = error(invoke_raw(&fleet, json!({})).await);
     assert_eq!(failed["errorType"], "Sandbox.Timedout");
-    assert!(failed["errorMessage"].as_str().unwrap().ends_with("timed out after 3.00 seconds"), "{failed}");
-    assert!((4400..7000).contains(&started.elapsed().as_millis()), "{:?} of 1.5 and 3 s", started.elapsed());
+    assert!(
+        failed["errorMessage"].as_str().unwrap().ends_with("timed out after 3.00 seconds"),
+        "{failed}"
+    );
+    assert!(
+        (4400..7000).contains(&started.elapsed().as_millis()),
+        "{:?} of 1.5 and 3 s",
+        started.elapsed()
+    );
     assert_eq!(fleet.status()["probe"].timeouts, 1);
 }
 
 #[tokio::test]
-async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeout_with_the_invocation() {
+async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeout_with_the_invocation()
+ {
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.environment.insert("PROBE_INIT".to_owned(), "hang-once".to_owned());
     function.timeout = Duration::from_secs(3);
-    function.environment.insert("PROBE_MARK".to_owned(), dir.path().join("mark").display().to_string());
+    function
+        .environment
+        .insert("PROBE_MARK".to_owned(), dir.path().join("mark").display().to_string());
     let fleet = fleet(dir.path(), function);
     let seen = invoke(&fleet, json!({})).await;
     let remaining = seen["remaining_ms"].as_u64().unwrap();
@@ -220,7 +243,8 @@ async fn an_initialisation_that_works_the_second_time_shares_the_functions_timeo
 #[tokio::test]
 async fn an_oversized_response_is_a_function_error() {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(30), ..spec(&binary()) });
+    let fleet =
+        fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(30), ..spec(&binary()) });
     let failed = error(invoke_raw(&fleet, json!({"do": "answer", "bytes": 6_300_000})).await);
     assert_eq!(failed["errorType"], "Function.ResponseSizeTooLarge");
     let whole = invoke(&fleet, json!({"do": "answer", "bytes": 6_000_000})).await;
@@ -233,7 +257,8 @@ async fn output_is_logged_unchanged_and_metrics_are_added_up() {
     let fleet = fleet(dir.path(), spec(&binary()));
     let emf = r#"{"_aws":{"Timestamp":1,"CloudWatchMetrics":[{"Namespace":"n","Dimensions":[[]],"Metrics":[{"Name":"Applied"}]}]},"Applied":[2,3]}"#;
     invoke(&fleet, json!({"do": "print", "lines": ["  plain line ", emf, emf]})).await;
-    until("the metrics arrive", || fleet.status()["probe"].metrics.get("Applied") == Some(&10.0)).await;
+    until("the metrics arrive", || fleet.status()["probe"].metrics.get("Applied") == Some(&10.0))
+        .await;
     let log = std::fs::read_to_string(dir.path().join("logs/probe.log")).unwrap();
     let texts: Vec<&str> = log.lines().map(|line| LogLine::parse(line).unwrap().text).collect();
     assert!(texts.contains(&"  plain line "), "{log}");

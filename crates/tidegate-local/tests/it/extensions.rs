@@ -28,7 +28,8 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
     let fleet = silent(dir.path());
     let first = begin(&fleet, json!({"n": 1}));
     let api = api(dir.path()).await;
-    let features = [("lambda-extension-name", "own"), ("lambda-extension-accept-feature", "accountId")];
+    let features =
+        [("lambda-extension-name", "own"), ("lambda-extension-accept-feature", "accountId")];
     let registered = send("POST", &api, REGISTER, &features, r#"{"events":["INVOKE"]}"#).await;
     assert_eq!(registered.status(), 200);
     let function = json!({"functionName": "probe", "functionVersion": "$LATEST", "handler": "bootstrap", "accountId": "000000000000"});
@@ -41,7 +42,10 @@ async fn an_internal_extension_registers_and_hears_of_each_invocation() {
     let told = next().await;
     assert!(told.headers().contains_key("lambda-extension-event-identifier"));
     let event = json_of(&told);
-    assert_eq!((&event["eventType"], &event["requestId"]), (&json!("INVOKE"), &json!(one.request_id)));
+    assert_eq!(
+        (&event["eventType"], &event["requestId"]),
+        (&json!("INVOKE"), &json!(one.request_id))
+    );
     assert_eq!(event["deadlineMs"].to_string(), one.deadline);
     assert_eq!(event["invokedFunctionArn"], "arn:aws:lambda:us-east-1:000000000000:function:probe");
     assert!(event["tracing"]["value"].as_str().unwrap().starts_with("Root=1-"), "{event}");
@@ -141,9 +145,21 @@ async fn what_lambda_refuses_an_extension_is_refused_with_its_words() {
         ("POST", REGISTER, &[][..], "{}", "Extension.InvalidExtensionName"),
         ("POST", REGISTER, &named, "nonsense", "InvalidRequestFormat"),
         ("POST", REGISTER, &named, r#"{"events":["SHUTDOWN"]}"#, "Extension.InvalidEventType"),
-        ("POST", REGISTER, &[("lambda-extension-name", "taken")], "{}", "Extension.InvalidExtensionState"),
+        (
+            "POST",
+            REGISTER,
+            &[("lambda-extension-name", "taken")],
+            "{}",
+            "Extension.InvalidExtensionState",
+        ),
         ("GET", EVENTS, &[], "", "Extension.MissingExtensionIdentifier"),
-        ("GET", EVENTS, &[("lambda-extension-identifier", "x")], "", "Extension.InvalidExtensionIdentifier"),
+        (
+            "GET",
+            EVENTS,
+            &[("lambda-extension-identifier", "x")],
+            "",
+            "Extension.InvalidExtensionIdentifier",
+        ),
         (
             "GET",
             EVENTS,
@@ -182,7 +198,10 @@ async fn an_extension_that_cannot_initialise_fails_the_start() {
             ("lambda-extension-identifier", id.as_str()),
             ("lambda-extension-function-error-type", "Own.NoLuck"),
         ];
-        assert_eq!(send("POST", &api, "/2020-01-01/extension/init/error", &headers, "").await.status(), 202);
+        assert_eq!(
+            send("POST", &api, "/2020-01-01/extension/init/error", &headers, "").await.status(),
+            202
+        );
     }
     let failed = error(invocation.await.unwrap());
     assert_eq!(failed["errorType"], "Extension.InitError");
@@ -212,7 +231,8 @@ while True:
 "#;
 
 #[tokio::test]
-async fn a_process_with_an_extension_is_asked_to_end_and_killed_half_a_second_later_and_others_are_killed() {
+async fn a_process_with_an_extension_is_asked_to_end_and_killed_half_a_second_later_and_others_are_killed()
+ {
     let path = std::env::var_os("PATH").unwrap();
     let mut python = std::env::split_paths(&path).map(|dir| dir.join("python3"));
     let python = python.find(|file| file.is_file()).expect("python3");
@@ -223,13 +243,21 @@ async fn a_process_with_an_extension_is_asked_to_end_and_killed_half_a_second_la
         std::fs::write(dir.path().join("app.py"), GRACEFUL).unwrap();
         let mark = dir.path().join("mark");
         let mut function = spec(&python);
-        (function.arguments, function.directory) = (vec!["app.py".to_owned()], Some(dir.path().to_owned()));
-        let variables = [("MARK", mark.to_str().unwrap()), ("LINGER", linger), ("REGISTERS", registers)];
-        function.environment.extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        (function.arguments, function.directory) =
+            (vec!["app.py".to_owned()], Some(dir.path().to_owned()));
+        let variables =
+            [("MARK", mark.to_str().unwrap()), ("LINGER", linger), ("REGISTERS", registers)];
+        function
+            .environment
+            .extend(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let options = tidegate_local::environment::FleetOptions::new(dir.path().to_owned());
         let fleet = Arc::new(Fleet::start(vec![function], &options).unwrap());
         let answer = begin(&fleet, json!({})).await.unwrap();
-        assert_eq!(answer.result, InvocationResult::Success(Bytes::from_static(b"null")), "{registers}");
+        assert_eq!(
+            answer.result,
+            InvocationResult::Success(Bytes::from_static(b"null")),
+            "{registers}"
+        );
         until("it is frozen", || fleet.status()["probe"].frozen == 1).await;
         let began = std::time::Instant::now();
         fleet.stop(Duration::from_secs(5)).await;
@@ -237,7 +265,10 @@ async fn a_process_with_an_extension_is_asked_to_end_and_killed_half_a_second_la
         assert_eq!(std::fs::read_to_string(&mark).ok().as_deref(), said, "{registers} {linger}");
         if linger == "60" {
             let took = began.elapsed();
-            assert!(took >= Duration::from_millis(500) && took < Duration::from_secs(4), "{took:?}");
+            assert!(
+                took >= Duration::from_millis(500) && took < Duration::from_secs(4),
+                "{took:?}"
+            );
         }
     }
 }

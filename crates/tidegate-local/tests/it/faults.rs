@@ -66,7 +66,11 @@ impl World {
         let kinesis = &self.engine.clients().kinesis;
         for keys in lists {
             let body = json!({"do": "put", "table": "things", "keys": keys}).to_string();
-            let put = kinesis.put_record().stream_name("work").partition_key(keys[0]).data(Blob::new(body));
+            let put = kinesis
+                .put_record()
+                .stream_name("work")
+                .partition_key(keys[0])
+                .data(Blob::new(body));
             put.send().await.unwrap();
         }
     }
@@ -139,7 +143,11 @@ async fn a_call_killed_before_its_effect_never_reaches_aws() {
     world.put(&[&["a"]]).await;
     let status = world.settle().await;
     let put = &status["calls"]["probe"]["DynamoDB.PutItem"];
-    assert_eq!((&put["ok"], &status["functions"]["probe"]["errors"]), (&json!(1), &json!(3)), "{status:#}");
+    assert_eq!(
+        (&put["ok"], &status["functions"]["probe"]["errors"]),
+        (&json!(1), &json!(3)),
+        "{status:#}"
+    );
     world.engine.shutdown().await;
 }
 
@@ -174,9 +182,14 @@ async fn environments_die_before_during_and_after_the_work_and_nothing_is_lost()
     assert_eq!(world.keys().await, wanted.iter().cloned().collect());
     let injected: BTreeMap<String, u64> =
         serde_json::from_value(status["faults"]["injected"].clone()).unwrap();
-    for kind in
-        ["kill before", "kill during", "kill after", "time-out", "lose-response", "deliver-twice after"]
-    {
+    for kind in [
+        "kill before",
+        "kill during",
+        "kill after",
+        "time-out",
+        "lose-response",
+        "deliver-twice after",
+    ] {
         assert!(injected.get(kind).is_some_and(|count| *count > 0), "{kind}: {injected:?}");
     }
     assert_eq!(injected.values().sum::<u64>(), world.journal().len() as u64);
@@ -187,12 +200,14 @@ async fn environments_die_before_during_and_after_the_work_and_nothing_is_lost()
     let before = world.dir.path().join("before.jsonl");
     std::fs::copy(world.dir.path().join("state/faults.jsonl"), &before).unwrap();
     world.engine.shutdown().await;
-    let again = World::start(Injection { again: Some(before.clone()), ..Injection::default() }).await;
+    let again =
+        World::start(Injection { again: Some(before.clone()), ..Injection::default() }).await;
     again.put(&lists).await;
     again.settle().await;
     let sorted = |mut entries: Vec<Entry>| {
-        entries
-            .sort_by_key(|entry| (entry.site.delivery.clone(), entry.site.attempt, entry.fault.to_string()));
+        entries.sort_by_key(|entry| {
+            (entry.site.delivery.clone(), entry.site.attempt, entry.fault.to_string())
+        });
         entries
     };
     assert_eq!(sorted(again.journal()), sorted(Journal::read(&before).unwrap()));
@@ -201,7 +216,8 @@ async fn environments_die_before_during_and_after_the_work_and_nothing_is_lost()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_environment_killed_after_its_answer_is_gone_and_the_answer_counts() {
-    let world = World::start(plan("[[fault]]\nfault = \"kill\"\nwhen = \"after\"\nrate = 1\n")).await;
+    let world =
+        World::start(plan("[[fault]]\nfault = \"kill\"\nwhen = \"after\"\nrate = 1\n")).await;
     world.put(&[&["a"], &["b"]]).await;
     let status = world.settle().await;
     assert_eq!(

@@ -42,7 +42,9 @@ async fn url(clients: &Clients, queue: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn half_of_a_surrogate_pair_is_filtered_and_routed_as_anything_else() {
     let dir = tempfile::tempdir().unwrap();
-    let engine = Engine::start(options(dir.path(), DECLARED)).await.unwrap_or_else(|error| panic!("{error}"));
+    let engine = Engine::start(options(dir.path(), DECLARED))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
     let clients = engine.clients();
     let jobs = url(clients, "jobs").await;
@@ -70,7 +72,8 @@ async fn half_of_a_surrogate_pair_is_filtered_and_routed_as_anything_else() {
     );
 
     // MiniStack writes the detail again; the half surrogate and the number must be kept.
-    let receive = clients.sqs.receive_message().queue_url(url(clients, "taken").await).wait_time_seconds(10);
+    let receive =
+        clients.sqs.receive_message().queue_url(url(clients, "taken").await).wait_time_seconds(10);
     let taken = receive.send().await.unwrap().messages.unwrap_or_default().remove(0).body.unwrap();
     assert!(taken.contains(r#""note": "thanks \ud83d", "total": 1e999"#), "{taken}");
     engine.shutdown().await;

@@ -29,7 +29,10 @@ async fn work_after_the_response_does_not_go_on_until_the_next_invocation() {
     frozen(&fleet).await;
     // The kernel delivers a signal with a delay.
     let pid = fleet.status()["probe"].pids[0];
-    until("it is stopped", || procfs::process::Process::new(pid).unwrap().stat().unwrap().state == 'T').await;
+    until("it is stopped", || {
+        procfs::process::Process::new(pid).unwrap().stat().unwrap().state == 'T'
+    })
+    .await;
     let (before, cpu) = (counted(&file), fleet.status()["probe"].cpu_seconds);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(counted(&file), before, "it went on");
@@ -58,7 +61,8 @@ async fn an_environment_that_is_not_to_be_frozen_works_on() {
 }
 
 #[tokio::test]
-async fn an_environment_with_work_is_not_frozen_and_a_frozen_one_takes_its_next_invocation_at_once() {
+async fn an_environment_with_work_is_not_frozen_and_a_frozen_one_takes_its_next_invocation_at_once()
+{
     let dir = tempfile::tempdir().unwrap();
     let mut options = FleetOptions::new(dir.path().to_owned());
     options.freeze_after = Some(Duration::ZERO);
@@ -98,7 +102,11 @@ async fn stopping_ends_frozen_environments() {
     let pid = fleet.status()["probe"].pids[0];
     let began = Instant::now();
     fleet.stop(Duration::from_secs(5)).await;
-    assert!(!process::is_running(pid) && began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert!(
+        !process::is_running(pid) && began.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 /// Answers every call as EventBridge answers ListEventBuses, and keeps its connections until

@@ -108,8 +108,11 @@ async fn a_function_is_told_its_arn_as_it_was_asked_for() {
 
 #[tokio::test]
 async fn a_failed_invocation_is_200_with_a_function_error_and_an_error_object() {
-    let (error, timeout, exit) =
-        (r#"{"do":"error","message":"no luck"}"#, r#"{"do":"hang"}"#, r#"{"do":"exit","status":3}"#);
+    let (error, timeout, exit) = (
+        r#"{"do":"error","message":"no luck"}"#,
+        r#"{"do":"hang"}"#,
+        r#"{"do":"exit","status":3}"#,
+    );
     for (payload, error_type, message) in [
         (error, None, "no luck"),
         (r#"{"do":"panic"}"#, None, "asked to panic"),
@@ -123,7 +126,10 @@ async fn a_failed_invocation_is_200_with_a_function_error_and_an_error_object() 
         assert_eq!(header(&answer, "x-amz-executed-version"), Some("$LATEST"));
         let object = body(&answer);
         assert!(object["errorMessage"].as_str().unwrap().contains(message), "{payload}: {object}");
-        assert!(object["errorType"].is_string() && error_type.is_none_or(|word| object["errorType"] == word));
+        assert!(
+            object["errorType"].is_string()
+                && error_type.is_none_or(|word| object["errorType"] == word)
+        );
     }
 }
 
@@ -140,8 +146,10 @@ async fn a_client_context_has_at_most_3583_bytes_of_base64() {
     let running = running(|_| {}).await;
     // 2,685 bytes are 3,580 of base64, which comes in fours.
     for (bytes, status) in [(2685, 200), (2688, 400)] {
-        let object =
-            format!(r#"{{"custom":{{"a":"{}"}}}}"#, "x".repeat(bytes - r#"{"custom":{"a":""}}"#.len()));
+        let object = format!(
+            r#"{{"custom":{{"a":"{}"}}}}"#,
+            "x".repeat(bytes - r#"{"custom":{"a":""}}"#.len())
+        );
         let context = STANDARD.encode(object);
         let answer = post(&running.api, "probe", &[("x-amz-client-context", &context)], "{}").await;
         assert_eq!(answer.status(), status, "{} bytes", context.len());
@@ -174,7 +182,14 @@ async fn what_lambda_refuses_is_refused_with_its_codes_and_words() {
             "ResourceNotFoundException",
             "Function not found: arn:aws:lambda:us-east-1:000000000000:function:probe:7",
         ),
-        ("probe?Qualifier=next", &[], "{}", 404, "ResourceNotFoundException", "Function not found: "),
+        (
+            "probe?Qualifier=next",
+            &[],
+            "{}",
+            404,
+            "ResourceNotFoundException",
+            "Function not found: ",
+        ),
         (
             "probe:live?Qualifier=%24LATEST",
             &[],
@@ -200,7 +215,14 @@ async fn what_lambda_refuses_is_refused_with_its_codes_and_words() {
             "ValidationException",
             "1 validation error detected: Value 'All' at 'logType'",
         ),
-        ("probe", &[("x-amz-client-context", "?")], "{}", 400, "InvalidRequestContentException", context),
+        (
+            "probe",
+            &[("x-amz-client-context", "?")],
+            "{}",
+            400,
+            "InvalidRequestContentException",
+            context,
+        ),
         ("probe", &[], "{", 400, "InvalidRequestContentException", not_json),
         ("probe", &[EVENT], "{", 400, "InvalidRequestContentException", not_json),
         ("probe", &[DRY_RUN], "{", 400, "InvalidRequestContentException", not_json),
@@ -234,7 +256,10 @@ async fn a_caller_beyond_the_concurrency_is_throttled_and_told_when_to_come_back
         assert_eq!(header(&answer, "x-amzn-errortype"), Some("TooManyRequestsException"));
         assert_eq!(header(&answer, "retry-after"), Some("1"));
         let reason = "ReservedFunctionConcurrentInvocationLimitExceeded";
-        assert_eq!(body(&answer), json!({"Reason": reason, "Type": "User", "message": "Rate Exceeded."}));
+        assert_eq!(
+            body(&answer),
+            json!({"Reason": reason, "Type": "User", "message": "Rate Exceeded."})
+        );
     }
     hanging.abort();
 }
@@ -246,8 +271,16 @@ async fn a_payload_beyond_the_limit_is_refused_and_the_caller_hears_why() {
     let limit = 6_291_456;
     assert_eq!(post(&running.api, "probe", &[DRY_RUN], text(limit)).await.status(), 204);
     for (headers, size, message) in [
-        (&[][..], limit + 1, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"),
-        (&[], 20 << 20, "Request must be smaller than 6291456 bytes for the InvokeFunction operation"),
+        (
+            &[][..],
+            limit + 1,
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        ),
+        (
+            &[],
+            20 << 20,
+            "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+        ),
         (
             &[EVENT],
             (1 << 20) + 1,
@@ -344,7 +377,11 @@ async fn the_log_tail_is_of_this_request_alone() {
         let id = header(&answer, "x-amzn-requestid").unwrap();
         let log = log(&answer);
         let lines: Vec<_> = log.lines().collect();
-        assert_eq!(lines[..2], [format!("START RequestId: {id} Version: $LATEST"), own.clone()], "{log}");
+        assert_eq!(
+            lines[..2],
+            [format!("START RequestId: {id} Version: $LATEST"), own.clone()],
+            "{log}"
+        );
         assert_eq!(lines[2], format!("END RequestId: {id}"), "{log}");
         assert!(lines[3].starts_with(&format!("REPORT RequestId: {id}\tDuration: ")), "{log}");
         assert!(lines[3].contains("\tMemory Size: 256 MB\t"), "{log}");
@@ -379,7 +416,9 @@ async fn the_log_tail_is_the_last_4_kb() {
 #[tokio::test]
 async fn a_wrong_method_is_405() {
     let running = running(|_| {}).await;
-    for (method, path) in [("GET", "/probe/invocations"), ("PUT", "/probe/invocations"), ("POST", "/probe")] {
+    for (method, path) in
+        [("GET", "/probe/invocations"), ("PUT", "/probe/invocations"), ("POST", "/probe")]
+    {
         let answer = call(&running.api, method, path, &[], "").await;
         assert_eq!(answer.status(), 405, "{method} {path}");
         assert_eq!(header(&answer, "x-amzn-errortype"), Some("MethodNotAllowedException"));

@@ -23,7 +23,9 @@ const ENDPOINT: &str = "TIDEGATE_TEST_ENDPOINT";
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "another test runs it and kills it"]
 async fn engine_that_is_killed() {
-    let (Ok(directory), Ok(endpoint)) = (std::env::var(DIRECTORY), std::env::var(ENDPOINT)) else { return };
+    let (Ok(directory), Ok(endpoint)) = (std::env::var(DIRECTORY), std::env::var(ENDPOINT)) else {
+        return;
+    };
     let mut options = options(directory.as_ref(), DECLARED);
     options.backend = Backend::External(endpoint);
     let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
@@ -65,7 +67,8 @@ async fn put(clients: &Clients, count: u32) -> Vec<String> {
         let entry = PutRecordsRequestEntry::builder().partition_key("k");
         entry.data(Blob::new(format!("{{\"n\":{n}}}"))).build().unwrap()
     });
-    let put = clients.kinesis.put_records().stream_name("orders").set_records(Some(entries.collect()));
+    let put =
+        clients.kinesis.put_records().stream_name("orders").set_records(Some(entries.collect()));
     let put = put.send().await.unwrap();
     put.records.into_iter().filter_map(|record| record.sequence_number).collect()
 }
@@ -90,7 +93,10 @@ async fn a_killed_engine_goes_on_where_it_was_with_the_batch_in_flight() {
         started(dir.path(), &mut engine).await;
     }
     let all: BTreeSet<String> = written.iter().cloned().collect();
-    until("all were delivered", || delivered(dir.path()).into_iter().collect::<BTreeSet<_>>() == all).await;
+    until("all were delivered", || {
+        delivered(dir.path()).into_iter().collect::<BTreeSet<_>>() == all
+    })
+    .await;
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     while client.status().await.unwrap()["idle"] != true {
@@ -101,7 +107,11 @@ async fn a_killed_engine_goes_on_where_it_was_with_the_batch_in_flight() {
 
     let delivered = delivered(dir.path());
     let repeated = delivered.len() - all.len();
-    assert!(repeated <= 3 * 10, "{repeated} of {} came again: more than a batch for each kill", all.len());
+    assert!(
+        repeated <= 3 * 10,
+        "{repeated} of {} came again: more than a batch for each kill",
+        all.len()
+    );
     // All records have one key: no record came for the first time before an earlier one.
     let mut first = Vec::new();
     for record in delivered {

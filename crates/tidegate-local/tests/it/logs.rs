@@ -12,13 +12,18 @@ use crate::probe::{begin, binary, fleet, invoke, invoke_raw, kill, spec, until};
 /// Lines of the probe's log: request id and text.
 fn lines(dir: &Path) -> Vec<(Option<String>, String)> {
     let log = std::fs::read_to_string(dir.join("logs/probe.log")).unwrap();
-    let lines =
-        log.lines().map(|line| LogLine::parse(line).unwrap_or_else(|| panic!("no line of a log: {line}")));
+    let lines = log
+        .lines()
+        .map(|line| LogLine::parse(line).unwrap_or_else(|| panic!("no line of a log: {line}")));
     lines.map(|line| (line.request_id.map(str::to_owned), line.text.to_owned())).collect()
 }
 
 fn of(dir: &Path, request_id: &str) -> Vec<String> {
-    lines(dir).into_iter().filter(|(id, _)| id.as_deref() == Some(request_id)).map(|(_, text)| text).collect()
+    lines(dir)
+        .into_iter()
+        .filter(|(id, _)| id.as_deref() == Some(request_id))
+        .map(|(_, text)| text)
+        .collect()
 }
 
 fn succeeded(answer: &Answer) {
@@ -37,13 +42,22 @@ async fn each_line_is_found_by_its_request_between_lambdas_own_lines() {
         let own = of(dir.path(), id);
         assert_eq!(
             own[..4],
-            [format!("START RequestId: {id} Version: $LATEST"), one, two, format!("END RequestId: {id}")]
+            [
+                format!("START RequestId: {id} Version: $LATEST"),
+                one,
+                two,
+                format!("END RequestId: {id}")
+            ]
         );
         let report: Vec<&str> = own[4].split('\t').collect();
         assert_eq!(report[0], format!("REPORT RequestId: {id}"));
-        assert!(report[1].starts_with("Duration: ") && report[2].starts_with("Billed Duration: "), "{own:?}");
+        assert!(
+            report[1].starts_with("Duration: ") && report[2].starts_with("Billed Duration: "),
+            "{own:?}"
+        );
         assert_eq!(report[3], "Memory Size: 256 MB");
-        let used = report[4].strip_prefix("Max Memory Used: ").and_then(|used| used.strip_suffix(" MB"));
+        let used =
+            report[4].strip_prefix("Max Memory Used: ").and_then(|used| used.strip_suffix(" MB"));
         assert!((1..256).contains(&used.unwrap().parse::<u32>().unwrap()), "{own:?}");
         // The first invocation of an environment reports its initialisation.
         assert_eq!(report[5].starts_with("Init Duration: "), n == 0, "{own:?}");
@@ -60,9 +74,11 @@ async fn two_environments_at_work_have_each_line_with_its_own_request() {
     let dir = tempfile::tempdir().unwrap();
     let fleet = fleet(dir.path(), spec(&binary()));
     for n in 0..10 {
-        let payloads =
-            ["a", "b"].map(|name| json!({"do": "print", "lines": vec![format!("{name} {n}"); 300]}));
-        for (name, running) in ["a", "b"].into_iter().zip(payloads.map(|payload| begin(&fleet, payload))) {
+        let payloads = ["a", "b"]
+            .map(|name| json!({"do": "print", "lines": vec![format!("{name} {n}"); 300]}));
+        for (name, running) in
+            ["a", "b"].into_iter().zip(payloads.map(|payload| begin(&fleet, payload)))
+        {
             let answer = running.await.unwrap();
             let printed: Vec<_> = of(dir.path(), &answer.request_id);
             let printed = printed.iter().filter(|text| **text == format!("{name} {n}")).count();
@@ -74,7 +90,8 @@ async fn two_environments_at_work_have_each_line_with_its_own_request() {
 #[tokio::test]
 async fn an_invocation_without_an_answer_says_why_and_has_its_report() {
     let dir = tempfile::tempdir().unwrap();
-    let fleet = fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(1), ..spec(&binary()) });
+    let fleet =
+        fleet(dir.path(), FunctionSpec { timeout: Duration::from_secs(1), ..spec(&binary()) });
     for (then, said, status) in [
         (
             "exit",
@@ -83,7 +100,8 @@ async fn an_invocation_without_an_answer_says_why_and_has_its_report() {
         ),
         ("hang", "Task timed out after 1.00 seconds", "Status: timeout"),
     ] {
-        let answer = invoke_raw(&fleet, json!({"do": "print", "lines": ["last words"], "then": then})).await;
+        let answer =
+            invoke_raw(&fleet, json!({"do": "print", "lines": ["last words"], "then": then})).await;
         let own = of(dir.path(), &answer.request_id);
         assert!(own[0].starts_with("START ") && own[1] == "last words", "{own:?}");
         assert!(own[2].ends_with(said), "{own:?}");
@@ -139,8 +157,14 @@ async fn a_process_killed_for_its_memory_says_so() {
     );
     let answer = invoke_raw(&fleet, json!({"do": "allocate", "mb": 4000})).await;
     let own = of(dir.path(), &answer.request_id);
-    assert!(own.iter().any(|text| text.ends_with("Runtime exited with error: signal: killed")), "{own:?}");
-    assert!(own.iter().any(|text| text.contains("of the 128 MB declared and was killed")), "{own:?}");
+    assert!(
+        own.iter().any(|text| text.ends_with("Runtime exited with error: signal: killed")),
+        "{own:?}"
+    );
+    assert!(
+        own.iter().any(|text| text.contains("of the 128 MB declared and was killed")),
+        "{own:?}"
+    );
     let used = own.last().unwrap().split("Max Memory Used: ").nth(1).unwrap();
     let used: u32 = used.split(' ').next().unwrap().parse().unwrap();
     assert!((129..400).contains(&used), "{own:?}");
@@ -170,8 +194,9 @@ async fn a_function_that_floods_its_output_hinders_nobody_and_fills_no_disk() {
     invoke(&fleet, json!({"do": "sleep", "ms": 1})).await;
     kill(std::fs::read_to_string(&mark).unwrap().parse().unwrap());
     flood.await.unwrap();
-    let size =
-        |name: &str| std::fs::metadata(dir.path().join("logs").join(name)).map_or(0, |data| data.len());
+    let size = |name: &str| {
+        std::fs::metadata(dir.path().join("logs").join(name)).map_or(0, |data| data.len())
+    };
     // A line without an end is written in pieces of a megabyte and a few bytes.
     assert!(
         size("probe.log") + size("probe.log.1") < 4 << 20,
@@ -194,5 +219,8 @@ async fn a_full_disk_loses_log_lines_and_no_invocation() {
     let status = &fleet.status()["probe"];
     assert_eq!((status.invocations, status.errors), (20, 0));
     let failure = status.log_failure.as_deref().unwrap();
-    assert!(failure.contains("probe.log") && failure.contains("No space left on device"), "{failure}");
+    assert!(
+        failure.contains("probe.log") && failure.contains("No space left on device"),
+        "{failure}"
+    );
 }

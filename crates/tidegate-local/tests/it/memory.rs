@@ -18,8 +18,10 @@ async fn an_invocation_that_uses_more_memory_than_declared_is_killed() {
     let fleet = fleet(dir.path(), of(128));
     invoke(&fleet, json!({"do": "allocate", "mb": 60})).await;
     let answer = invoke_raw(&fleet, json!({"do": "allocate", "mb": 4000})).await;
-    let expected =
-        format!("RequestId: {} Error: Runtime exited with error: signal: killed", answer.request_id);
+    let expected = format!(
+        "RequestId: {} Error: Runtime exited with error: signal: killed",
+        answer.request_id
+    );
     assert_eq!(error(answer), json!({"errorType": "Runtime.ExitError", "errorMessage": expected}));
     let status = &fleet.status()["probe"];
     assert_eq!((status.memory_kills, status.errors), (1, 1));
@@ -50,7 +52,8 @@ async fn a_slow_leak_over_several_invocations_is_killed_at_the_limit() {
     let mut kept = 0;
     loop {
         let answer =
-            invoke_raw(&fleet, json!({"do": "allocate", "mb": 10, "pause_us": 1000, "keep": true})).await;
+            invoke_raw(&fleet, json!({"do": "allocate", "mb": 10, "pause_us": 1000, "keep": true}))
+                .await;
         if !matches!(answer.result, tidegate_local::invocation::InvocationResult::Success(_)) {
             error(answer);
             break;

@@ -31,7 +31,8 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
     let seen = (&answered["status"], &answered["payload"]["event"]);
     assert_eq!(seen, (&json!(200), &json!({"n": 1})), "{answered}");
     let failed =
-        call(json!({"function": "other:live", "payload": {"do": "error", "message": "no luck"}})).await;
+        call(json!({"function": "other:live", "payload": {"do": "error", "message": "no luck"}}))
+            .await;
     assert_eq!(
         (&failed["failed"], &failed["payload"]["errorMessage"]),
         (&json!("Unhandled"), &json!("no luck"))
@@ -42,7 +43,10 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
     let dry = call(json!({"function": "other", "type": "DryRun", "payload": {}})).await;
     assert_eq!(dry["status"], 204);
     let event = json!({"do": "print", "lines": ["ran as an event"]});
-    assert_eq!(call(json!({"function": "other", "type": "Event", "payload": event})).await["status"], 202);
+    assert_eq!(
+        call(json!({"function": "other", "type": "Event", "payload": event})).await["status"],
+        202
+    );
     // The caller occupies the only environment.
     let itself = call(json!({"function": "probe", "payload": {}})).await;
     assert_eq!(itself, json!({"refused": "TooManyRequestsException"}));
@@ -51,9 +55,11 @@ async fn a_function_invokes_others_and_itself_through_the_address_it_has_for_aws
 
     // The other operations of Invoke reach the engine at the same address.
     let variables = std::fs::read_to_string(dir.path().join("state/functions/other.env")).unwrap();
-    let address = variables.lines().find_map(|line| line.strip_prefix("AWS_ENDPOINT_URL=")).unwrap();
+    let address =
+        variables.lines().find_map(|line| line.strip_prefix("AWS_ENDPOINT_URL=")).unwrap();
     let sdk = crate::aws_sdk::client(address);
-    let mut streamed = sdk.invoke_with_response_stream().function_name("other").send().await.unwrap();
+    let mut streamed =
+        sdk.invoke_with_response_stream().function_name("other").send().await.unwrap();
     assert!(streamed.event_stream.recv().await.unwrap().unwrap().is_payload_chunk());
 
     let client = EngineClient::from_state_dir(&dir.path().join("state")).unwrap();

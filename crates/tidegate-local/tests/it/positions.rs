@@ -101,11 +101,17 @@ struct World {
 impl World {
     fn new(directory: &Path, killer: Killer, records: u64) -> Arc<Self> {
         let checkpoints = FileCheckpoints::open(&directory.join("checkpoints")).unwrap();
-        Arc::new(Self { directory: directory.to_owned(), killer: Arc::new(killer), checkpoints, records })
+        Arc::new(Self {
+            directory: directory.to_owned(),
+            killer: Arc::new(killer),
+            checkpoints,
+            records,
+        })
     }
 
     fn write_down(&self, file: &str, line: &str) {
-        let mut file = File::options().create(true).append(true).open(self.directory.join(file)).unwrap();
+        let mut file =
+            File::options().create(true).append(true).open(self.directory.join(file)).unwrap();
         file.write_all(format!("{line}\n").as_bytes()).unwrap();
     }
 
@@ -139,12 +145,15 @@ impl StreamSource for World {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, ReadError>> {
         let first: u64 = iterator.parse().unwrap();
-        let records: Vec<Record> = (first..=self.records).take(limit.min(PAGE)).map(record).collect();
+        let records: Vec<Record> =
+            (first..=self.records).take(limit.min(PAGE)).map(record).collect();
         let next = first + records.len() as u64;
         if !records.is_empty() {
             self.killer.comes_to(Point::Read);
         }
-        Box::pin(async move { Ok(Page { records, next: Some(next.to_string()), millis_behind: None }) })
+        Box::pin(
+            async move { Ok(Page { records, next: Some(next.to_string()), millis_behind: None }) },
+        )
     }
 }
 
@@ -209,7 +218,10 @@ fn start(world: &Arc<World>, lanes: usize) -> Mapping {
         ..settings(StreamKind::Kinesis, "arn:s")
     };
     let nobody = Scripted::new(|_, _| success());
-    stream::start(StreamMapping { invoker: Arc::<World>::clone(world), ..mapped(&parts, settings, &nobody) })
+    stream::start(StreamMapping {
+        invoker: Arc::<World>::clone(world),
+        ..mapped(&parts, settings, &nobody)
+    })
 }
 
 /// The other tests run this in processes of its own, until it kills itself or everything is done.
@@ -294,7 +306,8 @@ fn goes_on(lanes: usize, kills: &[(Point, u32)]) {
     let attempts = batches(dir.path()).iter().filter(|batch| batch.contains(&POISON)).count();
     assert!(attempts <= 2 + kills.len(), "{what}: {attempts} attempts of the batch that fails");
     let given_up = fs::read_to_string(dir.path().join("given up")).unwrap();
-    let around = kills.iter().filter(|(point, _)| *point != Point::Read && *point != Point::BeforeInvoking);
+    let around =
+        kills.iter().filter(|(point, _)| *point != Point::Read && *point != Point::BeforeInvoking);
     assert!((1..=1 + around.count()).contains(&given_up.lines().count()), "{what}: {given_up}");
     for line in given_up.lines() {
         let body: Value = serde_json::from_str(line).unwrap();
@@ -329,7 +342,9 @@ fn a_mapping_of_several_lanes_killed_at_any_point_loses_nothing_and_keeps_the_or
 
 #[test]
 fn a_mapping_killed_again_and_again_gets_to_the_end() {
-    use Point::{AfterCheckpoint, AfterDestination, AfterInvoking, BeforeCheckpoint, BeforeInvoking, Read};
+    use Point::{
+        AfterCheckpoint, AfterDestination, AfterInvoking, BeforeCheckpoint, BeforeInvoking, Read,
+    };
     let kills = [
         (AfterInvoking, 1),
         (AfterInvoking, 1),
@@ -356,7 +371,10 @@ async fn a_checkpoint_that_cannot_be_stored_is_said_and_stops_no_delivery() {
     let mapping = start(&world, 1);
     until("all is delivered", || mapping.status().records_delivered == 20).await;
     let said = mapping.status().last_error.unwrap_or_default();
-    assert!(said.contains("the checkpoint cannot be stored: ") && said.contains("No space left"), "{said}");
+    assert!(
+        said.contains("the checkpoint cannot be stored: ") && said.contains("No space left"),
+        "{said}"
+    );
     assert!(said.contains("f_2f_s.tmp"), "{said}");
     mapping.stop().await;
     assert_eq!(stored(dir.path()), 0);

@@ -53,7 +53,8 @@ pub(crate) fn begin(fleet: &Arc<Fleet>, payload: Value) -> tokio::task::JoinHand
 
 pub(crate) async fn invoke_raw(functions: &dyn Invoker, payload: Value) -> Answer {
     let request = Request::new(Bytes::from(payload.to_string()));
-    let answer = tokio::time::timeout(Duration::from_secs(30), functions.invoke("probe", request)).await;
+    let answer =
+        tokio::time::timeout(Duration::from_secs(30), functions.invoke("probe", request)).await;
     answer.expect("an invocation always ends")
 }
 
@@ -84,5 +85,6 @@ pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 /// Sends SIGKILL to one process, as an operator or the kernel does.
 pub(crate) fn kill(pid: i32) {
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL)
+        .unwrap();
 }

@@ -70,8 +70,12 @@ fn declared() -> Topology {
     topology::load(file.path()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn attributes(clients: &Clients, url: &str) -> std::collections::HashMap<QueueAttributeName, String> {
-    let call = clients.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
+async fn attributes(
+    clients: &Clients,
+    url: &str,
+) -> std::collections::HashMap<QueueAttributeName, String> {
+    let call =
+        clients.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
     call.send().await.expect("the queue exists").attributes.expect("it has attributes")
 }
 
@@ -89,13 +93,19 @@ async fn receive(clients: &Clients, url: &str) -> String {
 }
 
 async fn everything_is_there(clients: &Clients, made: &Provisioned) {
-    let stream =
-        clients.kinesis.describe_stream_summary().stream_name("orders").send().await.expect("it exists");
+    let stream = clients
+        .kinesis
+        .describe_stream_summary()
+        .stream_name("orders")
+        .send()
+        .await
+        .expect("it exists");
     let stream = stream.stream_description_summary.expect("it is described");
     assert_eq!((stream.open_shard_count, stream.retention_period_hours), (2, 48));
     assert_eq!(made.streams["orders"], stream.stream_arn);
 
-    let table = clients.dynamodb.describe_table().table_name("events").send().await.expect("it exists");
+    let table =
+        clients.dynamodb.describe_table().table_name("events").send().await.expect("it exists");
     let table = table.table.expect("it is described");
     assert_eq!(Some(&made.tables["events"].arn), table.table_arn.as_ref());
     assert_eq!(made.tables["events"].stream_arn, table.latest_stream_arn);
@@ -106,7 +116,13 @@ async fn everything_is_there(clients: &Clients, made: &Provisioned) {
     let names: Vec<_> =
         table.key_schema.expect("it has keys").into_iter().map(|key| key.attribute_name).collect();
     assert_eq!(names, ["stream", "version"]);
-    let ttl = clients.dynamodb.describe_time_to_live().table_name("events").send().await.expect("it exists");
+    let ttl = clients
+        .dynamodb
+        .describe_time_to_live()
+        .table_name("events")
+        .send()
+        .await
+        .expect("it exists");
     let ttl = ttl.time_to_live_description.expect("it is described");
     assert_eq!(ttl.attribute_name.as_deref(), Some("expires_at"));
     assert_eq!(ttl.time_to_live_status, Some(TimeToLiveStatus::Enabled));
@@ -119,7 +135,10 @@ async fn everything_is_there(clients: &Clients, made: &Provisioned) {
     assert_eq!(policy["deadLetterTargetArn"], made.queues["work-dead"].arn);
     assert_eq!(policy["maxReceiveCount"].to_string().trim_matches('"'), "5");
     assert!(made.queues["steps"].url.ends_with("/steps.fifo"));
-    assert_eq!(attributes(clients, &made.queues["steps"].url).await[&QueueAttributeName::FifoQueue], "true");
+    assert_eq!(
+        attributes(clients, &made.queues["steps"].url).await[&QueueAttributeName::FifoQueue],
+        "true"
+    );
 
     clients
         .s3
@@ -157,13 +176,15 @@ async fn every_event_reaches_the_engine(clients: &Clients, made: &Provisioned) {
 async fn provisioning_works(backend: &TestBackend) {
     let topology = declared();
     let began = Instant::now();
-    let made = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let made =
+        provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     println!("provisioned in {:?}", began.elapsed());
     everything_is_there(&backend.clients, &made).await;
     every_event_reaches_the_engine(&backend.clients, &made).await;
 
     let began = Instant::now();
-    let again = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let again =
+        provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     println!("provisioned again in {:?}", began.elapsed());
     assert_eq!(again, made);
     everything_is_there(&backend.clients, &again).await;
@@ -181,10 +202,12 @@ async fn changed_settings_of_a_queue_and_a_stream_are_applied_to_what_exists() {
     provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     topology.queues.get_mut("work").expect("declared").visibility_timeout_seconds = 90;
     topology.streams.get_mut("orders").expect("declared").retention_hours = 24;
-    let made = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let made =
+        provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     let work = attributes(&backend.clients, &made.queues["work"].url).await;
     assert_eq!(work[&QueueAttributeName::VisibilityTimeout], "90");
-    let stream = backend.clients.kinesis.describe_stream_summary().stream_name("orders").send().await;
+    let stream =
+        backend.clients.kinesis.describe_stream_summary().stream_name("orders").send().await;
     let stream = stream.expect("it exists").stream_description_summary.expect("it is described");
     assert_eq!(stream.retention_period_hours, 24);
 }
@@ -201,7 +224,8 @@ async fn a_call_that_fails_is_named_with_its_resource() {
     topology.buses.clear();
     topology.rules.clear();
     topology.functions.clear();
-    let error = provision(&backend.clients, &topology).await.expect_err("nobody answers").to_string();
+    let error =
+        provision(&backend.clients, &topology).await.expect_err("nobody answers").to_string();
     assert!(error.starts_with("cannot set up table plain: CreateTable failed: "), "{error}");
 }
 
@@ -218,7 +242,8 @@ async fn on_localstack_everything_declared_is_created_and_works() {
     let began = Instant::now();
     backend.emulator.stop().await;
     println!("stopped in {:?}", began.elapsed());
-    let log = std::fs::read_to_string(backend.state.path().join("logs/emulator.log")).expect("a log");
+    let log =
+        std::fs::read_to_string(backend.state.path().join("logs/emulator.log")).expect("a log");
     assert!(!log.is_empty());
 }
 
@@ -235,15 +260,21 @@ rules = {
 functions = { f = {} }
 "#;
     let topology = topology::parse(text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    let made = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let made =
+        provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     for bus in ["shop.orders/v1", "default"] {
         assert!(made.buses[bus].ends_with(&format!("event-bus/{bus}")), "{made:?}");
-        let entry = PutEventsRequestEntry::builder().event_bus_name(bus).source("shop").detail_type("Any");
+        let entry =
+            PutEventsRequestEntry::builder().event_bus_name(bus).source("shop").detail_type("Any");
         let put = backend.clients.events.put_events().entries(entry.detail("{}").build());
         assert_eq!(put.send().await.expect("put").failed_entry_count, 0);
         let body = receive(&backend.clients, &made.bus_queues[bus].url).await;
-        assert!(body.contains(r#""source": "shop""#) || body.contains(r#""source":"shop""#), "{body}");
+        assert!(
+            body.contains(r#""source": "shop""#) || body.contains(r#""source":"shop""#),
+            "{body}"
+        );
     }
-    let again = provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let again =
+        provision(&backend.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(again, made);
 }

@@ -22,13 +22,15 @@ use crate::probe::{binary, fleet, invoke, spec};
 async fn with_table_and_bucket() -> TestBackend {
     let backend = ministack().await;
     let Clients { dynamodb, s3, .. } = &backend.clients;
-    let key = KeySchemaElement::builder().attribute_name("key").key_type(KeyType::Hash).build().unwrap();
+    let key =
+        KeySchemaElement::builder().attribute_name("key").key_type(KeyType::Hash).build().unwrap();
     let attribute = AttributeDefinition::builder()
         .attribute_name("key")
         .attribute_type(ScalarAttributeType::S)
         .build()
         .unwrap();
-    let create = dynamodb.create_table().table_name("table").billing_mode(BillingMode::PayPerRequest);
+    let create =
+        dynamodb.create_table().table_name("table").billing_mode(BillingMode::PayPerRequest);
     create.key_schema(key).attribute_definitions(attribute).send().await.unwrap();
     s3.create_bucket().bucket("bucket").send().await.unwrap();
     backend
@@ -36,7 +38,8 @@ async fn with_table_and_bucket() -> TestBackend {
 
 fn count(calls: u64, ok: u64, errors: &[(&str, u64)], billed: &[(&str, f64)]) -> CallCount {
     let errors = errors.iter().map(|(code, n)| ((*code).to_owned(), *n)).collect();
-    let billed = billed.iter().map(|(quantity, amount)| ((*quantity).to_owned(), *amount)).collect();
+    let billed =
+        billed.iter().map(|(quantity, amount)| ((*quantity).to_owned(), *amount)).collect();
     CallCount { calls, ok, errors, billed }
 }
 
@@ -44,8 +47,9 @@ fn count(calls: u64, ok: u64, errors: &[(&str, u64)], billed: &[(&str, f64)]) ->
 async fn calls_of_a_function_reach_the_emulator_and_are_counted_by_operation() {
     let backend = with_table_and_bucket().await;
     let callers = ["probe".to_owned(), "other".to_owned()];
-    let proxy =
-        Proxy::start(backend.emulator.endpoint(), callers, Vec::new(), TableKeys::new()).await.unwrap();
+    let proxy = Proxy::start(backend.emulator.endpoint(), callers, Vec::new(), TableKeys::new())
+        .await
+        .unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
     function.timeout = std::time::Duration::from_secs(20);
@@ -71,9 +75,10 @@ async fn calls_of_a_function_reach_the_emulator_and_are_counted_by_operation() {
 #[tokio::test]
 async fn an_emulator_that_does_not_answer_is_a_counted_failure() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let proxy = Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], Vec::new(), TableKeys::new())
-        .await
-        .unwrap();
+    let proxy =
+        Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], Vec::new(), TableKeys::new())
+            .await
+            .unwrap();
     let clients = Clients::new(&proxy.endpoint("f").unwrap());
     let failed = clients.dynamodb.list_tables().send().await.unwrap_err();
     assert_eq!(failed.raw_response().unwrap().status().as_u16(), 502);
@@ -108,14 +113,19 @@ async fn a_hook_can_answer_before_and_replace_after_and_both_are_counted() {
     let backend = with_table_and_bucket().await;
     let hooks: Vec<Arc<dyn Hook>> = vec![Arc::new(Refusing)];
     let proxy =
-        Proxy::start(backend.emulator.endpoint(), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
+        Proxy::start(backend.emulator.endpoint(), ["f".to_owned()], hooks, TableKeys::new())
+            .await
+            .unwrap();
     let clients = Clients::new(&proxy.endpoint("f").unwrap());
     let tables = clients.dynamodb.list_tables().send().await.unwrap();
     assert_eq!(tables.table_names(), ["made-up"]);
     let refused = clients.dynamodb.describe_table().table_name("table").send().await.unwrap_err();
     assert_eq!(refused.raw_response().unwrap().status().as_u16(), 400);
     assert_eq!(proxy.calls()["f"]["DynamoDB.ListTables"], count(1, 1, &[], &[]));
-    assert_eq!(proxy.calls()["f"]["DynamoDB.DescribeTable"], count(1, 0, &[("ValidationException", 1)], &[]));
+    assert_eq!(
+        proxy.calls()["f"]["DynamoDB.DescribeTable"],
+        count(1, 0, &[("ValidationException", 1)], &[])
+    );
 }
 
 /// Answers only when the test allows it.
@@ -141,7 +151,9 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hooks: Vec<Arc<dyn Hook>> = vec![Arc::<Slow>::clone(&slow)];
     let proxy =
-        Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
+        Proxy::start(&format!("http://{nobody}"), ["f".to_owned()], hooks, TableKeys::new())
+            .await
+            .unwrap();
     let endpoint = proxy.endpoint("f").unwrap();
     let mut caller = TcpStream::connect(endpoint.strip_prefix("http://").unwrap()).await.unwrap();
     let request = "POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: DynamoDB_20120810.ListTables\r\nContent-Length: 2\r\n\r\n{}";
@@ -164,7 +176,8 @@ async fn a_call_whose_caller_hung_up_is_carried_out_and_counted() {
 /// A proxy in front of this listener, and the address of its one caller `f`.
 async fn in_front_of(upstream: &TcpListener) -> (Proxy, String) {
     let endpoint = format!("http://{}", upstream.local_addr().unwrap());
-    let proxy = Proxy::start(&endpoint, ["f".to_owned()], Vec::new(), TableKeys::new()).await.unwrap();
+    let proxy =
+        Proxy::start(&endpoint, ["f".to_owned()], Vec::new(), TableKeys::new()).await.unwrap();
     let address = proxy.endpoint("f").unwrap().strip_prefix("http://").unwrap().to_owned();
     (proxy, address)
 }
@@ -194,12 +207,17 @@ async fn large_bodies_pass_as_they_come_in_both_directions() {
     let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (proxy, address) = in_front_of(&upstream).await;
     let mut caller = TcpStream::connect(&address).await.unwrap();
-    let head = format!("PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {SIZE}\r\n\r\nbegin");
+    let head = format!(
+        "PUT /bucket/key HTTP/1.1\r\nHost: {address}\r\nContent-Length: {SIZE}\r\n\r\nbegin"
+    );
     caller.write_all(head.as_bytes()).await.unwrap();
     let (mut server, _) = soon(upstream.accept()).await.unwrap();
     // The rest has not been sent yet.
     let read = read_until(&mut server, b"begin").await;
-    assert!(String::from_utf8_lossy(&read).contains(&format!("ength: {SIZE}")), "the length is passed on");
+    assert!(
+        String::from_utf8_lossy(&read).contains(&format!("ength: {SIZE}")),
+        "the length is passed on"
+    );
     let (mut from_caller, mut to_server) = caller.split();
     let (mut from_proxy, mut to_proxy) = server.split();
     let rest = vec![b'x'; SIZE - 5];
@@ -287,7 +305,9 @@ async fn a_page_in_a_browser_reaches_nothing_through_the_proxy() {
         format!("{host}Sec-Fetch-Site: cross-site\r\n"),
         "Host: rebound.example.com\r\n".to_owned(),
     ] {
-        for request in ["GET /bucket/key", "GET /?Action=Publish", "OPTIONS /bucket/key", "PUT /bucket/key"] {
+        for request in
+            ["GET /bucket/key", "GET /?Action=Publish", "OPTIONS /bucket/key", "PUT /bucket/key"]
+        {
             let mut page = TcpStream::connect(&address).await.unwrap();
             let request = format!("{request} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
             page.write_all(request.as_bytes()).await.unwrap();
@@ -315,7 +335,8 @@ struct Denying;
 
 impl Hook for Denying {
     fn before<'a>(&'a self, _: &'a Call) -> BoxFuture<'a, Option<Reply>> {
-        let mut reply = Reply::new(Bytes::from_static(b"<Error><Code>AccessDenied</Code></Error>").into());
+        let mut reply =
+            Reply::new(Bytes::from_static(b"<Error><Code>AccessDenied</Code></Error>").into());
         *reply.status_mut() = http::StatusCode::FORBIDDEN;
         Box::pin(async { Some(reply) })
     }
@@ -324,7 +345,9 @@ impl Hook for Denying {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_writes_a_large_body_hears_what_a_hook_answers() {
     let hooks: Vec<Arc<dyn Hook>> = vec![Arc::new(Denying)];
-    let proxy = Proxy::start("http://127.0.0.1:9", ["f".to_owned()], hooks, TableKeys::new()).await.unwrap();
+    let proxy = Proxy::start("http://127.0.0.1:9", ["f".to_owned()], hooks, TableKeys::new())
+        .await
+        .unwrap();
     let address = proxy.endpoint("f").unwrap().strip_prefix("http://").unwrap().to_owned();
     let mut caller = TcpStream::connect(&address).await.unwrap();
     let size = 20 << 20;

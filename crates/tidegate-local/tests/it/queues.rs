@@ -45,7 +45,12 @@ fn queue_settings() -> QueueSettings {
     }
 }
 
-fn queue_mapping(clients: &Clients, url: &str, arn: &str, function: Arc<dyn Invoker>) -> QueueMapping {
+fn queue_mapping(
+    clients: &Clients,
+    url: &str,
+    arn: &str,
+    function: Arc<dyn Invoker>,
+) -> QueueMapping {
     QueueMapping {
         function: "f".to_owned(),
         source_name: "q".to_owned(),
@@ -65,19 +70,29 @@ async fn exactly_the_failed_messages_of_a_queue_come_again_and_the_rest_are_dele
     let backend = ministack().await;
     let (url, arn) = queue(&backend.clients, "work", false).await;
     for n in 0..5 {
-        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+        backend
+            .clients
+            .sqs
+            .send_message()
+            .queue_url(&url)
+            .message_body(n.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let function = Scripted::new(|_, event| {
         let records = event["Records"].as_array().unwrap();
-        let failed = records
-            .iter()
-            .find(|record| record["body"] == "3" && record["attributes"]["ApproximateReceiveCount"] == "1");
+        let failed = records.iter().find(|record| {
+            record["body"] == "3" && record["attributes"]["ApproximateReceiveCount"] == "1"
+        });
         failed.map_or_else(success, |record| partial(&record["messageId"]))
     });
     let mapping = start_queue(&backend.clients, &url, &arn, Arc::<Scripted>::clone(&function));
-    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some()).await;
+    until_status(&mapping, |status| status.records_delivered == 5 && status.idle_since.is_some())
+        .await;
     assert_eq!(count(&backend.clients, &url).await, 0);
-    let bodies: Vec<Value> = function.records().iter().map(|record| record["body"].clone()).collect();
+    let bodies: Vec<Value> =
+        function.records().iter().map(|record| record["body"].clone()).collect();
     let times = |body: &str| bodies.iter().filter(|b| *b == body).count();
     assert_eq!(["0", "1", "2", "3", "4"].map(times), [1, 1, 1, 2, 1]);
     mapping.stop().await;
@@ -88,13 +103,20 @@ async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
     let backend = ministack().await;
     let (url, arn) = queue(&backend.clients, "steps.fifo", true).await;
     for n in 0..12 {
-        let request = backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string());
+        let request =
+            backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string());
         let group = if n % 2 == 0 { "even" } else { "odd" };
-        request.message_group_id(group).message_deduplication_id(n.to_string()).send().await.unwrap();
+        request
+            .message_group_id(group)
+            .message_deduplication_id(n.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let function = Scripted::new(|n, _| if n == 0 { error() } else { success() });
     let mapping = start_queue(&backend.clients, &url, &arn, Arc::<Scripted>::clone(&function));
-    until_status(&mapping, |status| status.records_delivered == 12 && status.idle_since.is_some()).await;
+    until_status(&mapping, |status| status.records_delivered == 12 && status.idle_since.is_some())
+        .await;
     assert_eq!(count(&backend.clients, &url).await, 0);
     let mut successful: Vec<i64> = Vec::new();
     for event in function.events().iter().skip(1) {
@@ -102,7 +124,8 @@ async fn a_message_group_of_a_fifo_queue_keeps_its_order_through_a_failure() {
             successful.push(record["body"].as_str().unwrap().parse().unwrap());
         }
     }
-    let group = |rest: i64| successful.iter().copied().filter(|n| n % 2 == rest).collect::<Vec<_>>();
+    let group =
+        |rest: i64| successful.iter().copied().filter(|n| n % 2 == rest).collect::<Vec<_>>();
     assert_eq!(group(0), [0, 2, 4, 6, 8, 10]);
     assert_eq!(group(1), [1, 3, 5, 7, 9, 11]);
     mapping.stop().await;
@@ -133,7 +156,15 @@ async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
     let backend = ministack().await;
     let (url, arn) = queue(&backend.clients, "work", false).await;
     for n in 0..3 {
-        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+        backend
+            .clients
+            .sqs
+            .send_message()
+            .queue_url(&url)
+            .message_body(n.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let function = Scripted::new(|_, _| success());
     let mapping = queue::start(QueueMapping {
@@ -157,10 +188,12 @@ async fn a_stop_gives_messages_that_are_being_gathered_back_to_their_queue() {
 async fn redriven(clients: &Clients, receives: u32) -> (String, String, String, String) {
     let (letters, letters_arn) = queue(clients, "letters", false).await;
     let (url, arn) = queue(clients, "work", false).await;
-    let policy = json!({"deadLetterTargetArn": letters_arn, "maxReceiveCount": receives}).to_string();
+    let policy =
+        json!({"deadLetterTargetArn": letters_arn, "maxReceiveCount": receives}).to_string();
     let set = clients.sqs.set_queue_attributes().queue_url(&url);
     set.attributes(QueueAttributeName::RedrivePolicy, policy).send().await.unwrap();
-    let sent = clients.sqs.send_message().queue_url(&url).message_body("poison").send().await.unwrap();
+    let sent =
+        clients.sqs.send_message().queue_url(&url).message_body("poison").send().await.unwrap();
     (url, arn, letters, sent.message_id.unwrap())
 }
 
@@ -186,8 +219,11 @@ async fn a_message_received_too_often_is_in_the_dead_letter_queue_with_its_id_an
     let function = Scripted::new(|_, _| error());
     let mapping = start_queue(&backend.clients, &url, &arn, Arc::<Scripted>::clone(&function));
     is_moved(&letter(&backend.clients, &letters).await, &id, &arn);
-    let counted: Vec<Value> =
-        function.records().iter().map(|r| r["attributes"]["ApproximateReceiveCount"].clone()).collect();
+    let counted: Vec<Value> = function
+        .records()
+        .iter()
+        .map(|r| r["attributes"]["ApproximateReceiveCount"].clone())
+        .collect();
     assert_eq!(counted, [json!("1"), json!("2")]);
     mapping.stop().await;
 }
@@ -218,7 +254,8 @@ impl Invoker for Impatient {
             let event: Value = serde_json::from_slice(&request.payload).unwrap();
             let record = &event["Records"][0];
             self.came.lock().unwrap().push(Instant::now());
-            let change = self.sqs.change_message_visibility().queue_url(&self.url).visibility_timeout(0);
+            let change =
+                self.sqs.change_message_visibility().queue_url(&self.url).visibility_timeout(0);
             change.receipt_handle(record["receiptHandle"].as_str().unwrap()).send().await.unwrap();
             Answer { request_id: "r".to_owned(), result: partial(&record["messageId"]) }
         })
@@ -265,14 +302,24 @@ async fn what_a_window_gathers_is_delivered_before_it_is_visible_again() {
     let backend = ministack().await;
     let (url, arn) = queue(&backend.clients, "work", false).await;
     for n in 0..3 {
-        backend.clients.sqs.send_message().queue_url(&url).message_body(n.to_string()).send().await.unwrap();
+        backend
+            .clients
+            .sqs
+            .send_message()
+            .queue_url(&url)
+            .message_body(n.to_string())
+            .send()
+            .await
+            .unwrap();
     }
     let function = Scripted::new(|_, _| success());
     let window = Duration::from_secs(300);
     let started = Arc::<Scripted>::clone(&function);
     let mapping = start_gathering(&backend.clients, &url, &arn, started, window);
-    until_status(&mapping, |status| status.records_delivered == 3 && status.idle_since.is_some()).await;
-    let receives = function.records().into_iter().map(|r| r["attributes"]["ApproximateReceiveCount"].clone());
+    until_status(&mapping, |status| status.records_delivered == 3 && status.idle_since.is_some())
+        .await;
+    let receives =
+        function.records().into_iter().map(|r| r["attributes"]["ApproximateReceiveCount"].clone());
     assert_eq!(receives.collect::<Vec<_>>(), [json!("1"), json!("1"), json!("1")]);
     assert_eq!(count(&backend.clients, &url).await, 0);
     mapping.stop().await;

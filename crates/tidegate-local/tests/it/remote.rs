@@ -98,7 +98,10 @@ async fn answers_of_cargo_lambda_watch_and_of_lambda_are_told_apart() {
     ]);
     let url = script.serve(port().await).await;
     let functions = functions(&url, Duration::from_secs(30));
-    assert_eq!(invoke(&functions).await.result, InvocationResult::Success(Bytes::from_static(b"{\"ok\":1}")));
+    assert_eq!(
+        invoke(&functions).await.result,
+        InvocationResult::Success(Bytes::from_static(b"{\"ok\":1}"))
+    );
     assert_eq!(error(invoke(&functions).await)["errorType"], "NoLuck");
     assert_eq!(error(invoke(&functions).await)["errorType"], "Lambdas");
     assert_eq!(invoke(&functions).await.result, InvocationResult::Throttled);
@@ -155,7 +158,10 @@ fn an_address_that_cannot_be_called_is_refused() {
         ("http://", "is not a URL of functions"),
     ] {
         let error = RemoteUrl::parse(url).unwrap_err().to_string();
-        assert!(error.contains(says) && error.contains("use one such as http://127.0.0.1:9000"), "{error}");
+        assert!(
+            error.contains(says) && error.contains("use one such as http://127.0.0.1:9000"),
+            "{error}"
+        );
     }
 }
 
@@ -200,24 +206,39 @@ struct Watch(std::process::Child);
 impl Watch {
     fn start(crate_dir: &Path, port: u16) -> Self {
         use std::os::unix::process::CommandExt as _;
-        let tools = std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
+        let tools =
+            std::env::var_os("TIDEGATE_TOOLS").filter(|given| !given.is_empty()).map(PathBuf::from);
         let above = || {
             let current = std::env::current_dir().ok()?;
-            current.ancestors().map(|directory| directory.join(".tools")).find(|tools| tools.is_dir())
+            current
+                .ancestors()
+                .map(|directory| directory.join(".tools"))
+                .find(|tools| tools.is_dir())
         };
         let tools = tools.or_else(above).expect("no .tools: run `scripts/setup build`");
         let command = tools.join("venv/bin/cargo-lambda");
         assert!(command.is_file(), "{} is missing: run `scripts/setup build`", command.display());
         std::fs::create_dir_all(crate_dir.join("src")).unwrap();
-        let manifest = "[package]\nname = \"hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
+        let manifest =
+            "[package]\nname = \"hello\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n";
         std::fs::write(crate_dir.join("Cargo.toml"), manifest).unwrap();
         std::fs::write(crate_dir.join("src/main.rs"), HELLO).unwrap();
         // A file written inside the crate's directory counts as a change of the crate.
         let beside = crate_dir.parent().unwrap();
         let log = std::fs::File::create(beside.join("watch.log")).unwrap();
         let mut watch = std::process::Command::new(command);
-        watch.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
-        watch.current_dir(crate_dir).env("CARGO_TARGET_DIR", beside.join("target")).process_group(0);
+        watch.args([
+            "lambda",
+            "watch",
+            "--invoke-address",
+            "127.0.0.1",
+            "--invoke-port",
+            &port.to_string(),
+        ]);
+        watch
+            .current_dir(crate_dir)
+            .env("CARGO_TARGET_DIR", beside.join("target"))
+            .process_group(0);
         watch.stdin(std::process::Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         Self(watch.spawn().unwrap())
     }
@@ -270,7 +291,10 @@ async fn the_engine_delivers_to_functions_that_cargo_lambda_watch_runs() {
         status["idle"] == true && status["mappings"][0]["records_delivered"].as_u64() >= Some(2)
     })
     .await;
-    assert_eq!(status["functions"]["hello"]["errors"], 1, "the handler's error is one, by its HTTP 500");
+    assert_eq!(
+        status["functions"]["hello"]["errors"], 1,
+        "the handler's error is one, by its HTTP 500"
+    );
     let invoked = client.invoke("hello", Bytes::from(json!({}).to_string()), None).await.unwrap();
     assert_eq!((&invoked.payload[..], invoked.function_error), (&b"{}"[..], false));
     engine.shutdown().await;

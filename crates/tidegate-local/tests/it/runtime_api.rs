@@ -25,14 +25,16 @@ async fn a_waiter_that_hung_up_gets_nothing_and_the_next_one_gets_the_invocation
     first.await.unwrap();
 
     let path = "invocation/next";
-    let hung_up = tokio::time::timeout(Duration::from_millis(100), call("GET", &api, path, "")).await;
+    let hung_up =
+        tokio::time::timeout(Duration::from_millis(100), call("GET", &api, path, "")).await;
     assert!(hung_up.is_err(), "there is nothing to hand out yet");
     let second = begin(&fleet, json!({"n": 2}));
     until("it is accepted", || fleet.in_flight() == 1).await;
     let two = call("GET", &api, path, "").await;
     assert_eq!(two.body, json!({"n": 2}));
     let accepted =
-        call("POST", &api, &format!("invocation/{}/response", two.request_id), r#"{"ok":true}"#).await;
+        call("POST", &api, &format!("invocation/{}/response", two.request_id), r#"{"ok":true}"#)
+            .await;
     assert_eq!((accepted.status, accepted.body), (202, json!({"status": "OK"})));
     let answer = second.await.unwrap();
     assert_eq!(answer.result, InvocationResult::Success(Bytes::from_static(br#"{"ok":true}"#)));
@@ -84,7 +86,10 @@ async fn an_oversized_response_is_refused_with_413() {
     let taken = call("GET", &api, "invocation/next", "").await;
     let path = format!("invocation/{}/response", taken.request_id);
     let refused = call("POST", &api, &path, vec![b' '; 6_291_557]).await;
-    assert_eq!((refused.status, &refused.body["errorType"]), (413, &json!("RequestEntityTooLarge")));
+    assert_eq!(
+        (refused.status, &refused.body["errorType"]),
+        (413, &json!("RequestEntityTooLarge"))
+    );
     assert_eq!(error(invocation.await.unwrap())["errorType"], "Function.ResponseSizeTooLarge");
 }
 
@@ -157,9 +162,15 @@ async fn a_page_in_a_browser_takes_no_event_and_answers_none() {
     let taken = call("GET", &api, "invocation/next", "").await;
     assert_eq!(taken.body, json!({"n": 1}), "the function has it");
     let path = format!("/{VERSION}/invocation/{}/response", taken.request_id);
-    assert_eq!(send("POST", &api, &path, &[("origin", "http://example.com")], "1").await.status(), 403);
+    assert_eq!(
+        send("POST", &api, &path, &[("origin", "http://example.com")], "1").await.status(),
+        403
+    );
     assert_eq!(send("POST", &api, &path, &[], "2").await.status(), 202);
-    assert_eq!(invocation.await.unwrap().result, InvocationResult::Success(Bytes::from_static(b"2")));
+    assert_eq!(
+        invocation.await.unwrap().result,
+        InvocationResult::Success(Bytes::from_static(b"2"))
+    );
 }
 
 /// Writes a streamed response byte by byte as given, and then hangs up.
@@ -192,9 +203,18 @@ async fn a_streamed_response_that_fails_midway_is_a_failure_and_a_whole_one_is_n
         ("5\r\n\"one\"\r\n0\r\n\r\n".to_owned(), Ok("\"one\"")),
         (format!("5\r\n\"one\"\r\n0\r\n{trailers}\r\n"), Err(("Own", "no luck"))),
         // As Rust's runtime sends it: as the last part of the body.
-        (format!("5\r\n\"one\"\r\n{:x}\r\n{trailers}\r\n0\r\n\r\n", trailers.len()), Err(("Own", "no luck"))),
-        ("5\r\n\"one\"\r\n".to_owned(), Err(("Runtime.TruncatedResponse", "ended before it was complete"))),
-        ("5\r\n\"on".to_owned(), Err(("Runtime.TruncatedResponse", "ended before it was complete"))),
+        (
+            format!("5\r\n\"one\"\r\n{:x}\r\n{trailers}\r\n0\r\n\r\n", trailers.len()),
+            Err(("Own", "no luck")),
+        ),
+        (
+            "5\r\n\"one\"\r\n".to_owned(),
+            Err(("Runtime.TruncatedResponse", "ended before it was complete")),
+        ),
+        (
+            "5\r\n\"on".to_owned(),
+            Err(("Runtime.TruncatedResponse", "ended before it was complete")),
+        ),
     ] {
         let invocation = begin(&fleet, json!({"body": body}));
         if api_is.is_none() {
@@ -207,7 +227,10 @@ async fn a_streamed_response_that_fails_midway_is_a_failure_and_a_whole_one_is_n
         let answer = invocation.await.unwrap();
         match expected {
             Ok(whole) => {
-                assert_eq!(answer.result, InvocationResult::Success(Bytes::from_static(whole.as_bytes())))
+                assert_eq!(
+                    answer.result,
+                    InvocationResult::Success(Bytes::from_static(whole.as_bytes()))
+                )
             }
             Err((error_type, message)) => {
                 let failed = error(answer);
@@ -227,10 +250,16 @@ async fn an_invocation_comes_with_the_headers_of_the_runtime_api() {
     let api = api(dir.path()).await;
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let before = jiff::Timestamp::now().as_millisecond();
-    let next = client.get(format!("http://{api}/{VERSION}/invocation/next").parse().unwrap()).await.unwrap();
+    let next = client
+        .get(format!("http://{api}/{VERSION}/invocation/next").parse().unwrap())
+        .await
+        .unwrap();
     let headers = next.headers();
-    let mut names: Vec<&str> =
-        headers.keys().map(http::HeaderName::as_str).filter(|name| name.starts_with("lambda-")).collect();
+    let mut names: Vec<&str> = headers
+        .keys()
+        .map(http::HeaderName::as_str)
+        .filter(|name| name.starts_with("lambda-"))
+        .collect();
     names.sort_unstable();
     let expected = [
         "lambda-runtime-aws-request-id",
@@ -256,12 +285,15 @@ async fn an_invocation_comes_with_the_headers_of_the_runtime_api() {
 }
 
 #[tokio::test]
-async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has_waited_long_enough() {
+async fn a_source_waits_in_line_for_a_busy_function_and_is_throttled_when_it_has_waited_long_enough()
+ {
     let dir = tempfile::tempdir().unwrap();
     let fleet = silent(dir.path());
     let wait = |n: u64, patience| {
         let (fleet, event) = (Arc::clone(&fleet), Bytes::from(json!({ "n": n }).to_string()));
-        tokio::spawn(async move { fleet.invoke("probe", Request::new(event).patient(patience)).await })
+        tokio::spawn(
+            async move { fleet.invoke("probe", Request::new(event).patient(patience)).await },
+        )
     };
     let first = begin(&fleet, json!({"n": 1}));
     let api = api(dir.path()).await;

@@ -76,7 +76,8 @@ pub(crate) struct Seen {
 pub(crate) async fn call(method: &str, api: &str, path: &str, body: impl Into<Bytes>) -> Seen {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let uri = format!("http://{api}/{VERSION}/{path}");
-    let request = http::Request::builder().method(method).uri(uri).body(Full::new(body.into())).unwrap();
+    let request =
+        http::Request::builder().method(method).uri(uri).body(Full::new(body.into())).unwrap();
     let (head, body) = client.request(request).await.unwrap().into_parts();
     let header = |name: &str| {
         head.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()

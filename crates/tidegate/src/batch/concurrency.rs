@@ -204,8 +204,9 @@ mod tests {
         let (limit, dependency) = (Concurrency::new(8), Dependency::default());
         let mut most = Vec::new();
         for _ in 0..2 {
-            let results =
-                limit.each(0..100, |number| dependency.call(number, 3), |(_, throttled)| *throttled).await;
+            let results = limit
+                .each(0..100, |number| dependency.call(number, 3), |(_, throttled)| *throttled)
+                .await;
             let numbers: Vec<usize> = results.iter().map(|(number, _)| *number).collect();
             assert_eq!(numbers, (0..100).collect::<Vec<_>>(), "in the order of the inputs");
             most.push(std::mem::take(&mut *dependency.seen.lock()).into_iter().max().unwrap());
@@ -218,8 +219,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn each_that_is_not_throttled_runs_as_many_as_declared() {
         let (limit, dependency) = (Concurrency::new(8), Dependency::default());
-        let results =
-            limit.each(0..100, |number| dependency.call(number, 8), |(_, throttled)| *throttled).await;
+        let results = limit
+            .each(0..100, |number| dependency.call(number, 8), |(_, throttled)| *throttled)
+            .await;
         assert_eq!(results.len(), 100);
         assert_eq!(dependency.seen.lock().iter().max(), Some(&8));
         assert!(limit.each([(); 0], |()| std::future::ready(()), |()| true).await.is_empty());

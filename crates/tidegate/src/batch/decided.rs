@@ -39,10 +39,11 @@ impl<R> Decided<R> {
 
     /// Returns the outcome, the failure and the time of each delivery. A dead-lettered delivery
     /// keeps its failure.
-    pub(super) fn each(&self) -> impl Iterator<Item = (&Outcome, Option<&Failure>, Option<Duration>)> {
-        self.outcomes
-            .iter()
-            .enumerate()
-            .map(|(place, outcome)| (outcome, self.failure(place), self.took.get(place).copied().flatten()))
+    pub(super) fn each(
+        &self,
+    ) -> impl Iterator<Item = (&Outcome, Option<&Failure>, Option<Duration>)> {
+        self.outcomes.iter().enumerate().map(|(place, outcome)| {
+            (outcome, self.failure(place), self.took.get(place).copied().flatten())
+        })
     }
 }

@@ -43,7 +43,12 @@ struct Part {
 impl Delivered {
     /// Creates the delivery of `source` to `function`.
     pub fn new(function: impl Into<Arc<str>>, source: Source, delivery: &Delivery<'_>) -> Self {
-        Self::within(&SharedEvent::new(delivery.record.to_owned()), function.into(), source, delivery)
+        Self::within(
+            &SharedEvent::new(delivery.record.to_owned()),
+            function.into(),
+            source,
+            delivery,
+        )
     }
 
     /// Creates a delivery whose record is a part of `event`.
@@ -84,9 +89,11 @@ impl Delivered {
     /// The record is not JSON (transient).
     pub fn repeat(&self) -> Result<Repeat, Failure> {
         let Parts { function, source, occasion, event, record, part, .. } = &*self.0;
-        let record: &RawValue = serde_json::from_str(event.get().get(record.clone()).unwrap_or_default())?;
-        let alone =
-            part.as_ref().and_then(|part| alone(record, &part.position, &part.ordering_key, &part.data));
+        let record: &RawValue =
+            serde_json::from_str(event.get().get(record.clone()).unwrap_or_default())?;
+        let alone = part
+            .as_ref()
+            .and_then(|part| alone(record, &part.position, &part.ordering_key, &part.data));
         let event = event_of(source.as_str(), alone.as_deref().unwrap_or(record))?;
         Ok(Repeat::new(&**function, event).of_occasion(occasion.clone()))
     }
@@ -136,14 +143,18 @@ mod tests {
         let event = SharedEvent::new(event);
         let deliveries = source.split(event.raw()).unwrap();
         let of = |delivery| Delivered::within(&event, "f".into(), source, delivery);
-        deliveries.iter().map(|delivery| (of(delivery), delivery.own_record().get().to_owned())).collect()
+        deliveries
+            .iter()
+            .map(|delivery| (of(delivery), delivery.own_record().get().to_owned()))
+            .collect()
     }
 
     #[test]
     fn the_deliveries_of_an_invocation_share_its_event_without_a_copy() {
         let mut event = KinesisEvent::new().record("a", "1").record("b", "2").value();
         let records: [(u64, &[u8]); 2] = [(0, b"3"), (0, b"4")];
-        event["Records"][1]["kinesis"]["data"] = json!(STANDARD.encode(aggregated(&["k"], &records)));
+        event["Records"][1]["kinesis"]["data"] =
+            json!(STANDARD.encode(aggregated(&["k"], &records)));
         for (event, source) in [
             (RawValue::from_string(event.to_string()).unwrap(), Source::Kinesis),
             (SqsEvent::new().message("1").message("2").message("3").build(), Source::Sqs),
@@ -167,7 +178,8 @@ mod tests {
         let stored = serde_json::to_string(&repeat).unwrap();
         let read: Repeat = serde_json::from_str(&stored).unwrap();
         let occasion = read.occasion.as_deref().unwrap();
-        let again = Source::EventBridge.split_on(read.inline().unwrap(), occasion).unwrap().remove(0);
+        let again =
+            Source::EventBridge.split_on(read.inline().unwrap(), occasion).unwrap().remove(0);
         assert_eq!(again.position, delivery.position);
         let old: Repeat = serde_json::from_str(r#"{"function":"f","event":{}}"#).unwrap();
         assert_eq!(old.occasion, None);

@@ -132,7 +132,9 @@ impl<H: BatchHandler> Handling<'_, H> {
             if let Some(delivery) = self.deliveries.get(place) {
                 item.span.in_scope(|| self.log(delivery, &outcome));
             }
-            if let Some(took) = took.get_mut(place).filter(|_| !matches!(outcome, Outcome::NotRun(_))) {
+            if let Some(took) =
+                took.get_mut(place).filter(|_| !matches!(outcome, Outcome::NotRun(_)))
+            {
                 *took = item.stopwatch.took().or_else(|| whole.as_ref()?.took());
             }
             if let Some(slot) = outcomes.get_mut(place) {
@@ -153,14 +155,19 @@ impl<H: BatchHandler> Handling<'_, H> {
         if items.is_empty() {
             return Vec::new();
         }
-        let failure = match isolate(self.handover, self.handler.handle_batch(items, self.context)).await {
-            Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
-            Ok(outcomes) => Failure::transient(
-                "wrong_outcome_count",
-                format!("the handler returned {} outcomes for {} records", outcomes.len(), items.len()),
-            ),
-            Err(failure) => failure,
-        };
+        let failure =
+            match isolate(self.handover, self.handler.handle_batch(items, self.context)).await {
+                Ok(outcomes) if outcomes.len() == items.len() => return outcomes,
+                Ok(outcomes) => Failure::transient(
+                    "wrong_outcome_count",
+                    format!(
+                        "the handler returned {} outcomes for {} records",
+                        outcomes.len(),
+                        items.len()
+                    ),
+                ),
+                Err(failure) => failure,
+            };
         if items.len() == 1 || Instant::now() >= self.context.deadline {
             return items.iter().map(|_| Outcome::Failed(failure.clone())).collect();
         }
@@ -191,7 +198,9 @@ impl<H: BatchHandler> Handling<'_, H> {
     async fn run_alone(&self, item: &Item<H::Record>, failure: &Failure) -> Outcome {
         let alone = self.handler.handle_batch(std::slice::from_ref(item), self.context);
         match isolate(self.handover, alone).await {
-            Ok(outcomes) => outcomes.into_iter().next().unwrap_or_else(|| Outcome::Failed(failure.clone())),
+            Ok(outcomes) => {
+                outcomes.into_iter().next().unwrap_or_else(|| Outcome::Failed(failure.clone()))
+            }
             Err(failure) => Outcome::Failed(failure),
         }
     }

@@ -15,7 +15,10 @@ pub(super) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
 }
 
 /// Runs a future until the deadline; turns a panic or a missed deadline into a failure.
-pub(super) async fn isolate<T>(deadline: Instant, run: impl Future<Output = T>) -> Result<T, Failure> {
+pub(super) async fn isolate<T>(
+    deadline: Instant,
+    run: impl Future<Output = T>,
+) -> Result<T, Failure> {
     match timeout_at(deadline, AssertUnwindSafe(run).catch_unwind()).await {
         Ok(Ok(result)) => Ok(result),
         Ok(Err(panic)) => Err(panicked(panic.as_ref())),

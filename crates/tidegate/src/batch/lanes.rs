@@ -58,7 +58,9 @@ impl<H: Handler> EachRecord<H> {
             let stopped = outcome.stops_lane();
             outcomes.push((place, outcome));
             if stopped {
-                outcomes.extend(lane.drain(..).map(|behind| (behind, Outcome::NotRun(NotRun::Blocked))));
+                outcomes.extend(
+                    lane.drain(..).map(|behind| (behind, Outcome::NotRun(NotRun::Blocked))),
+                );
             } else if turns.are_due(self.concurrency.now()) {
                 break;
             }
@@ -99,7 +101,8 @@ impl Turns {
 
     /// Returns whether more lanes run than may, or fewer although some wait.
     fn are_due(&self, may_run: usize) -> bool {
-        let (running, waiting) = (self.running.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
+        let (running, waiting) =
+            (self.running.load(Ordering::Relaxed), self.waiting.load(Ordering::Relaxed));
         running > may_run || (running < may_run && waiting > 0)
     }
 }
@@ -137,11 +140,16 @@ impl<H: Handler> Decode for EachRecord<H> {
 }
 
 impl<H: Handler> BatchHandler for EachRecord<H> {
-    async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle_batch(
+        &self,
+        items: &[Item<H::Record>],
+        context: &BatchContext,
+    ) -> Vec<Outcome> {
         let mut waiting = lanes(items);
         let turns = Turns::default();
         let mut running = FuturesUnordered::new();
-        let mut outcomes: Vec<Outcome> = items.iter().map(|_| Outcome::NotRun(NotRun::OutOfTime)).collect();
+        let mut outcomes: Vec<Outcome> =
+            items.iter().map(|_| Outcome::NotRun(NotRun::OutOfTime)).collect();
         loop {
             while running.len() < self.concurrency.now()
                 && let Some(lane) = waiting.pop_front()

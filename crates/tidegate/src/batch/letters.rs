@@ -83,10 +83,12 @@ impl Letters {
                 });
                 (place, letter.id, put)
             };
-            let written: Vec<_> = stream::iter(letters).map(put).buffered(LETTERS_AT_A_TIME).collect().await;
+            let written: Vec<_> =
+                stream::iter(letters).map(put).buffered(LETTERS_AT_A_TIME).collect().await;
             let mut all = true;
             for (place, letter, put) in written {
-                let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place)) else {
+                let Some((delivery, outcome)) = deliveries.get(place).zip(outcomes.get_mut(place))
+                else {
                     continue;
                 };
                 match put {
@@ -124,7 +126,8 @@ impl Letters {
     fn unwritten(&self, deliveries: &[Delivery<'_>], outcomes: &mut [Outcome]) -> Vec<usize> {
         let mut places = self.given_up(deliveries, outcomes);
         places.retain(|place| {
-            let Some((delivery, outcome)) = deliveries.get(*place).zip(outcomes.get_mut(*place)) else {
+            let Some((delivery, outcome)) = deliveries.get(*place).zip(outcomes.get_mut(*place))
+            else {
                 return false;
             };
             let is_written = self.is_written(delivery);
@@ -148,13 +151,17 @@ impl Letters {
     /// the first reported record come again too. Example: `[permanent, transient, permanent]` gives
     /// `[0]`; the last record gets its letter once the second no longer fails.
     fn given_up(&self, deliveries: &[Delivery<'_>], outcomes: &[Outcome]) -> Vec<usize> {
-        let ends: Vec<bool> = deliveries.iter().zip(outcomes).map(|(d, o)| self.gives_up(d, o)).collect();
+        let ends: Vec<bool> =
+            deliveries.iter().zip(outcomes).map(|(d, o)| self.gives_up(d, o)).collect();
         let comes_again = |place: usize, outcome: &Outcome| {
             !matches!(outcome, Outcome::Done(_)) && !ends.get(place).copied().unwrap_or_default()
         };
-        let unnamed = |place: usize| deliveries.get(place).is_some_and(|delivery| delivery.item.is_none());
+        let unnamed =
+            |place: usize| deliveries.get(place).is_some_and(|delivery| delivery.item.is_none());
         if self.source != Source::EventBridge
-            && (0..).zip(outcomes).any(|(place, outcome)| comes_again(place, outcome) && unnamed(place))
+            && (0..)
+                .zip(outcomes)
+                .any(|(place, outcome)| comes_again(place, outcome) && unnamed(place))
         {
             // A record that cannot be named in the response makes the whole batch come again.
             return Vec::new();
@@ -166,7 +173,9 @@ impl Letters {
             } else if self.source.is_in_order() && comes_again(place, outcome) {
                 if delivery.subsequence.is_some() {
                     places.retain(|earlier| {
-                        deliveries.get(*earlier).is_some_and(|earlier| earlier.item != delivery.item)
+                        deliveries
+                            .get(*earlier)
+                            .is_some_and(|earlier| earlier.item != delivery.item)
                     });
                 }
                 break;

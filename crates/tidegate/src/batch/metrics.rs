@@ -50,7 +50,13 @@ impl Metrics {
         Self { write: Box::new(write), ..self }
     }
 
-    pub(super) fn emit(&self, function: &str, counts: &Counts, measured: &mut Measured, took: Duration) {
+    pub(super) fn emit(
+        &self,
+        function: &str,
+        counts: &Counts,
+        measured: &mut Measured,
+        took: Duration,
+    ) {
         let values = values(counts, measured, took);
         let line = Line { namespace: &self.namespace, function, values: &values };
         // A failure to write metrics must not fail the invocation.
@@ -132,7 +138,8 @@ impl Measured {
         let arrivals = deliveries.iter().filter_map(|delivery| delivery.arrived_at);
         // A clock that is behind the transport's clock gives a lag of zero.
         self.lags.extend(
-            arrivals.map(|at| u64::try_from(now.as_millisecond() - at.as_millisecond()).unwrap_or(0)),
+            arrivals
+                .map(|at| u64::try_from(now.as_millisecond() - at.as_millisecond()).unwrap_or(0)),
         );
     }
 }
@@ -198,7 +205,8 @@ fn thin_out(values: &mut Vec<u64>) {
     }
     values.sort_unstable();
     let last = values.len() - 1;
-    *values = (0..VALUES).filter_map(|place| values.get(place * last / (VALUES - 1)).copied()).collect();
+    *values =
+        (0..VALUES).filter_map(|place| values.get(place * last / (VALUES - 1)).copied()).collect();
 }
 
 struct Line<'a> {
@@ -215,7 +223,9 @@ impl Serialize for Line<'_> {
             directives: [Directive {
                 namespace: self.namespace,
                 dimensions: [["function"]],
-                metrics: metrics.map(|(name, value)| Definition { name, unit: value.unit() }).collect(),
+                metrics: metrics
+                    .map(|(name, value)| Definition { name, unit: value.unit() })
+                    .collect(),
             }],
         };
         let mut line = serializer.serialize_map(None)?;

@@ -63,9 +63,10 @@ impl Outcome {
         match self {
             Self::Done(_) => None,
             Self::Failed(failure) => Some(failure.clone()),
-            Self::NotRun(NotRun::Blocked) => {
-                Some(Failure::transient("blocked", "an earlier delivery with the same ordering key failed"))
-            }
+            Self::NotRun(NotRun::Blocked) => Some(Failure::transient(
+                "blocked",
+                "an earlier delivery with the same ordering key failed",
+            )),
             Self::NotRun(NotRun::OutOfTime) => Some(Failure::transient(
                 "out_of_time",
                 "not started: the invocation had too little time left",

@@ -41,7 +41,11 @@ struct Aggregate {
 
 impl Aggregate {
     fn new(part: &Part<'_>) -> Self {
-        Self { source_arn: part.source_arn.cloned(), position: part.aggregate.to_owned(), done: Vec::new() }
+        Self {
+            source_arn: part.source_arn.cloned(),
+            position: part.aggregate.to_owned(),
+            done: Vec::new(),
+        }
     }
 
     fn has(&self, part: &Part<'_>) -> bool {

@@ -44,7 +44,12 @@ impl<T> Recent<T> {
     /// Returns the entry of this id, created if it is new, and marks it as used `now`.
     ///
     /// `None` if there is no room.
-    pub(super) fn admit(&mut self, id: Uuid, now: Timestamp, new: impl FnOnce() -> T) -> Option<&mut T> {
+    pub(super) fn admit(
+        &mut self,
+        id: Uuid,
+        now: Timestamp,
+        new: impl FnOnce() -> T,
+    ) -> Option<&mut T> {
         if !self.entries.contains_key(&id) && !self.has_room(now) {
             return None;
         }
@@ -87,7 +92,10 @@ mod tests {
         for number in 0..3 {
             recent.admit(id(number), at(0), || number);
         }
-        assert_eq!([0, 1, 2].map(|number| recent.get(id(number), at(1)).copied()), [Some(0), Some(1), None]);
+        assert_eq!(
+            [0, 1, 2].map(|number| recent.get(id(number), at(1)).copied()),
+            [Some(0), Some(1), None]
+        );
         recent.forget(id(0));
         assert_eq!(recent.admit(id(2), at(1), || 2), Some(&mut 2));
     }

@@ -182,7 +182,8 @@ impl<H: BatchHandler> Runner<H> {
     ) -> Result<Response, Failure> {
         let times = Timetable::new(invocation.remaining);
         let context = self.context(invocation, &times)?;
-        let deliveries = self.source.split_on(invocation.event, &occasion_of(invocation, occasion))?;
+        let deliveries =
+            self.source.split_on(invocation.event, &occasion_of(invocation, occasion))?;
         let mut decided = self.handle(event, &deliveries, &context, &times, watch).await;
         if !invocation.replay {
             self.dead_letter(&deliveries, &mut decided, &context, &times).await;
@@ -192,8 +193,13 @@ impl<H: BatchHandler> Runner<H> {
     }
 
     /// Creates the context of the invocation, for the handler.
-    fn context(&self, invocation: &Invocation<'_>, times: &Timetable) -> Result<BatchContext, Failure> {
-        let window = self.source.is_in_order().then(|| Window::from_event(invocation.event)).flatten();
+    fn context(
+        &self,
+        invocation: &Invocation<'_>,
+        times: &Timetable,
+    ) -> Result<BatchContext, Failure> {
+        let window =
+            self.source.is_in_order().then(|| Window::from_event(invocation.event)).flatten();
         Ok(BatchContext {
             request_id: invocation.request_id.to_owned(),
             deadline: times.deadline,

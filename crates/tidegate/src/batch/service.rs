@@ -216,7 +216,9 @@ mod tests {
         let handler = EachRecord::new(Positions(Arc::clone(&positions)), 1);
         let runner = Arc::new(Runner::new(Source::EventBridge, handler, "probe", letters));
         let mut service = RunnerService { runner };
-        for (request_id, occasion) in [("r1", None), ("r2", None), ("r3", Some("r1")), ("r4", Some("r1"))] {
+        for (request_id, occasion) in
+            [("r1", None), ("r2", None), ("r3", Some("r1")), ("r4", Some("r1"))]
+        {
             let event = RawValue::from_string("{}".to_owned()).unwrap();
             let mut context = lambda_runtime::Context::default();
             context.deadline = 60_000;

@@ -65,7 +65,9 @@ pub(super) async fn hide(
     for (delivery, outcome) in deliveries.iter().zip(outcomes) {
         let delay = match outcome {
             Outcome::Failed(failure) => failure.retry_delay(),
-            Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => lanes.get(&lane(delivery)).copied(),
+            Outcome::NotRun(NotRun::Blocked) if !lanes.is_empty() => {
+                lanes.get(&lane(delivery)).copied()
+            }
             _ => None,
         };
         let Some(delay) = delay else { continue };
@@ -79,7 +81,10 @@ pub(super) async fn hide(
     for (queue, messages) in &queues {
         let hidden = timeout_at(end, visibility.hide(queue, messages)).await;
         if let Err(failure) = hidden.unwrap_or_else(|_| {
-            Err(Failure::transient("deadline", "the invocation's time ran out before the request ended"))
+            Err(Failure::transient(
+                "deadline",
+                "the invocation's time ran out before the request ended",
+            ))
         }) {
             let reason = failure.reason();
             warn!(
@@ -137,8 +142,10 @@ impl SqsVisibility {
                 .await;
             match answer {
                 Ok(answer) => problems.extend(answer.failed.into_iter().map(|entry| {
-                    let message = entry.id.parse().ok().and_then(|index: usize| messages.get(index));
-                    let id = message.map_or(entry.id.as_str(), |message| message.message_id.as_str());
+                    let message =
+                        entry.id.parse().ok().and_then(|index: usize| messages.get(index));
+                    let id =
+                        message.map_or(entry.id.as_str(), |message| message.message_id.as_str());
                     format!("message {id}: {} ({})", entry.message.unwrap_or_default(), entry.code)
                 })),
                 Err(error) => problems.push(chain(&error)),
@@ -162,7 +169,9 @@ impl Visibility for SqsVisibility {
 ///
 /// The id of an entry is the message's place in the request, because a message id may contain
 /// characters that SQS rejects.
-fn entries(messages: &[HiddenMessage]) -> Result<Vec<ChangeMessageVisibilityBatchRequestEntry>, Failure> {
+fn entries(
+    messages: &[HiddenMessage],
+) -> Result<Vec<ChangeMessageVisibilityBatchRequestEntry>, Failure> {
     let entries = messages.iter().enumerate().map(|(index, message)| {
         ChangeMessageVisibilityBatchRequestEntry::builder()
             .id(index.to_string())
@@ -178,7 +187,8 @@ fn entries(messages: &[HiddenMessage]) -> Result<Vec<ChangeMessageVisibilityBatc
 /// SQS finds a queue by the account and the name in it, at any endpoint.
 fn queue_url(arn: &str) -> Option<String> {
     let mut parts = arn.splitn(6, ':');
-    let (Some("arn"), Some(partition), Some("sqs")) = (parts.next(), parts.next(), parts.next()) else {
+    let (Some("arn"), Some(partition), Some("sqs")) = (parts.next(), parts.next(), parts.next())
+    else {
         return None;
     };
     let (region, account, name) = (parts.next()?, parts.next()?, parts.next()?);
@@ -201,9 +211,12 @@ mod tests {
             url("arn:aws-cn:sqs:cn-north-1:123456789012:orders").unwrap(),
             "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/orders"
         );
-        for no_queue in
-            ["", "arn:aws:sns:eu-west-1:123456789012:orders", "arn:aws:sqs:eu-west-1:123456789012:", "orders"]
-        {
+        for no_queue in [
+            "",
+            "arn:aws:sns:eu-west-1:123456789012:orders",
+            "arn:aws:sqs:eu-west-1:123456789012:",
+            "orders",
+        ] {
             assert_eq!(url(no_queue), None, "{no_queue}");
         }
     }
@@ -218,7 +231,9 @@ mod tests {
         let entries = entries(&[message("a", 5), message("b", 60)]).unwrap();
         let seen: Vec<_> = entries
             .iter()
-            .map(|entry| (entry.id.as_str(), entry.receipt_handle.as_str(), entry.visibility_timeout))
+            .map(|entry| {
+                (entry.id.as_str(), entry.receipt_handle.as_str(), entry.visibility_timeout)
+            })
             .collect();
         assert_eq!(seen, [("0", "receipt a", Some(5)), ("1", "receipt b", Some(60))]);
     }

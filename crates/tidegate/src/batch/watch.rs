@@ -132,7 +132,8 @@ impl Watch<'_> {
     ) {
         for (delivery, (outcome, failure, took)) in deliveries.iter().zip(decided.each()) {
             let lane = &lane(delivery);
-            let observation = Observation { source: self.source, delivery, lane, outcome, failure, took };
+            let observation =
+                Observation { source: self.source, delivery, lane, outcome, failure, took };
             if let Err(panic) = catch(|| {
                 observer.observe(&observation);
                 Ok(())

@@ -38,7 +38,11 @@ pub(super) enum Refusal {
 /// If the queue refuses all of them for good, the whole letter goes to the bucket, as
 /// `<function>/<id>.letter.json`. That counts as kept, because a record that is not acknowledged
 /// stops its shard. No queue shows such a letter, so an ERROR line names it.
-pub(super) async fn keep(post: &impl Post, letter: &DeadLetter, limit: usize) -> Result<(), Failure> {
+pub(super) async fn keep(
+    post: &impl Post,
+    letter: &DeadLetter,
+    limit: usize,
+) -> Result<(), Failure> {
     let (id, bucket) = (letter.id.as_str(), post.bucket());
     let whole = text(letter)?;
     let Some(refused) = offer(post, &whole, limit).await? else { return Ok(()) };
@@ -51,15 +55,20 @@ pub(super) async fn keep(post: &impl Post, letter: &DeadLetter, limit: usize) ->
     let name = format!("{}/{id}", letter.function);
     let pointer = with_object(post, letter, format!("{name}.json")).await?;
     let Some(_) = offer(post, &text(&pointer)?, limit).await? else { return Ok(()) };
-    let bare =
-        DeadLetter { reason: "omitted: the queue refused the letter with its reason".to_owned(), ..pointer };
+    let bare = DeadLetter {
+        reason: "omitted: the queue refused the letter with its reason".to_owned(),
+        ..pointer
+    };
     let Some(refused) = offer(post, &text(&bare)?, limit).await? else { return Ok(()) };
     let key = format!("{name}.letter.json");
     post.store(&key, whole).await?;
     let reason = refused.to_string();
     error!(
         letter = id,
-        bucket, key, reason, "the queue refused the dead letter in every form; it is only in the bucket"
+        bucket,
+        key,
+        reason,
+        "the queue refused the dead letter in every form; it is only in the bucket"
     );
     Ok(())
 }
@@ -97,8 +106,15 @@ fn text(letter: &DeadLetter) -> Result<String, Failure> {
 }
 
 /// Returns the letter with its record in the bucket.
-async fn with_object(post: &impl Post, letter: &DeadLetter, key: String) -> Result<DeadLetter, Failure> {
+async fn with_object(
+    post: &impl Post,
+    letter: &DeadLetter,
+    key: String,
+) -> Result<DeadLetter, Failure> {
     let Payload::Record(record) = &letter.payload else { return Ok(letter.clone()) };
     post.store(&key, record.get().to_owned()).await?;
-    Ok(DeadLetter { payload: Payload::Object { bucket: post.bucket().to_owned(), key }, ..letter.clone() })
+    Ok(DeadLetter {
+        payload: Payload::Object { bucket: post.bucket().to_owned(), key },
+        ..letter.clone()
+    })
 }

@@ -130,7 +130,14 @@ impl DeadLetter {
 
 /// Finds a kind of source by its name.
 fn source_named(name: &str) -> Option<Source> {
-    let all = [Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::EventBridge, Source::Sns, Source::S3];
+    let all = [
+        Source::Kinesis,
+        Source::DynamoDb,
+        Source::Sqs,
+        Source::EventBridge,
+        Source::Sns,
+        Source::S3,
+    ];
     all.into_iter().find(|source| source.as_str() == name)
 }
 
@@ -150,7 +157,10 @@ fn id(function: &str, source: Source, delivery: &Delivery<'_>) -> String {
 }
 
 /// Creates the event of an invocation by this kind of source with this record alone.
-pub(crate) fn event_of(source: &str, record: &RawValue) -> Result<Box<RawValue>, serde_json::Error> {
+pub(crate) fn event_of(
+    source: &str,
+    record: &RawValue,
+) -> Result<Box<RawValue>, serde_json::Error> {
     if source == Source::EventBridge.as_str() {
         return Ok(record.to_owned());
     }
@@ -169,8 +179,7 @@ mod tests {
     fn a_letter_has_the_id_of_its_own_record_source_and_occasion() {
         let kinesis = r#"{"eventID":"shardId-000000000000:1","kinesis":{"sequenceNumber":"1","partitionKey":"k","data":"e30="}}"#;
         let table = r#"{"eventID":"e","eventName":"INSERT","eventSourceARN":"arn:aws:dynamodb:r:1:table/t/stream/s","dynamodb":{"SequenceNumber":"1","Keys":{"k":{"S":"a"}}}}"#;
-        let queue =
-            r#"{"messageId":"m","receiptHandle":"r","body":"b","attributes":{},"eventSource":"aws:sqs"}"#;
+        let queue = r#"{"messageId":"m","receiptHandle":"r","body":"b","attributes":{},"eventSource":"aws:sqs"}"#;
         let named = r#"{"id":"e-1","source":"s","detail-type":"T","detail":{}}"#;
         for (source, record) in [
             (Source::Kinesis, kinesis),

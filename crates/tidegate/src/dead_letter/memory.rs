@@ -109,7 +109,10 @@ impl Kept {
             return Err(Refusal::ForNow(failure.clone()));
         }
         if body.len() > self.limit {
-            return Err(Refusal::ForGood(format!("InvalidParameterValue: above {} bytes", self.limit)));
+            return Err(Refusal::ForGood(format!(
+                "InvalidParameterValue: above {} bytes",
+                self.limit
+            )));
         }
         let refused = |character: &char| !is_taken(*character) || self.refused.contains(character);
         if let Some(character) = body.chars().find(refused) {

@@ -100,7 +100,11 @@ impl Extensions {
     }
 
     pub(super) fn from_rest(rest: BTreeMap<String, Box<RawValue>>) -> Self {
-        Self(rest.into_iter().map(|(name, value)| (name, String::from(Box::<str>::from(value)))).collect())
+        Self(
+            rest.into_iter()
+                .map(|(name, value)| (name, String::from(Box::<str>::from(value))))
+                .collect(),
+        )
     }
 }
 
@@ -120,7 +124,9 @@ impl<'de> Deserialize<'de> for Extensions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut extensions = Self::default();
         for (name, value) in BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)? {
-            extensions.insert(name, &value).map_err(|failure| D::Error::custom(failure.reason()))?;
+            extensions
+                .insert(name, &value)
+                .map_err(|failure| D::Error::custom(failure.reason()))?;
         }
         Ok(extensions)
     }

@@ -110,9 +110,11 @@ impl Envelope {
     /// A permanent failure: `not_json` if the bytes are not JSON; `not_an_envelope` if an attribute
     /// is missing or malformed.
     pub fn parse(body: &[u8]) -> Result<Self, Failure> {
-        serde_json::from_slice(body).map_err(|error| match serde_json::from_slice::<IgnoredAny>(body) {
-            Ok(_) => Failure::permanent("not_an_envelope", error.to_string()),
-            Err(syntax) => Failure::permanent("not_json", syntax.to_string()),
+        serde_json::from_slice(body).map_err(|error| {
+            match serde_json::from_slice::<IgnoredAny>(body) {
+                Ok(_) => Failure::permanent("not_an_envelope", error.to_string()),
+                Err(syntax) => Failure::permanent("not_json", syntax.to_string()),
+            }
         })
     }
 }
@@ -235,24 +237,33 @@ impl Serialize for Envelope {
 impl<'de> Deserialize<'de> for Envelope {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error as _;
-        let mut attributes = Attributes(BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)?);
+        let mut attributes =
+            Attributes(BTreeMap::<String, Box<RawValue>>::deserialize(deserializer)?);
         let specversion: String = attributes.required("specversion")?;
         if specversion != "1.0" {
-            return Err(D::Error::custom(format!("`specversion` is `{specversion}`, expected `1.0`")));
+            return Err(D::Error::custom(format!(
+                "`specversion` is `{specversion}`, expected `1.0`"
+            )));
         }
         let kind: String = attributes.required("type")?;
         let schema_text: String = attributes.required("dataschema")?;
-        let schema =
-            DataSchema::parse(&schema_text).filter(|schema| schema.kind == kind).ok_or_else(|| {
+        let schema = DataSchema::parse(&schema_text)
+            .filter(|schema| schema.kind == kind)
+            .ok_or_else(|| {
                 D::Error::custom(format!(
                     "`dataschema` is `{schema_text}`, expected `{}{kind}:` and a version number",
                     DataSchema::PREFIX
                 ))
             })?;
-        let data = match (attributes.0.remove("data"), attributes.optional::<String, D::Error>("dataref")?) {
+        let data = match (
+            attributes.0.remove("data"),
+            attributes.optional::<String, D::Error>("dataref")?,
+        ) {
             (Some(data), None) => Data::Inline(data),
             (None, Some(text)) => Data::Reference(DataRef::parse(&text).ok_or_else(|| {
-                D::Error::custom(format!("`dataref` is `{text}`, expected `tidegate:<stream>/<version>`"))
+                D::Error::custom(format!(
+                    "`dataref` is `{text}`, expected `tidegate:<stream>/<version>`"
+                ))
             })?),
             (None, None) => return Err(D::Error::custom("neither `data` nor `dataref`")),
             (Some(_), Some(_)) => return Err(D::Error::custom("both `data` and `dataref`")),
@@ -265,7 +276,9 @@ impl<'de> Deserialize<'de> for Envelope {
         Ok(Self {
             subject: attributes.required("subject")?,
             time: attributes.required("time")?,
-            sequence: attributes.optional::<Sequence, D::Error>("sequence")?.map(|sequence| sequence.0),
+            sequence: attributes
+                .optional::<Sequence, D::Error>("sequence")?
+                .map(|sequence| sequence.0),
             correlation_id: attributes.optional("correlationid")?.unwrap_or_else(|| id.clone()),
             causation_id: attributes.optional("causationid")?,
             traceparent: attributes.optional("traceparent")?,
@@ -305,7 +318,10 @@ impl<'de> Deserialize<'de> for Sequence {
 struct Attributes(BTreeMap<String, Box<RawValue>>);
 
 impl Attributes {
-    fn required<T: serde::de::DeserializeOwned, E: serde::de::Error>(&mut self, name: &str) -> Result<T, E> {
+    fn required<T: serde::de::DeserializeOwned, E: serde::de::Error>(
+        &mut self,
+        name: &str,
+    ) -> Result<T, E> {
         self.optional(name)?.ok_or_else(|| E::custom(format!("attribute `{name}` is missing")))
     }
 
@@ -356,7 +372,11 @@ mod tests {
                 "not_an_envelope",
                 "`dataschema`",
             ),
-            (EVENT.replace("schema:OrderPlaced:1", "schema:Other:1"), "not_an_envelope", "`dataschema`"),
+            (
+                EVENT.replace("schema:OrderPlaced:1", "schema:Other:1"),
+                "not_an_envelope",
+                "`dataschema`",
+            ),
             (
                 EVENT.replace(r#""specversion":"1.0""#, r#""specversion":"0.3""#),
                 "not_an_envelope",

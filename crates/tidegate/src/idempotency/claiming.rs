@@ -77,8 +77,10 @@ impl Effects {
             // again only after a look shows that a claim can succeed.
             there = loop {
                 if Instant::now() + pause >= give_up {
-                    let reason =
-                        format!("{}: another run of the same effect is still in progress", claim.key);
+                    let reason = format!(
+                        "{}: another run of the same effect is still in progress",
+                        claim.key
+                    );
                     return Err(Failure::busy("twin_running", reason));
                 }
                 tokio::time::sleep(pause).await;
@@ -88,7 +90,9 @@ impl Effects {
                     _ if stored.owner == claim.owner => break None,
                     InTheWay::Wait => {}
                     InTheWay::Claim => break None,
-                    InTheWay::Replay | InTheWay::LeaveHeld | InTheWay::HoldOrphan => break Some(stored),
+                    InTheWay::Replay | InTheWay::LeaveHeld | InTheWay::HoldOrphan => {
+                        break Some(stored);
+                    }
                 }
             };
         }

@@ -34,7 +34,9 @@ impl Effects {
         if let Some(completed) = self.completed.as_ref().and_then(|completed| completed.get(key)) {
             return Ok(Some(completed));
         }
-        let Some(UnrecordedEffect { owner, effect }) = self.unrecorded.get(key) else { return Ok(None) };
+        let Some(UnrecordedEffect { owner, effect }) = self.unrecorded.get(key) else {
+            return Ok(None);
+        };
         let recorded = store.complete(key, &owner, &effect.result, effect.expires_at).await?;
         self.unrecorded.remove(key);
         // Otherwise the claim belongs to another run by now, and its record counts.
@@ -69,22 +71,25 @@ impl Effects {
         let mut pause = FIRST_PAUSE;
         let mut attempt = 1;
         loop {
-            let failure =
-                match store.complete(&claim.key, &claim.owner, &effect.result, effect.expires_at).await {
-                    Ok(true) => {
-                        self.confirmed(&claim.key, effect);
-                        return Ok(Ran::Applied(result));
-                    }
-                    Ok(false) => return Err(claim_lost(&claim.key)),
-                    Err(failure) => failure,
-                };
+            let failure = match store
+                .complete(&claim.key, &claim.owner, &effect.result, effect.expires_at)
+                .await
+            {
+                Ok(true) => {
+                    self.confirmed(&claim.key, effect);
+                    return Ok(Ran::Applied(result));
+                }
+                Ok(false) => return Err(claim_lost(&claim.key)),
+                Err(failure) => failure,
+            };
             if attempt >= ATTEMPTS_TO_RECORD && Instant::now() + pause >= deadline {
                 error!(
                     key = claim.key.as_str(),
                     reason = failure.reason(),
                     "the completion of an effect could not be recorded"
                 );
-                self.unrecorded.insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
+                self.unrecorded
+                    .insert(&claim.key, UnrecordedEffect { owner: claim.owner.clone(), effect });
                 let reason = format!(
                     "{}: the effect took place, but its completion could not be recorded: {}",
                     claim.key,

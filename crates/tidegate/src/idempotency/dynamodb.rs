@@ -90,7 +90,10 @@ impl DynamoDbIdempotency {
             },
         };
         let there = there.ok_or_else(|| {
-            Failure::transient("idempotency_store", "DynamoDB did not return the record that holds this key")
+            Failure::transient(
+                "idempotency_store",
+                "DynamoDB did not return the record that holds this key",
+            )
         })?;
         let there = Record::parse(there)?;
         let state = there.state()?;
@@ -122,10 +125,17 @@ impl DynamoDbIdempotency {
     }
 
     /// Updates the record if the condition of `request` holds.
-    async fn update(&self, key: &str, request: Request<'_>, update: Update) -> Result<bool, Failure> {
-        let used: Vec<&str> = names_in(&update.condition).chain(names_in(&update.expression)).collect();
+    async fn update(
+        &self,
+        key: &str,
+        request: Request<'_>,
+        update: Update,
+    ) -> Result<bool, Failure> {
+        let used: Vec<&str> =
+            names_in(&update.condition).chain(names_in(&update.expression)).collect();
         let names = used.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect();
-        let values = update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let values =
+            update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let updated = self
             .client
             .update_item()
@@ -141,7 +151,9 @@ impl DynamoDbIdempotency {
         match updated {
             Ok(_) => Ok(true),
             Err(error) => match error.into_service_error() {
-                UpdateItemError::ConditionalCheckFailedException(failed) => is_done(failed.item, request),
+                UpdateItemError::ConditionalCheckFailedException(failed) => {
+                    is_done(failed.item, request)
+                }
                 error => Err(Failure::aws("idempotency_store", &error)),
             },
         }
@@ -197,7 +209,8 @@ impl DynamoDbIdempotency {
         if let Some(from) = from {
             request = request.exclusive_start_key(PARTITION_KEY, text(from));
         }
-        let read = request.send().await.map_err(|error| Failure::aws("idempotency_store", &error))?;
+        let read =
+            request.send().await.map_err(|error| Failure::aws("idempotency_store", &error))?;
         let mut page = HeldPage {
             records: usize::try_from(read.scanned_count()).unwrap_or_default(),
             next: read.last_evaluated_key.as_ref().map(|key| key_of(key).to_owned()),
@@ -255,7 +268,11 @@ impl IdempotencyStore for DynamoDbIdempotency {
         self.update(key.as_str(), Request::Complete { owner, expires_at }, update).boxed()
     }
 
-    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+    fn release<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
         self.delete_claim(key, owner).boxed()
     }
 
@@ -267,7 +284,8 @@ impl IdempotencyStore for DynamoDbIdempotency {
     ) -> BoxFuture<'a, Result<bool, Failure>> {
         // Rounded to the stored precision. Otherwise the caller's own write would look earlier than
         // requested.
-        let lease_until = Timestamp::from_millisecond(lease_until.as_millisecond()).unwrap_or(lease_until);
+        let lease_until =
+            Timestamp::from_millisecond(lease_until.as_millisecond()).unwrap_or(lease_until);
         let mut values = owned(owner);
         values.push((":lease_until", number(lease_until.as_millisecond())));
         let update = Update {

@@ -104,7 +104,10 @@ impl Effects {
     /// Calls `hook` for each duplicate that is answered from a record, with the stored part of the
     /// first run's result, as JSON.
     #[must_use]
-    pub fn on_replay(mut self, hook: impl Fn(&EffectKey, &Kept<String>) + Send + Sync + 'static) -> Self {
+    pub fn on_replay(
+        mut self,
+        hook: impl Fn(&EffectKey, &Kept<String>) + Send + Sync + 'static,
+    ) -> Self {
         self.on_replay = Some(Arc::new(hook));
         self
     }
@@ -113,7 +116,11 @@ impl Effects {
     ///
     /// # Errors
     /// As [`EffectKey::new`].
-    pub fn key(&self, effect: &str, business_key: &(impl Serialize + ?Sized)) -> Result<EffectKey, Failure> {
+    pub fn key(
+        &self,
+        effect: &str,
+        business_key: &(impl Serialize + ?Sized),
+    ) -> Result<EffectKey, Failure> {
         EffectKey::new(&self.namespace, effect, business_key)
     }
 

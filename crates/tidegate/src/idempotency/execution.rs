@@ -77,8 +77,7 @@ impl Effects {
         };
         match self.claim_or_give_back(store, &mut claim, run, lease.deadline).await? {
             Decision::Run { released } if !released && self.too_old(run.arrived_at) => {
-                let reason =
-                    "the delivery is older than the retention, so the record of its first run may be gone";
+                let reason = "the delivery is older than the retention, so the record of its first run may be gone";
                 return self.hold(store, &claim, reason, &run.again).await;
             }
             Decision::Run { .. } => {}

@@ -99,7 +99,9 @@ impl Effects {
                 Err(failure) => missing(failure.reason()),
             },
             Ok(None) if matches!(again, Again::Client) => (None, None),
-            Ok(None) => missing("the context has no delivery; create it with `BatchContext::for_item`"),
+            Ok(None) => {
+                missing("the context has no delivery; create it with `BatchContext::for_item`")
+            }
             Err(failure) => missing(failure.reason()),
         }
     }

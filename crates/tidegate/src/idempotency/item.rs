@@ -84,7 +84,10 @@ impl Record {
 
     pub(super) fn state(&self) -> Result<State, Failure> {
         let corrupt = |error: jiff::Error| {
-            Failure::permanent("corrupt_record", format!("idempotency record {}: {error}", self.key))
+            Failure::permanent(
+                "corrupt_record",
+                format!("idempotency record {}: {error}", self.key),
+            )
         };
         Ok(State {
             status: self.status,
@@ -101,7 +104,10 @@ impl Record {
             status: state.status,
             owner: state.owner,
             lease_until: state.lease_until,
-            payload_hash: PayloadHash { written: self.payload_hash, canonical: self.canonical_hash },
+            payload_hash: PayloadHash {
+                written: self.payload_hash,
+                canonical: self.canonical_hash,
+            },
             repeat: state.repeat,
             result: match (self.result, self.result_bytes) {
                 (Some(result), _) => Kept::Result(result),
@@ -116,7 +122,8 @@ impl Record {
         let state = self.state()?;
         let repeat = self.repeat.as_deref().map(serde_json::from_str::<Repeat>).transpose();
         let repeat = repeat.map_err(|error| {
-            let reason = format!("idempotency record {}: its event cannot be read: {error}", self.key);
+            let reason =
+                format!("idempotency record {}: its event cannot be read: {error}", self.key);
             Failure::permanent("corrupt_record", reason)
         })?;
         Ok(HeldEffect {

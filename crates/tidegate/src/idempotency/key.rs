@@ -37,12 +37,17 @@ impl EffectKey {
         let mut key = String::new();
         append(&mut key, &"namespace", namespace)?;
         append(&mut key, &"effect", effect)?;
-        let value = serde_json::to_value(business_key)
-            .map_err(|error| invalid(format!("the business key of {key} cannot be encoded: {error}")))?;
+        let value = serde_json::to_value(business_key).map_err(|error| {
+            invalid(format!("the business key of {key} cannot be encoded: {error}"))
+        })?;
         match &value {
             Value::Array(parts) if !parts.is_empty() => {
                 for (place, part) in parts.iter().enumerate() {
-                    append_scalar(&mut key, &format_args!("part {} of the business key", place + 1), part)?;
+                    append_scalar(
+                        &mut key,
+                        &format_args!("part {} of the business key", place + 1),
+                        part,
+                    )?;
                 }
             }
             one => append_scalar(&mut key, &"business key", one)?,
@@ -70,8 +75,9 @@ impl EffectKey {
         payload: &impl Serialize,
         pointers: &[&str],
     ) -> Result<Self, Failure> {
-        let payload = serde_json::to_value(payload)
-            .map_err(|error| invalid(format!("the payload of {effect} cannot be encoded: {error}")))?;
+        let payload = serde_json::to_value(payload).map_err(|error| {
+            invalid(format!("the payload of {effect} cannot be encoded: {error}"))
+        })?;
         let mut parts = Vec::with_capacity(pointers.len());
         for pointer in pointers {
             let part = payload.pointer(pointer).unwrap_or(&Value::Null);
@@ -99,15 +105,18 @@ fn append_scalar(key: &mut String, name: &dyn fmt::Display, value: &Value) -> Re
         Value::String(text) => append(key, name, text),
         Value::Number(_) | Value::Bool(_) => append(key, name, &value.to_string()),
         Value::Array(parts) if parts.is_empty() => append(key, name, ""),
-        Value::Array(_) | Value::Object(_) => {
-            Err(invalid(format!("the {name} of the effect's key must be a text, a number or a boolean")))
-        }
+        Value::Array(_) | Value::Object(_) => Err(invalid(format!(
+            "the {name} of the effect's key must be a text, a number or a boolean"
+        ))),
     }
 }
 
 fn append(key: &mut String, name: &dyn fmt::Display, part: &str) -> Result<(), Failure> {
     if part.trim().is_empty() {
-        return Err(Failure::permanent("missing_key", format!("the {name} of the effect's key is empty")));
+        return Err(Failure::permanent(
+            "missing_key",
+            format!("the {name} of the effect's key is empty"),
+        ));
     }
     if !key.is_empty() {
         key.push('#');
@@ -150,9 +159,14 @@ mod tests {
 
     #[test]
     fn a_part_that_is_null_or_empty_is_refused() {
-        for missing in
-            [json!(null), json!(" "), json!([]), json!([null, null]), json!(["7", ""]), json!(["7", []])]
-        {
+        for missing in [
+            json!(null),
+            json!(" "),
+            json!([]),
+            json!([null, null]),
+            json!(["7", ""]),
+            json!(["7", []]),
+        ] {
             assert_eq!(key(&missing), Err("missing_key".to_owned()), "{missing}");
         }
         assert_eq!(key(&None::<u8>), Err("missing_key".to_owned()));

@@ -98,7 +98,10 @@ struct Entries<V> {
 
 impl<V: Clone> Bounded<V> {
     fn new(number: usize) -> Self {
-        Self { entries: Mutex::new(Entries { by_key: HashMap::new(), order: VecDeque::new() }), number }
+        Self {
+            entries: Mutex::new(Entries { by_key: HashMap::new(), order: VecDeque::new() }),
+            number,
+        }
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries<V>> {

@@ -109,22 +109,26 @@ impl IdempotencyStore for MemoryIdempotency {
             lease_until: claim.lease_until,
             take_over: claim.take_over,
         };
-        let answer = match (decide(there.map(|there| &there.state), request, Timestamp::now()), there) {
-            (Transition::To(state), there) => {
-                let released = there.is_some_and(|there| there.state.status == Status::Released);
-                let record = Record {
-                    state,
-                    payload_hash: claim.payload_hash.clone(),
-                    result: Kept::Unknown,
-                    reason: None,
-                    repeat: None,
-                };
-                records.insert(claim.key.to_string(), record);
-                if released { Claimed::AfterRelease } else { Claimed::Yes }
-            }
-            (Transition::Refused, Some(there)) => Claimed::No(there.stored()),
-            (Transition::AlreadyDone | Transition::Removed | Transition::Refused, _) => Claimed::Yes,
-        };
+        let answer =
+            match (decide(there.map(|there| &there.state), request, Timestamp::now()), there) {
+                (Transition::To(state), there) => {
+                    let released =
+                        there.is_some_and(|there| there.state.status == Status::Released);
+                    let record = Record {
+                        state,
+                        payload_hash: claim.payload_hash.clone(),
+                        result: Kept::Unknown,
+                        reason: None,
+                        repeat: None,
+                    };
+                    records.insert(claim.key.to_string(), record);
+                    if released { Claimed::AfterRelease } else { Claimed::Yes }
+                }
+                (Transition::Refused, Some(there)) => Claimed::No(there.stored()),
+                (Transition::AlreadyDone | Transition::Removed | Transition::Refused, _) => {
+                    Claimed::Yes
+                }
+            };
         ready(Ok(answer)).boxed()
     }
 
@@ -141,7 +145,11 @@ impl IdempotencyStore for MemoryIdempotency {
         })
     }
 
-    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+    fn release<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
         self.request(key.as_str(), Request::Release { owner }, |_| {})
     }
 

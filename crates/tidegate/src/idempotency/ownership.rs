@@ -18,7 +18,11 @@ const BEATS: u32 = 3;
 /// held, although it did not run.
 pub(super) async fn give_back(store: &dyn IdempotencyStore, claim: &Claim) {
     if let Err(failure) = store.release(&claim.key, &claim.owner).await {
-        error!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be released");
+        error!(
+            key = claim.key.as_str(),
+            reason = failure.reason(),
+            "the claim could not be released"
+        );
     }
 }
 
@@ -30,7 +34,11 @@ pub(super) async fn keep(store: &dyn IdempotencyStore, claim: &Claim, length: Du
             Ok(true) => {}
             Ok(false) => return claim_lost(&claim.key),
             Err(failure) => {
-                warn!(key = claim.key.as_str(), reason = failure.reason(), "the claim could not be extended");
+                warn!(
+                    key = claim.key.as_str(),
+                    reason = failure.reason(),
+                    "the claim could not be extended"
+                );
             }
         }
     }

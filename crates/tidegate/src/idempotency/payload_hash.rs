@@ -36,7 +36,8 @@ impl PayloadHash {
     /// # Errors
     /// `unencodable` (permanent) if the fields cannot be encoded as JSON.
     pub fn new(fields: &impl Serialize) -> Result<Self, Failure> {
-        let unencodable = |error: serde_json::Error| Failure::permanent("unencodable", error.to_string());
+        let unencodable =
+            |error: serde_json::Error| Failure::permanent("unencodable", error.to_string());
         let text = serde_json::to_string(fields).map_err(unencodable)?;
         let canonical = match canonical(&text).map_err(unencodable)? {
             Cow::Owned(sorted) if sorted != text => Some(digest(&sorted)),
@@ -166,8 +167,14 @@ mod tests {
         let order = PayloadHash::new(&Order { id: "7", amount: u128::MAX }).unwrap();
         let text = format!(r#"{{"id":"7","amount":{}}}"#, u128::MAX);
         let before = PayloadHash::from(digest(&text).as_str());
-        assert!(order.matches(&before), "its fields were written in the order of their declaration");
-        assert_eq!(order.written, before.written, "the version before compares this, and knows no other");
+        assert!(
+            order.matches(&before),
+            "its fields were written in the order of their declaration"
+        );
+        assert_eq!(
+            order.written, before.written,
+            "the version before compares this, and knows no other"
+        );
         assert!(!PayloadHash::new(&Order { id: "8", amount: u128::MAX }).unwrap().matches(&before));
     }
 
@@ -176,7 +183,11 @@ mod tests {
         let hash = PayloadHash::new(&("7", 1.5, true, None::<u8>)).unwrap();
         assert_eq!(hash, PayloadHash::from(digest(r#"["7",1.5,true,null]"#).as_str()));
         assert!(hash.matches(&hash.clone()));
-        assert_eq!(PayloadHash::new(&json!({"a": 1})).unwrap().canonical, None, "it is sorted already");
+        assert_eq!(
+            PayloadHash::new(&json!({"a": 1})).unwrap().canonical,
+            None,
+            "it is sorted already"
+        );
     }
 
     #[test]

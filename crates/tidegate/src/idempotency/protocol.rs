@@ -180,7 +180,12 @@ impl State {
         }
     }
 
-    fn completed_by_operator(&self, operator: &str, expires_at: Timestamp, now: Timestamp) -> Transition {
+    fn completed_by_operator(
+        &self,
+        operator: &str,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Transition {
         if is(self, operator, Status::Completed) {
             return Transition::AlreadyDone;
         }
@@ -205,11 +210,14 @@ impl State {
 pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> Transition {
     let Some(there) = record else { return without_record(request) };
     match request {
-        Request::Claim { owner, .. } if is(there, owner, Status::InProgress) => Transition::AlreadyDone,
+        Request::Claim { owner, .. } if is(there, owner, Status::InProgress) => {
+            Transition::AlreadyDone
+        }
         // Otherwise another request held, completed or released it, and the claim no longer
         // belongs to this run.
         Request::Claim { owner, lease_until, take_over } => {
-            let free = may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now);
+            let free =
+                may_be_claimed(there.status, there.lease_until, there.expires_at, take_over, now);
             if free { claimed(owner, lease_until) } else { Transition::Refused }
         }
         Request::Complete { owner, expires_at } => there.completed_by_owner(owner, expires_at),
@@ -225,7 +233,9 @@ pub fn decide(record: Option<&State>, request: Request<'_>, now: Timestamp) -> T
         Request::Extend { .. } => Transition::Refused,
         Request::Hold { owner, repeat } if there.owner == owner => there.held_by_owner(repeat),
         Request::Hold { .. } => Transition::Refused,
-        Request::HoldOrphan { owner, repeat } if there.owner == owner => there.held_as_orphan(repeat, now),
+        Request::HoldOrphan { owner, repeat } if there.owner == owner => {
+            there.held_as_orphan(repeat, now)
+        }
         Request::HoldOrphan { .. } => Transition::Refused,
         Request::CompleteHeld { operator, expires_at } => {
             there.completed_by_operator(operator, expires_at, now)

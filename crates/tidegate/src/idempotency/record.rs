@@ -186,7 +186,11 @@ pub trait IdempotencyStore: Send + Sync {
     ///
     /// # Errors
     /// A failure of the store.
-    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>>;
+    fn release<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>>;
 
     /// Moves the end of a claim's lease to a later time.
     ///

@@ -165,7 +165,11 @@ pub trait LargeEvents: Send + Sync {
     ///
     /// # Errors
     /// The event could not be stored. Its delivery then fails and comes again.
-    fn put<'a>(&'a self, name: &'a str, event: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>>;
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        event: &'a RawValue,
+    ) -> BoxFuture<'a, Result<RepeatEvent, Failure>>;
 }
 
 /// A bucket for the events of held effects that are too large for a record.
@@ -200,7 +204,11 @@ impl EventBucket {
 }
 
 impl LargeEvents for EventBucket {
-    fn put<'a>(&'a self, name: &'a str, event: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        event: &'a RawValue,
+    ) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
         self.put_object(name, event).boxed()
     }
 }
@@ -224,7 +232,8 @@ mod tests {
             assert!(!names(own.clone(), "f#mail#2", &event), "{own}: of another effect");
             assert!(!names(own.clone(), "f#mail#1", &other), "{own}: another event");
         }
-        for foreign in [format!("held/g/{id}.json"), format!("held/f/{id}"), format!("f/{id}.json")] {
+        for foreign in [format!("held/g/{id}.json"), format!("held/f/{id}"), format!("f/{id}.json")]
+        {
             assert!(!names(foreign.clone(), "f#mail#1", &event), "{foreign}");
         }
     }

@@ -22,9 +22,13 @@ impl EffectError {
     {
         let unknown = || Self::Unknown(Failure::transient(code, chain(error)));
         match error {
-            SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => unknown(),
+            SdkError::ServiceError(refused) if refused.raw().status().is_server_error() => {
+                unknown()
+            }
             SdkError::ServiceError(_) => Self::NotDone(Failure::aws(code, error)),
-            SdkError::ConstructionFailure(_) => Self::NotDone(Failure::transient(code, chain(error))),
+            SdkError::ConstructionFailure(_) => {
+                Self::NotDone(Failure::transient(code, chain(error)))
+            }
             SdkError::DispatchFailure(_) if was_not_connected(error) => {
                 Self::NotDone(Failure::transient(code, chain(error)))
             }
@@ -40,7 +44,10 @@ impl EffectError {
 fn was_not_connected(error: &(dyn Error + 'static)) -> bool {
     let mut next = Some(error);
     while let Some(error) = next {
-        if error.downcast_ref::<hyper_util::client::legacy::Error>().is_some_and(|error| error.is_connect()) {
+        if error
+            .downcast_ref::<hyper_util::client::legacy::Error>()
+            .is_some_and(|error| error.is_connect())
+        {
             return true;
         }
         next = error.source();

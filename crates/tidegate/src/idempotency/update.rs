@@ -12,14 +12,17 @@ use crate::failure::Failure;
 /// The record is in progress and belongs to the caller.
 pub(super) const OWNED: &str = "#status = :in_progress AND #owner = :owner";
 /// The record has the caller's token, so no run has claimed since.
-pub(super) const COMPLETABLE: &str = "#owner = :owner AND #status IN (:in_progress, :held, :released)";
+pub(super) const COMPLETABLE: &str =
+    "#owner = :owner AND #status IN (:in_progress, :held, :released)";
 /// The record is in progress and its owner is gone.
-pub(super) const ORPHAN: &str = "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
+pub(super) const ORPHAN: &str =
+    "#status = :in_progress AND #owner = :owner AND #lease_until < :now";
 /// The record is in progress, belongs to the caller, and its lease ends earlier.
 pub(super) const EXTENDABLE: &str =
     "#status = :in_progress AND #owner = :owner AND #lease_until < :lease_until";
 /// The owner is gone, and its record is held without an event.
-pub(super) const HELD_WITHOUT: &str = "#status = :held AND #owner = :owner AND attribute_not_exists(#repeat)";
+pub(super) const HELD_WITHOUT: &str =
+    "#status = :held AND #owner = :owner AND attribute_not_exists(#repeat)";
 /// The caller's record is held or released, and has no event.
 pub(super) const WAITS_WITHOUT: &str =
     "#status IN (:held, :released) AND #owner = :owner AND attribute_not_exists(#repeat)";
@@ -28,8 +31,7 @@ pub(super) const WAITS_FOR_OPERATOR: &str =
     "#status IN (:held, :released) OR (#status = :in_progress AND #lease_until < :now)";
 
 /// The record may wait for an operator, and cannot be read.
-pub(super) const UNREADABLE: &str =
-    "(NOT #status IN (:held, :released, :in_progress, :completed)) OR attribute_not_exists(#lease_until)";
+pub(super) const UNREADABLE: &str = "(NOT #status IN (:held, :released, :in_progress, :completed)) OR attribute_not_exists(#lease_until)";
 
 /// A conditional update: its condition, its expression, and the values of both.
 pub(super) struct Update {
@@ -107,8 +109,11 @@ pub(super) fn holding(
     repeat: Option<&Repeat>,
 ) -> Result<Update, Failure> {
     values.extend([(":held", text("held")), (":reason", text(reason))]);
-    let mut expression = "SET #status = :held, #reason = if_not_exists(#reason, :reason)".to_owned();
-    let Some(repeat) = repeat else { return Ok(Update { condition: condition.into(), expression, values }) };
+    let mut expression =
+        "SET #status = :held, #reason = if_not_exists(#reason, :reason)".to_owned();
+    let Some(repeat) = repeat else {
+        return Ok(Update { condition: condition.into(), expression, values });
+    };
     expression.push_str(", #repeat = :repeat");
     values.push((":repeat", text(&serde_json::to_string(repeat)?)));
     Ok(Update { condition: format!("({condition}) OR ({without})").into(), expression, values })

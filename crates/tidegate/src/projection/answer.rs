@@ -31,7 +31,9 @@ where
     match refusal::cancelled(reasons) {
         Cancelled::ConditionFailed => ApplyError::GuardMoved,
         Cancelled::Conflict => ApplyError::Conflict,
-        Cancelled::Throttled => ApplyError::Failed(Failure::transient(Failure::THROTTLED, chain(error))),
+        Cancelled::Throttled => {
+            ApplyError::Failed(Failure::transient(Failure::THROTTLED, chain(error)))
+        }
         Cancelled::Unstorable { items, message } => refused(invalid(&message), items),
         Cancelled::Invalid { message } => ApplyError::Failed(invalid(&message)),
         Cancelled::Other => ApplyError::Failed(Failure::aws(CODE, error)),
@@ -90,7 +92,8 @@ mod tests {
     #[test]
     fn a_throttled_item_of_a_transaction_has_it_tried_again() {
         for throttled in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
-            let error = cancelled(&[("None", ""), (throttled, "slow down"), ("ValidationError", LARGE)]);
+            let error =
+                cancelled(&[("None", ""), (throttled, "slow down"), ("ValidationError", LARGE)]);
             assert_eq!(failed(&error), (Class::Transient, Failure::THROTTLED), "{throttled}");
             assert!(matches!(error, ApplyError::Failed(_)));
         }
@@ -112,7 +115,8 @@ mod tests {
             ("Invalid table name", (Class::Transient, "read_model")),
             ("Transaction payload size cannot exceed 4MB.", (Class::Permanent, "unstorable")),
         ] {
-            let metadata = ErrorMetadata::builder().code("ValidationException").message(message).build();
+            let metadata =
+                ErrorMetadata::builder().code("ValidationException").message(message).build();
             let error = SdkError::service_error(TransactWriteItemsError::generic(metadata), ());
             assert_eq!(failed(&apply_error(&error)), expected, "{message}");
         }

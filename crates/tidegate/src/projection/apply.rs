@@ -49,16 +49,21 @@ impl<P> Projector<P> {
     ///
     /// For example, DynamoDB refuses a transaction of the aggregates A, B and C and blames B. A and
     /// C are then applied together, and B alone.
-    pub(super) async fn apply_group(&self, mut steps: Vec<Step>, deadline: Deadline) -> Vec<Applied> {
+    pub(super) async fn apply_group(
+        &self,
+        mut steps: Vec<Step>,
+        deadline: Deadline,
+    ) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut to_blame = Vec::new();
         while !steps.is_empty() {
             let together = self.apply(&steps, deadline).await;
             match together {
                 Err(Stop::Refused { failure, to_blame: blamed }) if aggregates(&steps) > 1 => {
-                    let (taken, left): (Vec<_>, Vec<_>) = std::mem::take(&mut steps)
-                        .into_iter()
-                        .partition(|step| blamed.is_empty() || blamed.contains(&step.advance.stream));
+                    let (taken, left): (Vec<_>, Vec<_>) =
+                        std::mem::take(&mut steps).into_iter().partition(|step| {
+                            blamed.is_empty() || blamed.contains(&step.advance.stream)
+                        });
                     let progress = !taken.is_empty();
                     to_blame.extend(by_aggregate(taken).into_values());
                     steps = left;
@@ -78,8 +83,9 @@ impl<P> Projector<P> {
                 }
                 result => {
                     let all = by_aggregate(std::mem::take(&mut steps));
-                    applied
-                        .extend(all.into_values().filter_map(|steps| Applied::new(&steps, result.clone())));
+                    applied.extend(
+                        all.into_values().filter_map(|steps| Applied::new(&steps, result.clone())),
+                    );
                 }
             }
         }
@@ -95,8 +101,14 @@ impl<P> Projector<P> {
     }
 
     /// Applies the steps of one aggregate one by one, after they were refused together.
-    async fn apply_each(&self, steps: Vec<Step>, failure: Failure, deadline: Deadline) -> Option<Applied> {
-        let mut applied = Applied::new(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
+    async fn apply_each(
+        &self,
+        steps: Vec<Step>,
+        failure: Failure,
+        deadline: Deadline,
+    ) -> Option<Applied> {
+        let mut applied =
+            Applied::new(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
         if steps.len() > 1 {
             for step in &steps {
                 applied.result = self.apply(std::slice::from_ref(step), deadline).await;
@@ -141,7 +153,10 @@ impl<P> Projector<P> {
                     ));
                 }
                 Err(ApplyError::Refused { failure, items }) => {
-                    return Err(Stop::Refused { failure, to_blame: to_blame(&transaction, steps, &items) });
+                    return Err(Stop::Refused {
+                        failure,
+                        to_blame: to_blame(&transaction, steps, &items),
+                    });
                 }
                 Err(ApplyError::Failed(failure)) if failure.class() == Class::Permanent => {
                     return Err(unnamed(failure));
@@ -189,7 +204,9 @@ fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTree
             None => {
                 let counter = transaction.counters.get(item - transaction.guards.len());
                 let has = |step: &&Step| {
-                    counter.is_some_and(|counter| step.counters.iter().any(|own| own.key == counter.key))
+                    counter.is_some_and(|counter| {
+                        step.counters.iter().any(|own| own.key == counter.key)
+                    })
                 };
                 streams.extend(steps.iter().filter(has).map(|step| step.advance.stream.clone()));
             }

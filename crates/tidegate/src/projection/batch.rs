@@ -26,11 +26,17 @@ impl<P: Projection> Decode for Projector<P> {
 }
 
 impl<P: Projection> BatchHandler for Projector<P> {
-    async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle_batch(
+        &self,
+        items: &[Item<CommitChange>],
+        context: &BatchContext,
+    ) -> Vec<Outcome> {
         let deadline = Deadline(context.deadline);
         let listed = match self.listed(deadline).await {
             Ok(listed) => listed,
-            Err(failure) => return items.iter().map(|_| Outcome::Failed(failure.clone())).collect(),
+            Err(failure) => {
+                return items.iter().map(|_| Outcome::Failed(failure.clone())).collect();
+            }
         };
         let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
         let mut released = BTreeSet::new();
@@ -43,7 +49,9 @@ impl<P: Projection> BatchHandler for Projector<P> {
             deadline.pause(self.retry.pause_after(attempt)).await;
         }
         for stream in released {
-            let Err(failure) = self.catch_up(&stream, context.replay, deadline).await else { continue };
+            let Err(failure) = self.catch_up(&stream, context.replay, deadline).await else {
+                continue;
+            };
             let (stream_id, reason) = (stream.as_str(), failure.reason());
             error!(
                 stream = stream_id,
@@ -52,7 +60,8 @@ impl<P: Projection> BatchHandler for Projector<P> {
             );
             if context.replay {
                 // The letter stays, so that it can be replayed again.
-                let places = (0..).zip(items).filter(|(_, item)| item.record.stream() == Some(&stream));
+                let places =
+                    (0..).zip(items).filter(|(_, item)| item.record.stream() == Some(&stream));
                 fail(&mut outcomes, places.map(|(place, _)| place), &failure);
             }
         }

@@ -20,7 +20,8 @@ pub trait Projection: Send + Sync {
     /// - Transient with the code [`Failure::NEWER`]: parks the aggregate until a version of the
     ///   function runs that knows the event. That version releases it.
     /// - Any other transient failure: the event is delivered again.
-    fn project(&self, commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure>;
+    fn project(&self, commit: &RecordedCommit, event: &RecordedEvent)
+    -> Result<Projected, Failure>;
 }
 
 /// The changes that one event makes in a read model.
@@ -136,7 +137,8 @@ impl RowUpdate {
 
     /// Estimates the bytes of the update in a request and in the row.
     pub(super) fn size(&self) -> usize {
-        let values = self.set.iter().chain(&self.defaults).map(|(name, value)| name.len() + value.size());
+        let values =
+            self.set.iter().chain(&self.defaults).map(|(name, value)| name.len() + value.size());
         values.chain(self.add.keys().map(|name| name.len() + NUMBER_BYTES)).sum()
     }
 
@@ -225,7 +227,8 @@ mod tests {
     #[test]
     fn a_default_gives_way_to_a_value_before_and_after_it() {
         let placed = RowUpdate::default().set("status", "placed");
-        let rejected = RowUpdate::default().set_if_absent("status", "rejected").add("rejections", 1);
+        let rejected =
+            RowUpdate::default().set_if_absent("status", "rejected").add("rejections", 1);
         for merged in [then(placed.clone(), &rejected), then(rejected.clone(), &placed)] {
             assert_eq!(merged.set["status"], Value::from("placed"));
             assert!(merged.defaults.is_empty());
@@ -250,20 +253,28 @@ mod tests {
         for (row, bytes) in [
             (RowUpdate::default().set("text", "größe"), 4 + 7),
             (RowUpdate::default().set_if_absent("number", 1), 6 + 21),
-            (RowUpdate::default().set("list", vec!["a".to_owned(), "bc".to_owned()]), 4 + 3 + 2 + 3),
+            (
+                RowUpdate::default().set("list", vec!["a".to_owned(), "bc".to_owned()]),
+                4 + 3 + 2 + 3,
+            ),
             (RowUpdate::default().add("n", 1).add("units", 1), 1 + 21 + 5 + 21),
         ] {
             assert_eq!(row.size(), bytes, "{row:?}");
         }
-        let counter = Increment { key: "a#1".to_owned(), add: BTreeMap::from([("n", 1), ("units", 1)]) };
+        let counter =
+            Increment { key: "a#1".to_owned(), add: BTreeMap::from([("n", 1), ("units", 1)]) };
         assert_eq!(counter.size(), 3 + 1 + 21 + 5 + 21);
     }
 
     #[test]
     fn an_update_is_built_as_if_its_steps_were_done_one_after_the_other() {
         let built = RowUpdate::default().add("n", 1).set("n", 5).add("n", 2).set_if_absent("n", 9);
-        assert_eq!((&built.set["n"], built.add.len(), built.defaults.len()), (&Value::from(7), 0, 0));
-        let optional = RowUpdate::default().set("n", 1).set_some("n", None::<i64>).set_some("m", Some(2));
+        assert_eq!(
+            (&built.set["n"], built.add.len(), built.defaults.len()),
+            (&Value::from(7), 0, 0)
+        );
+        let optional =
+            RowUpdate::default().set("n", 1).set_some("n", None::<i64>).set_some("m", Some(2));
         assert_eq!((&optional.set["n"], &optional.set["m"]), (&Value::from(1), &Value::from(2)));
         let default = RowUpdate::default().set_if_absent("n", 5).add("n", 2);
         assert_eq!(

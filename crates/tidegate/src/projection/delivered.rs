@@ -18,7 +18,13 @@ pub(super) struct Hint<'a> {
 
 /// Reports two histories of one aggregate. It raises an alarm; a retry does not help.
 pub(super) fn rewritten(stream: &StreamId, version: Version, id: &str, other: &str) -> Failure {
-    error!(stream = stream.as_str(), version = version.number(), event = id, other, "history was rewritten");
+    error!(
+        stream = stream.as_str(),
+        version = version.number(),
+        event = id,
+        other,
+        "history was rewritten"
+    );
     Failure::permanent(
         "history_rewritten",
         format!("{stream}: event {id} was delivered as version {version}, but {other}"),
@@ -79,7 +85,8 @@ pub(super) async fn events_above(
 ) -> Result<Vec<RecordedCommit>, Failure> {
     let delivered = Delivered::new(guard, hints);
     let unread = hints.iter().any(|hint| matches!(hint.change, CommitChange::Newer { .. }));
-    let newest = hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
+    let newest =
+        hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
     if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {
         return Ok(delivered.commits.into_values().cloned().collect());
     }

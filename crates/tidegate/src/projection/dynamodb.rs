@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
+};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
@@ -28,8 +30,17 @@ pub const COUNTER_SORT_KEY: &str = "slice";
 /// Largest number of keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
 /// Attributes of a row that are read.
-const READ: [&str; 9] =
-    [ROW_KEY, "version", "event_id", "part", "cut", "parked", "parked_code", "parked_reason", LISTED];
+const READ: [&str; 9] = [
+    ROW_KEY,
+    "version",
+    "event_id",
+    "part",
+    "cut",
+    "parked",
+    "parked_code",
+    "parked_reason",
+    LISTED,
+];
 /// Attributes of a row that mark its aggregate as parked.
 const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
 /// Attribute of a row: the time at which its aggregate was put on the list of parked aggregates.
@@ -113,9 +124,13 @@ impl DynamoDbReadModel {
             .send()
             .await
             .map_err(|error| failure(&error))?;
-        let rows = answer.responses.unwrap_or_default().remove(&self.tables.rows).unwrap_or_default();
-        let left =
-            answer.unprocessed_keys.unwrap_or_default().remove(&self.tables.rows).map(|left| left.keys);
+        let rows =
+            answer.responses.unwrap_or_default().remove(&self.tables.rows).unwrap_or_default();
+        let left = answer
+            .unprocessed_keys
+            .unwrap_or_default()
+            .remove(&self.tables.rows)
+            .map(|left| left.keys);
         Ok((rows, left.unwrap_or_default()))
     }
 
@@ -182,7 +197,12 @@ impl DynamoDbReadModel {
         expression.into_update(&self.tables.counters, key).map(transact)
     }
 
-    async fn write_park(&self, stream: &StreamId, at: Version, failure: &Failure) -> Result<(), ApplyError> {
+    async fn write_park(
+        &self,
+        stream: &StreamId,
+        at: Version,
+        failure: &Failure,
+    ) -> Result<(), ApplyError> {
         let now = Timestamp::now().as_millisecond();
         let mut expression = Expression::default();
         expression.set("parked", number(at.number()));
@@ -202,7 +222,11 @@ impl DynamoDbReadModel {
         self.transact(vec![transact(update), TransactWriteItem::builder().put(put).build()]).await
     }
 
-    async fn read_list(&self, after: Option<&StreamId>, limit: usize) -> Result<Vec<StreamId>, Failure> {
+    async fn read_list(
+        &self,
+        after: Option<&StreamId>,
+        limit: usize,
+    ) -> Result<Vec<StreamId>, Failure> {
         let after = after.map_or(-1, |stream| i128::from(list_number(stream)));
         let page = self
             .client
@@ -243,10 +267,14 @@ impl DynamoDbReadModel {
         expression.remove(LISTED);
         Self::require_guard(&mut expression, &Guard { parked: None, ..guard.clone() });
         let update = expression.into_update(&self.tables.rows, row_key(stream))?;
+        let delete = Delete::builder()
+            .table_name(&self.tables.counters)
+            .set_key(Some(list_key(stream)))
+            .build();
         let delete =
-            Delete::builder().table_name(&self.tables.counters).set_key(Some(list_key(stream))).build();
-        let delete = delete.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
-        self.transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()]).await
+            delete.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
+        self.transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()])
+            .await
     }
 }
 
@@ -276,7 +304,9 @@ fn attribute(value: &Value) -> AttributeValue {
     match value {
         Value::Text(text) => AttributeValue::S(text.clone()),
         Value::Number(value) => number(value),
-        Value::Texts(texts) => AttributeValue::L(texts.iter().cloned().map(AttributeValue::S).collect()),
+        Value::Texts(texts) => {
+            AttributeValue::L(texts.iter().cloned().map(AttributeValue::S).collect())
+        }
     }
 }
 
@@ -303,8 +333,12 @@ fn stream_of(row: &Key) -> Result<StreamId, Failure> {
 
 fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
     let corrupt = |name: &str| {
-        let what = "has a value that the projector never writes; another program may have changed it";
-        Failure::permanent("corrupt_guard", format!("{stream}: the attribute `{name}` of the row {what}"))
+        let what =
+            "has a value that the projector never writes; another program may have changed it";
+        Failure::permanent(
+            "corrupt_guard",
+            format!("{stream}: the attribute `{name}` of the row {what}"),
+        )
     };
     let read = |name: &str| match row.get(name) {
         None => Ok(None),
@@ -317,7 +351,11 @@ fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
     Ok(Guard {
         position: Position {
             version: read("version")?.map_or(Version::NONE, Version::new),
-            part: read("part")?.map(u32::try_from).transpose().map_err(|_| corrupt("part"))?.unwrap_or(0),
+            part: read("part")?
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|_| corrupt("part"))?
+                .unwrap_or(0),
             cut: read("cut")?,
         },
         event_id: text("event_id"),
@@ -354,11 +392,19 @@ impl ReadModel for DynamoDbReadModel {
         self.read_list(after, limit).boxed()
     }
 
-    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unpark<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         self.write_unpark(stream, guard).boxed()
     }
 
-    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unlist<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         self.write_unlist(stream, guard).boxed()
     }
 }

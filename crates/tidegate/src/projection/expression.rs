@@ -39,7 +39,8 @@ impl Expression {
     }
 
     pub(super) fn add(&mut self, name: &str, amount: i64) {
-        let clause = format!("{} {}", self.name(name), self.value(AttributeValue::N(amount.to_string())));
+        let clause =
+            format!("{} {}", self.name(name), self.value(AttributeValue::N(amount.to_string())));
         self.adds.push(clause);
     }
 
@@ -71,7 +72,8 @@ impl Expression {
         key: HashMap<String, AttributeValue>,
     ) -> Result<Update, ApplyError> {
         let mut text = String::new();
-        for (word, clauses) in [("SET", &self.sets), ("ADD", &self.adds), ("REMOVE", &self.removes)] {
+        for (word, clauses) in [("SET", &self.sets), ("ADD", &self.adds), ("REMOVE", &self.removes)]
+        {
             if !clauses.is_empty() {
                 // Writing to a string cannot fail.
                 let _ = write!(text, "{word} {} ", clauses.join(", "));
@@ -81,11 +83,15 @@ impl Expression {
             .table_name(table)
             .set_key(Some(key))
             .update_expression(text.trim_end())
-            .set_condition_expression((!self.conditions.is_empty()).then(|| self.conditions.join(" AND ")))
+            .set_condition_expression(
+                (!self.conditions.is_empty()).then(|| self.conditions.join(" AND ")),
+            )
             .set_expression_attribute_names(Some(self.names))
             .set_expression_attribute_values((!self.values.is_empty()).then_some(self.values))
             .build()
-            .map_err(|error| ApplyError::Failed(Failure::permanent("invalid_request", error.to_string())))
+            .map_err(|error| {
+                ApplyError::Failed(Failure::permanent("invalid_request", error.to_string()))
+            })
     }
 
     /// Returns the placeholder of a name. Placeholders are numbered, because a name may contain

@@ -62,7 +62,10 @@ pub(super) enum Verdict {
 impl Guard {
     /// Returns whether the event at the guard's version is the one that was applied. The guard
     /// keeps no ids of earlier events.
-    pub(super) fn agrees_with<'a>(&self, mut events: impl Iterator<Item = (Version, &'a str)>) -> bool {
+    pub(super) fn agrees_with<'a>(
+        &self,
+        mut events: impl Iterator<Item = (Version, &'a str)>,
+    ) -> bool {
         let Some(applied) = &self.event_id else { return true };
         events.all(|(version, id)| version != self.position.version || id == applied)
     }
@@ -80,7 +83,13 @@ impl Guard {
     /// A replay releases a parked aggregate, whichever of its events is replayed. For example, let
     /// the guard be at version 3 and the aggregate not be parked. A commit of versions 2–3 is then
     /// a duplicate if its last id matches. A commit of versions 3–4 is due.
-    pub(super) fn judge(&self, first: Version, last: Version, last_id: &str, replay: bool) -> Verdict {
+    pub(super) fn judge(
+        &self,
+        first: Version,
+        last: Version,
+        last_id: &str,
+        replay: bool,
+    ) -> Verdict {
         if last < self.position.version {
             return Verdict::Duplicate;
         }
@@ -176,7 +185,8 @@ mod tests {
     #[test]
     fn of_a_commit_that_cannot_be_decoded_events_above_the_guard_are_possible() {
         assert_eq!(guard().judge_unread(Version::new(4), false), Verdict::Due);
-        let parked = Guard { parked: Some(Version::new(6)), parked_code: Some("bad".to_owned()), ..guard() };
+        let parked =
+            Guard { parked: Some(Version::new(6)), parked_code: Some("bad".to_owned()), ..guard() };
         assert_eq!(parked.judge_unread(Version::new(7), false), Verdict::Parked);
         assert_eq!(parked.judge_unread(Version::new(7), true), Verdict::Due);
     }

@@ -65,7 +65,9 @@ pub(super) fn is_newer(failure: &Failure) -> bool {
 /// Returns whether the aggregate is already parked at this event for the same reason, so that no
 /// write is needed.
 pub(super) fn is_parked_so(guard: &Guard, at: Version, failure: &Failure) -> bool {
-    guard.listed.is_some() && guard.parked == Some(at) && guard.parked_code.as_deref() == Some(failure.code())
+    guard.listed.is_some()
+        && guard.parked == Some(at)
+        && guard.parked_code.as_deref() == Some(failure.code())
 }
 
 /// Plans the deliveries of one aggregate, whose guard is `guard`.
@@ -102,7 +104,8 @@ pub(super) async fn plan(
         Ok(commits) => {
             let nothing_there = compare_with_store(&mut plan, stream, ids, &commits);
             if guard.parked.is_some() {
-                plan.carrier = plan.due.iter().max_by_key(|(_, version)| *version).map(|(place, _)| *place);
+                plan.carrier =
+                    plan.due.iter().max_by_key(|(_, version)| *version).map(|(place, _)| *place);
             }
             project(&mut plan, projection, guard, &commits);
             let duplicate = |place| (place, Outcome::Done(Handled::Duplicate));
@@ -114,7 +117,8 @@ pub(super) async fn plan(
             let commits: Vec<_> = delivered.up_to_a_gap().cloned().collect();
             project(&mut plan, projection, guard, &commits);
             if plan.stopped.is_none() {
-                let last = commits.last().map_or(guard.position.version, RecordedCommit::last_version);
+                let last =
+                    commits.last().map_or(guard.position.version, RecordedCommit::last_version);
                 stop_at(&mut plan, last.max(guard.position.version).next(), failure);
             }
         }
@@ -145,7 +149,11 @@ fn judge<'a>(
             }
             CommitChange::Split { version, last_version, last_event_id, .. } => {
                 let last_id = last_event_id.as_str();
-                (*last_version, Some(last_id), guard.judge(*version, *last_version, last_id, replay))
+                (
+                    *last_version,
+                    Some(last_id),
+                    guard.judge(*version, *last_version, last_id, replay),
+                )
             }
             CommitChange::Newer { version, .. } => {
                 let next = guard.position.version.next();
@@ -157,7 +165,9 @@ fn judge<'a>(
             }
         };
         match verdict {
-            Verdict::Duplicate => plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate))),
+            Verdict::Duplicate => {
+                plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate)))
+            }
             Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
             Verdict::Rewritten => {
                 let known = guard.event_id.as_deref().unwrap_or_default();
@@ -218,7 +228,8 @@ pub(super) fn project(
             match run(projection, commit, event) {
                 Ok(projected) => {
                     let applied = std::mem::take(&mut done);
-                    let Some(mut steps) = steps(&commit.stream, event.version, &event.id, projected, applied)
+                    let Some(mut steps) =
+                        steps(&commit.stream, event.version, &event.id, projected, applied)
                     else {
                         return stop_at(plan, event.version, parts_changed(event, applied.part));
                     };
@@ -254,8 +265,8 @@ fn run(
     commit: &RecordedCommit,
     event: &RecordedEvent,
 ) -> Result<Projected, Failure> {
-    let projected =
-        catch_unwind(AssertUnwindSafe(|| projection.project(commit, event))).unwrap_or_else(|_| {
+    let projected = catch_unwind(AssertUnwindSafe(|| projection.project(commit, event)))
+        .unwrap_or_else(|_| {
             Err(Failure::permanent(
                 "projection_panicked",
                 format!("the projection panicked at {} {}", event.kind, event.id),
@@ -264,7 +275,10 @@ fn run(
     match projected.row.touches_guard() {
         Some(name) => Err(Failure::permanent(
             "guard_attribute",
-            format!("{} {} changes the attribute `{name}`, which belongs to the guard", event.kind, event.id),
+            format!(
+                "{} {} changes the attribute `{name}`, which belongs to the guard",
+                event.kind, event.id
+            ),
         )),
         None => Ok(projected),
     }
@@ -289,9 +303,11 @@ pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     from.sort_by_key(|(place, due)| (*due, *place));
     let parks = parks(&failure);
     let leaves_letter = !is_newer(&failure) || plan.replay;
-    let behind = if parks { Outcome::Done(Handled::Parked) } else { Outcome::NotRun(NotRun::Blocked) };
+    let behind =
+        if parks { Outcome::Done(Handled::Parked) } else { Outcome::NotRun(NotRun::Blocked) };
     let mut first = leaves_letter.then(|| Outcome::Failed(failure.clone()));
-    let decided = from.into_iter().map(|(place, _)| (place, first.take().unwrap_or_else(|| behind.clone())));
+    let decided =
+        from.into_iter().map(|(place, _)| (place, first.take().unwrap_or_else(|| behind.clone())));
     plan.stopped = Some(failure.clone());
     if !parks {
         plan.outcomes.extend(decided);

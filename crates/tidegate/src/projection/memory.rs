@@ -107,7 +107,12 @@ impl MemoryReadModel {
         Ok(())
     }
 
-    fn write_park(&self, stream: &StreamId, at: Version, failure: &Failure) -> Result<(), ApplyError> {
+    fn write_park(
+        &self,
+        stream: &StreamId,
+        at: Version,
+        failure: &Failure,
+    ) -> Result<(), ApplyError> {
         let mut state = self.state();
         if state.position(stream).version != Version::new(at.number().saturating_sub(1)) {
             return Err(ApplyError::GuardMoved);
@@ -149,8 +154,10 @@ impl State {
 
     /// Returns the guard if it is still the one that was read.
     fn same(&mut self, stream: &StreamId, read: &Guard) -> Result<&mut Guard, ApplyError> {
-        let guard = self.rows.get_mut(stream).map(|(guard, _)| guard).ok_or(ApplyError::GuardMoved)?;
-        let same = (guard.position, guard.parked, guard.listed) == (read.position, read.parked, read.listed);
+        let guard =
+            self.rows.get_mut(stream).map(|(guard, _)| guard).ok_or(ApplyError::GuardMoved)?;
+        let same = (guard.position, guard.parked, guard.listed)
+            == (read.position, read.parked, read.listed);
         if same { Ok(guard) } else { Err(ApplyError::GuardMoved) }
     }
 }
@@ -191,7 +198,11 @@ impl ReadModel for MemoryReadModel {
         let state = self.state();
         let guard = |stream: &StreamId| {
             let (guard, _) = state.rows.get(stream)?;
-            let read = if state.spoilt.contains(stream) { Err(corrupt(stream)) } else { Ok(guard.clone()) };
+            let read = if state.spoilt.contains(stream) {
+                Err(corrupt(stream))
+            } else {
+                Ok(guard.clone())
+            };
             Some((stream.clone(), read))
         };
         ready(Ok(streams.iter().filter_map(guard).collect())).boxed()
@@ -220,11 +231,19 @@ impl ReadModel for MemoryReadModel {
         ready(Ok(behind.take(limit).cloned().collect())).boxed()
     }
 
-    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unpark<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         ready(self.write_unpark(stream, guard)).boxed()
     }
 
-    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unlist<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         ready(self.write_unlist(stream, guard)).boxed()
     }
 }

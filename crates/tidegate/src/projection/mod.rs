@@ -36,7 +36,9 @@ mod transaction;
 
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection, RowUpdate, Value};
-pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables};
+pub use dynamodb::{
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables,
+};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;

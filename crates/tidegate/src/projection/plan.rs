@@ -39,7 +39,8 @@ pub(super) fn steps(
 ) -> Option<Vec<Step>> {
     let mut counters = projected.counters;
     counters.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut parts: Vec<Vec<Increment>> = counters.chunks(TRANSACTION_ITEMS - 1).map(<[_]>::to_vec).collect();
+    let mut parts: Vec<Vec<Increment>> =
+        counters.chunks(TRANSACTION_ITEMS - 1).map(<[_]>::to_vec).collect();
     if parts.is_empty() {
         parts.push(Vec::new());
     }
@@ -53,17 +54,25 @@ pub(super) fn steps(
         return None;
     }
     let within = |part: u32| Position { version: before, part, cut: cut.filter(|_| part > 0) };
-    let steps = (1..=last).zip(parts).filter(|(part, _)| *part > done.part).map(|(part, counters)| {
-        // Parts that were applied without a digest are continued without one.
-        let from =
-            if part - 1 == done.part { Position { version: before, ..done } } else { within(part - 1) };
-        let (to, event_id, row) = if part == last {
-            (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
-        } else {
-            (within(part), None, RowUpdate::default())
-        };
-        Step { advance: Advance { stream: stream.clone(), from, parked: None, to, event_id }, row, counters }
-    });
+    let steps =
+        (1..=last).zip(parts).filter(|(part, _)| *part > done.part).map(|(part, counters)| {
+            // Parts that were applied without a digest are continued without one.
+            let from = if part - 1 == done.part {
+                Position { version: before, ..done }
+            } else {
+                within(part - 1)
+            };
+            let (to, event_id, row) = if part == last {
+                (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
+            } else {
+                (within(part), None, RowUpdate::default())
+            };
+            Step {
+                advance: Advance { stream: stream.clone(), from, parked: None, to, event_id },
+                row,
+                counters,
+            }
+        });
     Some(steps.collect())
 }
 
@@ -115,7 +124,8 @@ pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
         match known {
             Some((advance, row)) => {
                 advance.to = step.advance.to;
-                advance.event_id = step.advance.event_id.clone().or_else(|| advance.event_id.take());
+                advance.event_id =
+                    step.advance.event_id.clone().or_else(|| advance.event_id.take());
                 row.then(&step.row);
             }
             None => {
@@ -124,7 +134,8 @@ pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
             }
         }
     }
-    let counters = counters.into_iter().map(|(key, add)| Increment { key: key.to_owned(), add }).collect();
+    let counters =
+        counters.into_iter().map(|(key, add)| Increment { key: key.to_owned(), add }).collect();
     Ok(Transaction { guards, counters })
 }
 
@@ -139,7 +150,10 @@ pub(super) mod tests {
     ) -> Vec<Step> {
         let counters = keys
             .into_iter()
-            .map(|key| Increment { key: format!("product#{key:05}"), add: BTreeMap::from([("units", 1)]) })
+            .map(|key| Increment {
+                key: format!("product#{key:05}"),
+                add: BTreeMap::from([("units", 1)]),
+            })
             .collect();
         let row = RowUpdate::default().set("status", "placed");
         steps(
@@ -156,7 +170,8 @@ pub(super) mod tests {
     fn an_event_with_more_rows_than_a_transaction_holds_is_cut_into_parts_of_which_the_last_advances_the_version()
      {
         let steps = event("order#1", 1, 0..250);
-        let positions: Vec<_> = steps.iter().map(|step| (step.advance.from, step.advance.to)).collect();
+        let positions: Vec<_> =
+            steps.iter().map(|step| (step.advance.from, step.advance.to)).collect();
         let cut = steps[0].advance.to.cut;
         assert!(cut.is_some());
         let part = |part| Position { version: Version::NONE, part, cut };
@@ -173,8 +188,9 @@ pub(super) mod tests {
             row: RowUpdate::default().set("status", "placed"),
             counters: all.iter().flat_map(|step| step.counters.clone()).rev().collect(),
         };
-        let go_on =
-            |projected, done| steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done);
+        let go_on = |projected, done| {
+            steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done)
+        };
         let done = all[0].advance.to;
         assert_eq!(go_on(projected.clone(), done).unwrap(), all[1..]);
         // The part was applied without a digest.

@@ -34,7 +34,11 @@ impl<P> fmt::Debug for Projector<P> {
 
 impl<P: Projection> Projector<P> {
     /// Creates a projector that applies `projection` to `read_model`. It fills gaps from `events`.
-    pub fn new(projection: P, read_model: Arc<dyn ReadModel>, events: Arc<dyn EventReader>) -> Self {
+    pub fn new(
+        projection: P,
+        read_model: Arc<dyn ReadModel>,
+        events: Arc<dyn EventReader>,
+    ) -> Self {
         Self {
             projection,
             read_model,

@@ -66,11 +66,19 @@ pub trait ReadModel: Send + Sync {
     ///
     /// # Errors
     /// Same as [`Self::apply`].
-    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
+    fn unpark<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>>;
 
     /// Takes an aggregate off the list if its guard is still equal to `guard` and it is not parked.
     ///
     /// # Errors
     /// Same as [`Self::apply`].
-    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>>;
+    fn unlist<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>>;
 }

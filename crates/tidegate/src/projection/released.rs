@@ -102,7 +102,8 @@ impl<P: Projection> Projector<P> {
             if deadline.is_over() {
                 return Err(out_of_time());
             }
-            let mut guards = deadline.call(self.read_model.guards(std::slice::from_ref(stream))).await?;
+            let mut guards =
+                deadline.call(self.read_model.guards(std::slice::from_ref(stream))).await?;
             let guard = guards.remove(stream).transpose()?.unwrap_or_default();
             if guard.parked.is_some() && !guard.waits_for_newer() && !replay {
                 return Ok(());
@@ -127,15 +128,16 @@ impl<P: Projection> Projector<P> {
         let commits = match deadline.call(self.events.read(stream, guard.position.version)).await {
             Ok(commits) => commits,
             Err(failure) if is_newer(&failure) && !replay => {
-                return self.stay(stream, guard, guard.position.version.next(), failure, deadline).await;
+                return self
+                    .stay(stream, guard, guard.position.version.next(), failure, deadline)
+                    .await;
             }
             Err(failure) => return Err(failure),
         };
         if commits.is_empty() {
             return match (guard.parked, guard.listed) {
-                (Some(_), _) => {
-                    done(deadline.call(self.read_model.unpark(stream, guard)).await).map(|_| Round::Again)
-                }
+                (Some(_), _) => done(deadline.call(self.read_model.unpark(stream, guard)).await)
+                    .map(|_| Round::Again),
                 (None, Some(_)) => {
                     info!(stream = stream.as_str(), "all events of a parked aggregate are applied");
                     done(deadline.call(self.read_model.unlist(stream, guard)).await)
@@ -155,7 +157,8 @@ impl<P: Projection> Projector<P> {
                     Err(Stop::Failed(failure)) => return Err(failure),
                     Err(Stop::Refused { failure, .. }) if replay => return Err(failure),
                     Err(Stop::Refused { failure, .. }) => {
-                        let at = applied.reached.map_or(guard.position.version, |at| at.version).next();
+                        let at =
+                            applied.reached.map_or(guard.position.version, |at| at.version).next();
                         return self.stay(stream, guard, at, failure, deadline).await;
                     }
                 }

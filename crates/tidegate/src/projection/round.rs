@@ -70,7 +70,8 @@ impl<P: Projection> Projector<P> {
             };
             let events = self.events.as_ref();
             let mut plan =
-                plan(&self.projection, events, stream, &guard, hints, context.replay, deadline).await;
+                plan(&self.projection, events, stream, &guard, hints, context.replay, deadline)
+                    .await;
             for (place, outcome) in plan.outcomes.drain(..) {
                 decide(outcomes, place, outcome);
             }
@@ -89,7 +90,9 @@ impl<P: Projection> Projector<P> {
                 break;
             }
             group.retain(|step| !stopped.contains(&step.advance.stream));
-            for Applied { stream, reached, wanted, result } in self.apply_group(group, deadline).await {
+            for Applied { stream, reached, wanted, result } in
+                self.apply_group(group, deadline).await
+            {
                 let Some(plan) = plans.get_mut(&stream) else { continue };
                 if let Some(reached) = reached {
                     settle(plan, reached, outcomes);
@@ -100,7 +103,9 @@ impl<P: Projection> Projector<P> {
                     Err(Stop::OutOfTime) => {}
                     // A step that can never be written parks the aggregate, like an event that can
                     // never be projected.
-                    Err(Stop::Refused { failure, .. }) => stop_at(plan, plan.reached.next(), failure),
+                    Err(Stop::Refused { failure, .. }) => {
+                        stop_at(plan, plan.reached.next(), failure)
+                    }
                     Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
                 }
                 stopped.insert(stream);
@@ -122,7 +127,10 @@ impl<P: Projection> Projector<P> {
             }
             match item.record.stream() {
                 Some(stream) if self.projection.concerns(stream) => {
-                    lanes.entry(stream.clone()).or_default().push(Hint { place, change: &item.record });
+                    lanes
+                        .entry(stream.clone())
+                        .or_default()
+                        .push(Hint { place, change: &item.record });
                 }
                 _ => *outcome = Some(Outcome::Done(Handled::Filtered)),
             }
@@ -178,7 +186,12 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
 
 /// Stops the aggregate after a transaction that failed but may have taken effect. The steps behind
 /// it were not begun.
-fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes: &mut [Option<Outcome>]) {
+fn give_back(
+    plan: &mut LanePlan,
+    wanted: Position,
+    failure: &Failure,
+    outcomes: &mut [Option<Outcome>],
+) {
     plan.due.sort_by_key(|(place, version)| (*version, *place));
     // A part, or a commit of several events, may end behind the version that the transaction would
     // have reached.
@@ -186,21 +199,31 @@ fn give_back(plan: &mut LanePlan, wanted: Position, failure: &Failure, outcomes:
     let (failed, behind): (Vec<_>, Vec<_>) =
         plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));
     fail(outcomes, failed.into_iter().map(|(place, _)| place), failure);
-    for (place, _) in behind.into_iter().chain(plan.held_back.drain(..).map(|(place, _)| (place, first))) {
+    for (place, _) in
+        behind.into_iter().chain(plan.held_back.drain(..).map(|(place, _)| (place, first)))
+    {
         decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
     }
     plan.park = None;
 }
 
 /// Fails the first delivery. The others wait for it.
-fn block(outcomes: &mut [Option<Outcome>], mut places: impl Iterator<Item = usize>, failure: &Failure) {
+fn block(
+    outcomes: &mut [Option<Outcome>],
+    mut places: impl Iterator<Item = usize>,
+    failure: &Failure,
+) {
     fail(outcomes, places.by_ref().take(1), failure);
     for place in places {
         decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
     }
 }
 
-pub(super) fn fail(outcomes: &mut [Option<Outcome>], places: impl Iterator<Item = usize>, failure: &Failure) {
+pub(super) fn fail(
+    outcomes: &mut [Option<Outcome>],
+    places: impl Iterator<Item = usize>,
+    failure: &Failure,
+) {
     for place in places {
         decide(outcomes, place, Outcome::Failed(failure.clone()));
     }

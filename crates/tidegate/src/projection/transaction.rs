@@ -63,7 +63,10 @@ impl Transaction {
     pub(super) fn storable(&self) -> Result<(), ApplyError> {
         let items = self.guards.len() + self.counters.len();
         if items == 0 || items > TRANSACTION_ITEMS {
-            return Err(refused(format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"), []));
+            return Err(refused(
+                format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"),
+                [],
+            ));
         }
         let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
         let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
@@ -76,7 +79,10 @@ impl Transaction {
         }
         let bytes: usize = self.sizes().sum();
         if bytes > TRANSACTION_BYTES {
-            return Err(refused(format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"), []));
+            return Err(refused(
+                format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"),
+                [],
+            ));
         }
         Ok(())
     }
@@ -84,7 +90,9 @@ impl Transaction {
     /// Finds the items that no transaction can store. Returns their places and the reasons.
     fn reasons(&self) -> Vec<(usize, String)> {
         let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
-            Some(name) => Some(format!("the projection changes `{name}`, which belongs to the guard")),
+            Some(name) => {
+                Some(format!("the projection changes `{name}`, which belongs to the guard"))
+            }
             None if row.size() > ITEM_BYTES => {
                 Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
             }
@@ -95,16 +103,23 @@ impl Transaction {
             length if length > KEY_BYTES => {
                 Some(format!("a key of {length} bytes; it may have 1 to {KEY_BYTES}"))
             }
-            _ if counter.key == PARKED_LIST_KEY => {
-                Some(format!("the key `{PARKED_LIST_KEY}`, which belongs to the list of parked aggregates"))
-            }
+            _ if counter.key == PARKED_LIST_KEY => Some(format!(
+                "the key `{PARKED_LIST_KEY}`, which belongs to the list of parked aggregates"
+            )),
             _ => None,
         });
-        guards.chain(counters).enumerate().filter_map(|(place, reason)| Some((place, reason?))).collect()
+        guards
+            .chain(counters)
+            .enumerate()
+            .filter_map(|(place, reason)| Some((place, reason?)))
+            .collect()
     }
 
     fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.guards.iter().map(|(_, row)| row.size()).chain(self.counters.iter().map(Increment::size))
+        self.guards
+            .iter()
+            .map(|(_, row)| row.size())
+            .chain(self.counters.iter().map(Increment::size))
     }
 }
 
@@ -131,7 +146,8 @@ mod tests {
             step.row = RowUpdate::default().set("text", "x".repeat(bytes - 4));
             (step.advance, step.row)
         };
-        let counter = |key: &&str| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", 1)]) };
+        let counter =
+            |key: &&str| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", 1)]) };
         Transaction {
             guards: rows.iter().enumerate().map(row).collect(),
             counters: keys.iter().map(counter).collect(),
@@ -159,7 +175,9 @@ mod tests {
             (transaction(&[&full[..], &[98_304 - 27]].concat(), &["a"]), None),
             (transaction(&[&full[..], &[98_304 - 27]].concat(), &["ab"]), Some("4194305 bytes")),
         ] {
-            let answer = transaction.storable().map_err(|error| error.failure().unwrap().reason().to_owned());
+            let answer = transaction
+                .storable()
+                .map_err(|error| error.failure().unwrap().reason().to_owned());
             match refused {
                 None => assert_eq!(answer, Ok(())),
                 Some(reason) => assert!(answer.unwrap_err().starts_with(reason), "{reason}"),
@@ -167,7 +185,10 @@ mod tests {
         }
         let mut twice = transaction(&[9, 9], &["a"]);
         twice.guards[1].0 = twice.guards[0].0.clone();
-        assert_eq!(twice.storable(), Err(refused("the transaction changes one item twice".to_owned(), [])));
+        assert_eq!(
+            twice.storable(),
+            Err(refused("the transaction changes one item twice".to_owned(), []))
+        );
     }
 
     #[test]

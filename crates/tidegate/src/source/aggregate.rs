@@ -51,11 +51,13 @@ pub(super) fn user_records(data: &[u8]) -> Option<Vec<UserRecord>> {
     if Md5::digest(message).as_slice() != digest {
         return None;
     }
-    let AggregatedRecord { partition_key_table: keys, records } = AggregatedRecord::decode(message).ok()?;
+    let AggregatedRecord { partition_key_table: keys, records } =
+        AggregatedRecord::decode(message).ok()?;
     let key = |index| keys.get(usize::try_from(index).ok()?).cloned();
-    let records = records
-        .into_iter()
-        .map(|record| UserRecord { partition_key: key(record.partition_key_index), data: record.data });
+    let records = records.into_iter().map(|record| UserRecord {
+        partition_key: key(record.partition_key_index),
+        data: record.data,
+    });
     Some(records.collect::<Vec<_>>()).filter(|records| !records.is_empty())
 }
 
@@ -90,8 +92,10 @@ mod tests {
     fn an_aggregate_is_taken_apart_with_the_partition_key_of_each_user_record() {
         // `t` is not a tag message. Unknown fields are skipped without decoding.
         let records = user_records(&sealed(MESSAGE)).unwrap();
-        let records: Vec<_> =
-            records.iter().map(|record| (record.partition_key.as_deref(), record.data.as_slice())).collect();
+        let records: Vec<_> = records
+            .iter()
+            .map(|record| (record.partition_key.as_deref(), record.data.as_slice()))
+            .collect();
         assert_eq!(records, [(Some("b"), &b"x"[..]), (Some("a"), b"y"), (None, b"")]);
     }
 

@@ -14,7 +14,9 @@ impl Delivery<'_> {
     /// alone, at the same position. Otherwise it is the record as it arrived. (A dead letter with
     /// the whole record would also replay the other deliveries.)
     pub fn own_record(&self) -> Cow<'_, RawValue> {
-        let alone = self.part().and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
+        let alone = self
+            .part()
+            .and_then(|data| alone(self.record, &self.position, &self.ordering_key, data));
         alone.map_or(Cow::Borrowed(self.record), Cow::Owned)
     }
 }

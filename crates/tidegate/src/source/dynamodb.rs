@@ -48,16 +48,20 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let kind = match fields.text("eventName").as_deref() {
         Some("INSERT") => ChangeKind::Insert,
         Some("MODIFY") => ChangeKind::Modify,
-        Some("REMOVE") if principal.as_deref() == Some("dynamodb.amazonaws.com") => ChangeKind::Expire,
+        Some("REMOVE") if principal.as_deref() == Some("dynamodb.amazonaws.com") => {
+            ChangeKind::Expire
+        }
         Some("REMOVE") => ChangeKind::Remove,
         other => {
             let other = other.unwrap_or_default();
-            return delivery
-                .unreadable(format!("`eventName` is `{other}`; expected INSERT, MODIFY or REMOVE"));
+            return delivery.unreadable(format!(
+                "`eventName` is `{other}`; expected INSERT, MODIFY or REMOVE"
+            ));
         }
     };
     let change = read_keys.and_then(|keys| {
-        let (new_image, old_image) = (image(change.get("NewImage"))?, image(change.get("OldImage"))?);
+        let (new_image, old_image) =
+            (image(change.get("NewImage"))?, image(change.get("OldImage"))?);
         Ok(Change { kind, keys, new_image, old_image })
     });
     match change {

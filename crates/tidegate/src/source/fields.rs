@@ -169,7 +169,11 @@ fn instant(text: &str) -> Option<Timestamp> {
 
 fn is_named(key: &RawValue, name: &str) -> bool {
     let written = key.get().get(1..key.get().len().saturating_sub(1)).unwrap_or_default();
-    if written.contains('\\') { string(key).is_some_and(|key| key == name) } else { written == name }
+    if written.contains('\\') {
+        string(key).is_some_and(|key| key == name)
+    } else {
+        written == name
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -299,7 +303,8 @@ mod tests {
     #[test]
     fn what_is_not_asked_for_may_be_anything() {
         let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
-        let json = format!(r#"{{"\ud800":"\udfff","big":1e999999,"deep":{deep},"n":7,"na\u006de":"x"}}"#);
+        let json =
+            format!(r#"{{"\ud800":"\udfff","big":1e999999,"deep":{deep},"n":7,"na\u006de":"x"}}"#);
         let fields = fields(&json);
         assert_eq!(fields.text("n").as_deref(), Some("7"));
         assert_eq!(fields.text("name").as_deref(), Some("x"));
@@ -311,7 +316,10 @@ mod tests {
     fn a_field_that_is_there_twice_is_no_strict_one() {
         let fields = fields(r#"{"a":"1","a":"2","b":"","c":3}"#);
         assert_eq!(fields.text("a").as_deref(), Some("2"));
-        assert_eq!((fields.strict("a"), fields.strict("b"), fields.strict("c")), (None, None, None));
+        assert_eq!(
+            (fields.strict("a"), fields.strict("b"), fields.strict("c")),
+            (None, None, None)
+        );
     }
 
     #[test]

@@ -14,8 +14,9 @@ pub(super) fn deliveries<'a>(record: &'a RawValue, deliveries: &mut Vec<Delivery
     let plain = delivery(record);
     match plain.bytes().ok().and_then(user_records) {
         Some(records) if !is_user_record(&plain.position) => {
-            deliveries
-                .extend((0..).zip(records).map(|(number, user_record)| part(&plain, number, user_record)));
+            deliveries.extend(
+                (0..).zip(records).map(|(number, user_record)| part(&plain, number, user_record)),
+            );
         }
         _ => deliveries.push(plain),
     }
@@ -70,7 +71,9 @@ fn part<'a>(aggregate: &Delivery<'a>, number: u64, user_record: UserRecord) -> D
     let partition_key = user_record.partition_key.ok_or_else(|| {
         Failure::permanent(
             "unreadable_record",
-            format!("user record {number} refers to a partition key that the aggregate does not contain"),
+            format!(
+                "user record {number} refers to a partition key that the aggregate does not contain"
+            ),
         )
     });
     Delivery {

@@ -62,8 +62,10 @@ impl Response {
                 (_, Some(item)) if items.last() == Some(&item.as_str()) => {}
                 (_, Some(item)) => items.push(item),
                 (_, None) => {
-                    return Err(failure
-                        .context(format_args!("record {} has no identifier to report", delivery.position)));
+                    return Err(failure.context(format_args!(
+                        "record {} has no identifier to report",
+                        delivery.position
+                    )));
                 }
             }
         }
@@ -73,8 +75,10 @@ impl Response {
             items.sort_by_key(|sequence| (sequence.len(), *sequence));
             items.truncate(1);
         }
-        let batch_item_failures =
-            items.into_iter().map(|item| ItemFailure { item_identifier: item.to_owned() }).collect();
+        let batch_item_failures = items
+            .into_iter()
+            .map(|item| ItemFailure { item_identifier: item.to_owned() })
+            .collect();
         Ok(Self { batch_item_failures, state: None })
     }
 

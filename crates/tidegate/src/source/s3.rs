@@ -20,7 +20,8 @@ pub(super) fn delivery(record: &RawValue) -> Delivery<'_> {
     let s3 = fields.object("s3");
     let object = s3.object("bucket").text("name").zip(s3.object("object").text("key"));
     Delivery {
-        ordering_key: object.map_or_else(|| position.clone(), |(bucket, key)| format!("{bucket}/{key}")),
+        ordering_key: object
+            .map_or_else(|| position.clone(), |(bucket, key)| format!("{bucket}/{key}")),
         arrived_at: fields.instant("eventTime"),
         body: Ok(Body::Bytes(record.get().as_bytes().to_vec())),
         ..Delivery::at(record, position)
@@ -54,10 +55,15 @@ pub(super) fn notified<'a>(fields: &Fields<'a>) -> Option<Vec<&'a RawValue>> {
 
 /// Creates one delivery per record of a notification. A partial batch response names the message,
 /// because the queue or topic knows only that.
-pub(super) fn spread<'a>(message: &Delivery<'a>, records: &[&RawValue], deliveries: &mut Vec<Delivery<'a>>) {
+pub(super) fn spread<'a>(
+    message: &Delivery<'a>,
+    records: &[&RawValue],
+    deliveries: &mut Vec<Delivery<'a>>,
+) {
     let one = records.len() == 1;
     for (number, record) in (0..).zip(records) {
-        let position = if one { message.position.clone() } else { format!("{}:{number}", message.position) };
+        let position =
+            if one { message.position.clone() } else { format!("{}:{number}", message.position) };
         let of_its_own = message.ordering_key == message.position;
         deliveries.push(Delivery {
             item: message.item.clone(),

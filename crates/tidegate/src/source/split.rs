@@ -32,7 +32,11 @@ impl Source {
     ///
     /// # Errors
     /// Same as [`Self::split`].
-    pub fn split_on<'a>(self, event: &'a RawValue, occasion: &str) -> Result<Vec<Delivery<'a>>, Failure> {
+    pub fn split_on<'a>(
+        self,
+        event: &'a RawValue,
+        occasion: &str,
+    ) -> Result<Vec<Delivery<'a>>, Failure> {
         if self == Self::EventBridge {
             return Ok(vec![eventbridge::delivery(event, occasion)]);
         }

@@ -64,8 +64,9 @@ fn inside<'a>(
 }
 
 fn whole<'a>(message: Option<Delivery<'a>>, text: String, deliveries: &mut Vec<Delivery<'a>>) {
-    deliveries
-        .extend(message.map(|message| Delivery { body: Ok(Body::Bytes(text.into_bytes())), ..message }));
+    deliveries.extend(
+        message.map(|message| Delivery { body: Ok(Body::Bytes(text.into_bytes())), ..message }),
+    );
 }
 
 /// Returns the text of a message in which the S3 notification has only this record.

@@ -179,7 +179,9 @@ pub(super) async fn run<A: Aggregate>(
         if number > 0 {
             tokio::time::sleep(retry.pause_after(number - 1)).await;
         }
-        let Some(loaded) = history.load(stream, origin).await? else { return Ok(Handled::Duplicate) };
+        let Some(loaded) = history.load(stream, origin).await? else {
+            return Ok(Handled::Duplicate);
+        };
         let decision = loaded.aggregate.decide(command);
         let commit = commit::<A>(stream, loaded.version, origin, &decision, &attempt)?;
         match store.commit(&commit).await? {
@@ -205,7 +207,11 @@ struct WholeStream<'a> {
 impl<A: Aggregate> History<A> for WholeStream<'_> {
     type Memory = ();
 
-    async fn load(&self, stream: &StreamId, origin: &Origin) -> Result<Option<Loaded<A, ()>>, Failure> {
+    async fn load(
+        &self,
+        stream: &StreamId,
+        origin: &Origin,
+    ) -> Result<Option<Loaded<A, ()>>, Failure> {
         let commits = self.store.read(stream, Version::NONE).await?;
         if decided(&commits, origin)? {
             return Ok(None);
@@ -241,9 +247,15 @@ fn commit<A: Aggregate>(
     decision: &Decision<A::Event>,
     attempt: &str,
 ) -> Result<Commit, Failure> {
-    let events = RecordedCommit::events_after(stream, after, &origin.cause, origin.time, decision.events())?;
-    let mut record =
-        RecordedCommit::new(stream.clone(), A::SOURCE, origin.cause.clone(), Timestamp::now(), events);
+    let events =
+        RecordedCommit::events_after(stream, after, &origin.cause, origin.time, decision.events())?;
+    let mut record = RecordedCommit::new(
+        stream.clone(),
+        A::SOURCE,
+        origin.cause.clone(),
+        Timestamp::now(),
+        events,
+    );
     record.digest = origin.digest(stream);
     record.correlation_id = origin.correlation_id.clone();
     record.traceparent = origin.traceparent.clone();
@@ -264,8 +276,14 @@ mod tests {
             let drawn: Vec<_> = (0..200).map(|_| retry.pause_after(attempt)).collect();
             assert!(drawn.iter().all(|pause| *pause < bound), "attempt {attempt}");
             let (least, most) = (*drawn.iter().min().unwrap(), *drawn.iter().max().unwrap());
-            assert!(least < bound / 4 && most > bound * 3 / 4, "attempt {attempt}: {least:?} to {most:?}");
+            assert!(
+                least < bound / 4 && most > bound * 3 / 4,
+                "attempt {attempt}: {least:?} to {most:?}"
+            );
         }
-        assert!(retry.pause_after(u32::MAX) < Duration::from_millis(20 << 10), "it does not grow for ever");
+        assert!(
+            retry.pause_after(u32::MAX) < Duration::from_millis(20 << 10),
+            "it does not grow for ever"
+        );
     }
 }

@@ -122,7 +122,8 @@ impl Reader<'_> {
     /// Each key has its length in front, so this order is not alphabetical. It only has to be the
     /// same every time.
     fn sort(&mut self, begin: usize, mut members: Vec<std::ops::Range<usize>>) -> Option<()> {
-        if members.is_sorted_by(|one, next| self.out.get(one.clone()) <= self.out.get(next.clone())) {
+        if members.is_sorted_by(|one, next| self.out.get(one.clone()) <= self.out.get(next.clone()))
+        {
             return Some(());
         }
         members.sort_by(|one, other| self.out.get(one.clone()).cmp(&self.out.get(other.clone())));
@@ -180,7 +181,9 @@ impl Reader<'_> {
             None => (false, mantissa),
         };
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        if whole.is_empty()
+            || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit())
+        {
             return None;
         }
         let digits = match fraction {
@@ -268,7 +271,9 @@ mod tests {
     #[test]
     fn what_is_not_json_or_nested_without_end_has_none() {
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        for text in ["", "{", "[1,]", "{\"a\"}", "tru", "-", "1 2", "\"a", "1e99999999999999999999", &deep] {
+        for text in
+            ["", "{", "[1,]", "{\"a\"}", "tru", "-", "1 2", "\"a", "1e99999999999999999999", &deep]
+        {
             assert_eq!(canonical(text), None, "{}", text.get(..20).unwrap_or(text));
         }
     }
@@ -278,14 +283,17 @@ mod tests {
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
-            any::<f64>().prop_filter("JSON has no other", |number| number.is_finite()).prop_map(|n| json!(n)),
+            any::<f64>()
+                .prop_filter("JSON has no other", |number| number.is_finite())
+                .prop_map(|n| json!(n)),
             any::<String>().prop_map(Value::from),
         ];
         leaf.prop_recursive(4, 64, 8, |inner| {
             prop_oneof![
                 proptest::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-                proptest::collection::btree_map(any::<String>(), inner, 0..8)
-                    .prop_map(|map| Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())),
+                proptest::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|map| {
+                    Value::from(map.into_iter().collect::<serde_json::Map<_, _>>())
+                }),
             ]
         })
     }

@@ -43,7 +43,8 @@ impl Causes {
     /// Adds the cause of a commit.
     pub fn push(&mut self, cause: &Cause, written_at: Timestamp, digest: Option<&Digest>) {
         // The stored form has milliseconds.
-        let written_at = Timestamp::from_millisecond(written_at.as_millisecond()).unwrap_or(written_at);
+        let written_at =
+            Timestamp::from_millisecond(written_at.as_millisecond()).unwrap_or(written_at);
         let digest = digest.map(Digest::stored);
         self.kept.push(Kept { cause: hash(cause), written_at, digest });
     }
@@ -87,7 +88,9 @@ impl Causes {
         let mut times: Vec<Timestamp> = self.kept.iter().map(|kept| kept.written_at).collect();
         times.sort_unstable();
         if let Some(newest) = excess.checked_sub(1).and_then(|index| times.get(index)) {
-            self.forget_before(newest.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX));
+            self.forget_before(
+                newest.checked_add(Duration::from_millis(1)).unwrap_or(Timestamp::MAX),
+            );
         }
     }
 
@@ -112,7 +115,9 @@ impl Causes {
         for kept in &self.kept {
             bytes.extend_from_slice(&kept.cause.to_be_bytes());
             bytes.extend_from_slice(&kept.written_at.as_millisecond().to_be_bytes());
-            bytes.extend_from_slice(&kept.digest.as_ref().map_or([0; digest::BYTES], Digest::to_bytes));
+            bytes.extend_from_slice(
+                &kept.digest.as_ref().map_or([0; digest::BYTES], Digest::to_bytes),
+            );
         }
         bytes
     }
@@ -191,7 +196,11 @@ mod tests {
         causes.fit(1 + 3 * BYTES);
         assert_eq!(causes.len(), 3);
         causes.fit(3 * BYTES);
-        assert!(!causes.contain(&cause("a")) && causes.contain(&cause("b")) && causes.contain(&cause("c")));
+        assert!(
+            !causes.contain(&cause("a"))
+                && causes.contain(&cause("b"))
+                && causes.contain(&cause("c"))
+        );
         causes.fit(1 + BYTES);
         assert!(!causes.contain(&cause("c")) && causes.contain(&cause("b")));
         assert!(!causes.reach_back_to(Some(at(2000))));
@@ -201,7 +210,8 @@ mod tests {
     #[test]
     fn they_are_read_back_as_they_were_written() {
         let mut causes = three();
-        let digest = Content::new("Added", 1, "{}").unwrap().digest(&"a#1".parse().unwrap(), &cause("d"));
+        let digest =
+            Content::new("Added", 1, "{}").unwrap().digest(&"a#1".parse().unwrap(), &cause("d"));
         causes.push(&cause("d"), "2026-01-01T00:00:00.123456Z".parse().unwrap(), digest.as_ref());
         assert_eq!(causes.find(&cause("d")), Some(digest.as_ref()));
         assert!(!causes.is_empty() && Causes::none().is_empty());

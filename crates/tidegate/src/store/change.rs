@@ -66,9 +66,13 @@ impl CommitChange {
                 _ => Err(newer),
             };
         }
-        let item: CommitItem = serde_dynamo::from_item(change.new_image.clone()).map_err(|error| {
-            Failure::permanent("not_a_commit", format!("{stream}: the new image is not a commit: {error}"))
-        })?;
+        let item: CommitItem =
+            serde_dynamo::from_item(change.new_image.clone()).map_err(|error| {
+                Failure::permanent(
+                    "not_a_commit",
+                    format!("{stream}: the new image is not a commit: {error}"),
+                )
+            })?;
         if item.chunks.is_some() {
             let Head { stream, version, last_version, last_event_id } = item.into_head()?;
             return Ok(Self::Split { stream, version, last_version, last_event_id });

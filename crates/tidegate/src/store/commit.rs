@@ -107,9 +107,11 @@ impl RecordedEvent {
     /// - [`Failure::NEWER`] (transient): `M` does not know the type or its version.
     /// - Otherwise the errors of [`MessageSet::decode`].
     pub fn decode<M: MessageSet>(&self) -> Result<M, Failure> {
-        M::decode(&self.kind, self.data_version, &self.data)
-            .map_err(newer_if_unknown)
-            .map_err(|failure| failure.context(format_args!("event {} at version {}", self.id, self.version)))
+        M::decode(&self.kind, self.data_version, &self.data).map_err(newer_if_unknown).map_err(
+            |failure| {
+                failure.context(format_args!("event {} at version {}", self.id, self.version))
+            },
+        )
     }
 }
 
@@ -153,8 +155,9 @@ impl RecordedCommit {
     /// # Errors
     /// `invalid_data` (permanent): the stored content is not JSON.
     pub fn envelope(&self, event: &RecordedEvent) -> Result<Envelope, Failure> {
-        let data = RawValue::from_string(event.data.clone())
-            .map_err(|error| Failure::permanent("invalid_data", format!("event {}: {error}", event.id)))?;
+        let data = RawValue::from_string(event.data.clone()).map_err(|error| {
+            Failure::permanent("invalid_data", format!("event {}: {error}", event.id))
+        })?;
         let schema = DataSchema::new(event.kind.clone(), event.data_version);
         let subject = self.stream.clone();
         let mut envelope =
@@ -185,9 +188,13 @@ impl RecordedCommit {
                 let version = after.plus(index + 1);
                 let (kind, data_version) = event.schema();
                 let data = event.encode().map_err(|error| {
-                    Failure::permanent("unencodable", format!("{kind} cannot be written as JSON: {error}"))
+                    Failure::permanent(
+                        "unencodable",
+                        format!("{kind} cannot be written as JSON: {error}"),
+                    )
                 })?;
-                let (id, schema) = (event_id(stream, version, cause), DataSchema::new(kind, data_version));
+                let (id, schema) =
+                    (event_id(stream, version, cause), DataSchema::new(kind, data_version));
                 Ok(RecordedEvent::new(id, version, schema, time, data))
             })
             .collect()

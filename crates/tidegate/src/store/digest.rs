@@ -62,8 +62,12 @@ impl Content {
 
     /// Computes the digest of this content for a cause in a stream.
     pub fn digest(&self, stream: &StreamId, cause: &Cause) -> Option<Digest> {
-        let key =
-            hash_of(&[b"key", stream.as_str().as_bytes(), cause.source.as_bytes(), cause.id.as_bytes()]);
+        let key = hash_of(&[
+            b"key",
+            stream.as_str().as_bytes(),
+            cause.source.as_bytes(),
+            cause.id.as_bytes(),
+        ]);
         let mut forms = self.forms.iter().map(|(version, hash)| {
             let mac = hash_of(&[&key, self.kind.as_bytes(), &version.to_be_bytes(), hash]);
             (*version, first_eight(&mac))
@@ -109,7 +113,8 @@ impl Digest {
     /// count as equal.
     pub(super) fn contradicts(&self, stored: &Self) -> bool {
         let mut forms = std::iter::once((self.version, self.mac)).chain(self.newer.iter().copied());
-        self.kind != stored.kind || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
+        self.kind != stored.kind
+            || forms.any(|(version, mac)| version == stored.version && mac != stored.mac)
     }
 
     /// Returns the part that is stored.
@@ -118,7 +123,8 @@ impl Digest {
     }
 
     pub(super) fn to_bytes(&self) -> [u8; BYTES] {
-        let bits = u128::from(self.kind) << 96 | u128::from(self.version) << 64 | u128::from(self.mac);
+        let bits =
+            u128::from(self.kind) << 96 | u128::from(self.version) << 64 | u128::from(self.mac);
         bits.to_be_bytes()
     }
 
@@ -197,7 +203,8 @@ pub(super) fn resent(
     if !now.contradicts(stored) {
         return Ok(());
     }
-    let what = if now.kind == stored.kind { "other content of the same type" } else { "another type" };
+    let what =
+        if now.kind == stored.kind { "other content of the same type" } else { "another type" };
     Err(Failure::permanent(
         "cause_reused",
         format!(

@@ -6,7 +6,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
 use futures::future::{BoxFuture, FutureExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -84,13 +86,20 @@ impl DynamoDbEventStore {
                     Err(Failure::permanent("stream_too_large", chain(&error)))
                 }
                 PutItemError::TransactionConflictException(_) => Ok(Found::BeingWritten),
-                error if is_unstorable(&error) => Err(Failure::permanent("unstorable", chain(&error))),
+                error if is_unstorable(&error) => {
+                    Err(Failure::permanent("unstorable", chain(&error)))
+                }
                 error => Err(Failure::aws("event_store", &error)),
             },
         }
     }
 
-    async fn put_split(&self, head: Item, chunks: &[ChunkItem], commit: &Commit) -> Result<Found, Failure> {
+    async fn put_split(
+        &self,
+        head: Item,
+        chunks: &[ChunkItem],
+        commit: &Commit,
+    ) -> Result<Found, Failure> {
         let mut actions = vec![self.put_action(head)?];
         for chunk in chunks {
             actions.push(self.put_action(item_of(chunk)?)?);
@@ -127,11 +136,18 @@ impl DynamoDbEventStore {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    async fn load(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
+    async fn load(
+        &self,
+        stream: &StreamId,
+        after: Version,
+    ) -> Result<Vec<RecordedCommit>, Failure> {
         // A commit of several events may begin at or below `after` and end above it. So the read
         // begins one item earlier.
-        let below =
-            if after == Version::NONE { Vec::new() } else { self.last_at_or_below(stream, after).await? };
+        let below = if after == Version::NONE {
+            Vec::new()
+        } else {
+            self.last_at_or_below(stream, after).await?
+        };
         let above = self.query(stream.as_str(), after.next()).await?;
         let mut commits = Vec::with_capacity(below.len() + above.len());
         for item in below.into_iter().chain(above) {
@@ -144,7 +160,11 @@ impl DynamoDbEventStore {
         Ok(commits)
     }
 
-    async fn load_at(&self, stream: &StreamId, version: Version) -> Result<Option<RecordedCommit>, Failure> {
+    async fn load_at(
+        &self,
+        stream: &StreamId,
+        version: Version,
+    ) -> Result<Option<RecordedCommit>, Failure> {
         if let Some(item) = self.last_at_or_below(stream, version).await?.pop() {
             let commit = self.whole(item, stream).await?;
             if commit.last_version() >= version {
@@ -153,7 +173,10 @@ impl DynamoDbEventStore {
         }
         // There is no such commit, or the read did not see it yet. In the second case, later
         // commits reveal a gap.
-        Ok(holding(self.load(stream, Version::new(version.number().saturating_sub(1))).await?, version))
+        Ok(holding(
+            self.load(stream, Version::new(version.number().saturating_sub(1))).await?,
+            version,
+        ))
     }
 
     /// Reads the whole commit that has this item as its head.
@@ -168,7 +191,11 @@ impl DynamoDbEventStore {
         head.into_commit(chunks)
     }
 
-    async fn last_at_or_below(&self, stream: &StreamId, version: Version) -> Result<Vec<Item>, Failure> {
+    async fn last_at_or_below(
+        &self,
+        stream: &StreamId,
+        version: Version,
+    ) -> Result<Vec<Item>, Failure> {
         let page = self
             .client
             .query()
@@ -293,12 +320,18 @@ fn is_unstorable(error: &impl ProvideErrorMetadata) -> bool {
 ///
 /// # Errors
 /// [`GAP`] (transient): a transaction wrote the missing commit, and the read does not see it yet.
-fn without_gaps(stream: &StreamId, after: Version, commits: &[RecordedCommit]) -> Result<(), Failure> {
+fn without_gaps(
+    stream: &StreamId,
+    after: Version,
+    commits: &[RecordedCommit],
+) -> Result<(), Failure> {
     let mut last = after;
     for (place, commit) in commits.iter().enumerate() {
         let first = commit.first_version();
         if first > last.next() || place > 0 && first != last.next() {
-            let what = format!("{stream}: version {first} can be read, but not yet the version after {last}");
+            let what = format!(
+                "{stream}: version {first} can be read, but not yet the version after {last}"
+            );
             return Err(Failure::transient(GAP, what));
         }
         last = commit.last_version();
@@ -313,6 +346,7 @@ fn item_of(value: &impl Serialize) -> Result<Item, Failure> {
 fn parse<T: DeserializeOwned>(item: Item, stream: &StreamId) -> Result<T, Failure> {
     let version = item.get(SORT_KEY).and_then(|version| version.as_n().ok()?.parse().ok());
     item.check(stream.as_str(), version.map(Version::new))?;
-    from_item(item)
-        .map_err(|error| Failure::permanent("corrupt_commit", format!("{stream}: {}", chain(&error))))
+    from_item(item).map_err(|error| {
+        Failure::permanent("corrupt_commit", format!("{stream}: {}", chain(&error)))
+    })
 }

@@ -24,14 +24,19 @@ pub(super) trait Format {
     /// [`Failure::NEWER`] (transient): the item has a newer format.
     fn check(&self, stream: &str, version: Option<Version>) -> Result<(), Failure> {
         let Some(format) = self.format() else { return Ok(()) };
-        if format.and_then(|digits| digits.parse::<u32>().ok()).is_some_and(|format| format <= FORMAT) {
+        if format
+            .and_then(|digits| digits.parse::<u32>().ok())
+            .is_some_and(|format| format <= FORMAT)
+        {
             return Ok(());
         }
         let place = version.map_or_else(String::new, |version| format!(" at version {version}"));
         let format = format.unwrap_or("that is not a number");
         Err(Failure::transient(
             Failure::NEWER,
-            format!("{stream}: the commit{place} has format {format}; this function reads up to {FORMAT}"),
+            format!(
+                "{stream}: the commit{place} has format {format}; this function reads up to {FORMAT}"
+            ),
         ))
     }
 }

@@ -30,9 +30,9 @@ impl MemoryEventStore {
 
     fn look(&self, stream: &StreamId, after: Version) -> Result<Vec<RecordedCommit>, Failure> {
         let commits = self.commits.lock();
-        let found = commits
-            .values()
-            .filter(|commit| commit.record.stream == *stream && commit.record.last_version() > after);
+        let found = commits.values().filter(|commit| {
+            commit.record.stream == *stream && commit.record.last_version() > after
+        });
         found.map(|commit| self.seen(commit)).collect()
     }
 
@@ -80,9 +80,8 @@ impl EventStore for MemoryEventStore {
                 commits.insert(place, commit.clone());
                 Ok(CommitOutcome::Stored)
             }
-            Some(there) => {
-                CommitItem::items(&there.record, &there.attempt).and_then(|(there, _)| there.judge(commit))
-            }
+            Some(there) => CommitItem::items(&there.record, &there.attempt)
+                .and_then(|(there, _)| there.judge(commit)),
         };
         ready(outcome).boxed()
     }

@@ -26,7 +26,9 @@ where
     let mut attempt = 0;
     loop {
         match read().await {
-            Err(failure) if [INCOMPLETE, GAP].contains(&failure.code()) && attempt + 1 < AGAIN.attempts => {
+            Err(failure)
+                if [INCOMPLETE, GAP].contains(&failure.code()) && attempt + 1 < AGAIN.attempts =>
+            {
                 tokio::time::sleep(AGAIN.pause_after(attempt)).await;
                 attempt += 1;
             }

@@ -52,8 +52,9 @@ pub trait EventReader: Send + Sync {
 
 /// Returns the commit that holds the event at this version.
 pub(super) fn holding(commits: Vec<RecordedCommit>, version: Version) -> Option<RecordedCommit> {
-    let holds =
-        |commit: &RecordedCommit| commit.first_version() <= version && version <= commit.last_version();
+    let holds = |commit: &RecordedCommit| {
+        commit.first_version() <= version && version <= commit.last_version()
+    };
     commits.into_iter().find(holds)
 }
 

@@ -10,7 +10,10 @@ use crate::failure::Failure;
 /// # Errors
 /// - `dangling_reference` (permanent): the store has no such event.
 /// - The errors of [`EventReader::read_at`].
-pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<RecordedEvent, Failure> {
+pub async fn resolve(
+    reader: &dyn EventReader,
+    reference: &DataRef,
+) -> Result<RecordedEvent, Failure> {
     reader
         .read_at(&reference.stream, reference.version)
         .await?
@@ -18,7 +21,10 @@ pub async fn resolve(reader: &dyn EventReader, reference: &DataRef) -> Result<Re
         .flat_map(|commit| commit.events)
         .find(|event| event.version == reference.version)
         .ok_or_else(|| {
-            Failure::permanent("dangling_reference", format!("the event store has no event {reference}"))
+            Failure::permanent(
+                "dangling_reference",
+                format!("the event store has no event {reference}"),
+            )
         })
 }
 

@@ -191,7 +191,11 @@ struct Memory {
 impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
     type Memory = Memory;
 
-    async fn load(&self, stream: &StreamId, origin: &Origin) -> Result<Option<Loaded<A, Memory>>, Failure> {
+    async fn load(
+        &self,
+        stream: &StreamId,
+        origin: &Origin,
+    ) -> Result<Option<Loaded<A, Memory>>, Failure> {
         let found = self.snapshots.find(stream, A::SHAPE).await;
         let usable = found.filter(|snapshot| snapshot.shape == A::SHAPE);
         let mut newest = Version::NONE;
@@ -222,7 +226,12 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
         Ok(Some(Loaded { aggregate, version, memory: Memory { causes, snapshot: newest } }))
     }
 
-    async fn stored(&self, loaded: Loaded<A, Memory>, decision: Decision<A::Event>, record: RecordedCommit) {
+    async fn stored(
+        &self,
+        loaded: Loaded<A, Memory>,
+        decision: Decision<A::Event>,
+        record: RecordedCommit,
+    ) {
         let Loaded { mut aggregate, memory: Memory { mut causes, snapshot }, .. } = loaded;
         let version = record.last_version();
         if version.number().saturating_sub(snapshot.number()) < self.snapshots.every {
@@ -254,7 +263,8 @@ fn resume<A: Snapshotted>(
         Err(error) => format!("its state cannot be read: {error}"),
         Ok(mut aggregate) => {
             let (mut causes, mut version) = (snapshot.causes, snapshot.version);
-            for commit in commits.iter().filter(|commit| commit.first_version() > snapshot.version) {
+            for commit in commits.iter().filter(|commit| commit.first_version() > snapshot.version)
+            {
                 remember(&mut causes, commit);
             }
             fold(&mut aggregate, &mut version, commits)?;

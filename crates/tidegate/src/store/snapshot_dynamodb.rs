@@ -46,8 +46,9 @@ impl DynamoDbSnapshots {
             .await
             .map_err(|error| Failure::aws("snapshot", &error))?;
         let Some(item) = answer.item else { return Ok(None) };
-        let snapshot = read(&item, stream, shape)
-            .ok_or_else(|| Failure::permanent("corrupt_snapshot", format!("{stream}, shape {shape}")))?;
+        let snapshot = read(&item, stream, shape).ok_or_else(|| {
+            Failure::permanent("corrupt_snapshot", format!("{stream}, shape {shape}"))
+        })?;
         Ok(Some(snapshot))
     }
 
@@ -79,7 +80,11 @@ impl DynamoDbSnapshots {
     }
 }
 
-fn read(item: &HashMap<String, AttributeValue>, stream: &StreamId, shape: &str) -> Option<Snapshot> {
+fn read(
+    item: &HashMap<String, AttributeValue>,
+    stream: &StreamId,
+    shape: &str,
+) -> Option<Snapshot> {
     let text = |name: &str| item.get(name)?.as_s().ok();
     let causes = item.get("causes")?.as_b().ok()?.as_ref();
     Some(Snapshot {

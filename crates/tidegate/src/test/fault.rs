@@ -159,7 +159,8 @@ impl Faults {
         let number = state.calls.entry(call).or_default();
         *number += 1;
         let number = *number;
-        let scripted = state.script.iter().find(|entry| entry.call == call && entry.number == number);
+        let scripted =
+            state.script.iter().find(|entry| entry.call == call && entry.number == number);
         let fault = scripted
             .map(|entry| entry.fault.clone())
             .or_else(|| state.seed.and_then(|(seed, share)| drawn(seed, share, call, number)))
@@ -175,7 +176,8 @@ impl Faults {
 
 fn drawn(seed: u64, share: f64, call: Call, number: u32) -> Option<Fault> {
     let bits =
-        content_uuid(&["fault", &seed.to_string(), &format!("{call:?}"), &number.to_string()]).as_u128();
+        content_uuid(&["fault", &seed.to_string(), &format!("{call:?}"), &number.to_string()])
+            .as_u128();
     // Uses both ends of the digest, because its middle contains the version of the UUID.
     let wrong = ((bits >> 96) as f64) < share * f64::from(u32::MAX);
     let kind = match bits % 4 {

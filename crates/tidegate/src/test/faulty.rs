@@ -13,7 +13,9 @@ use crate::idempotency::{
 };
 use crate::ids::{StreamId, Version};
 use crate::projection::{ApplyError, Guard, Guards, ReadModel, Transaction};
-use crate::store::{Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore};
+use crate::store::{
+    Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore,
+};
 
 /// A port of which some calls go wrong.
 ///
@@ -52,7 +54,9 @@ impl<P: ?Sized> Faulty<P> {
         match self.faults.next(call) {
             None => run(&self.port).await,
             Some(Fault::Throttled) => refused("throttled", "an injected fault"),
-            Some(Fault::Conflict) => conflict.unwrap_or_else(|| refused("throttled", "an injected fault")),
+            Some(Fault::Conflict) => {
+                conflict.unwrap_or_else(|| refused("throttled", "an injected fault"))
+            }
             Some(Fault::LostResponse) => {
                 // The answer is lost, success or failure.
                 let _ = run(&self.port).await;
@@ -155,12 +159,20 @@ impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
         self.call(Call::Parked, None, move |port| port.parked(after, limit)).boxed()
     }
 
-    fn unpark<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unpark<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         let conflict = Some(Err(ApplyError::Conflict));
         self.call(Call::Unpark, conflict, move |port| port.unpark(stream, guard)).boxed()
     }
 
-    fn unlist<'a>(&'a self, stream: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unlist<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         let conflict = Some(Err(ApplyError::Conflict));
         self.call(Call::Unlist, conflict, move |port| port.unlist(stream, guard)).boxed()
     }
@@ -182,10 +194,15 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.call(Call::Complete, None, move |port| port.complete(key, owner, result, expires_at)).boxed()
+        self.call(Call::Complete, None, move |port| port.complete(key, owner, result, expires_at))
+            .boxed()
     }
 
-    fn release<'a>(&'a self, key: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+    fn release<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
         self.call(Call::Release, None, move |port| port.release(key, owner)).boxed()
     }
 
@@ -215,7 +232,8 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         reason: &'a str,
         repeat: Option<&'a Repeat>,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.call(Call::HoldOrphan, None, move |port| port.hold_orphan(key, owner, reason, repeat)).boxed()
+        self.call(Call::HoldOrphan, None, move |port| port.hold_orphan(key, owner, reason, repeat))
+            .boxed()
     }
 
     fn held<'a>(&'a self, from: Option<&'a str>) -> BoxFuture<'a, Result<HeldPage, Failure>> {
@@ -233,8 +251,10 @@ impl<P: IdempotencyStore + ?Sized> IdempotencyStore for Faulty<P> {
         result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        self.call(Call::CompleteHeld, None, move |port| port.complete_held(key, operator, result, expires_at))
-            .boxed()
+        self.call(Call::CompleteHeld, None, move |port| {
+            port.complete_held(key, operator, result, expires_at)
+        })
+        .boxed()
     }
 
     fn release_held<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {

@@ -192,7 +192,9 @@ fn stored<E: MessageSet + Debug>(event: &E) -> E {
     };
     match E::decode(kind, version, &json) {
         Ok(event) => event,
-        Err(failure) => fail(&format!("{event:?} cannot be read from its own JSON {json}: {failure}")),
+        Err(failure) => {
+            fail(&format!("{event:?} cannot be read from its own JSON {json}: {failure}"))
+        }
     }
 }
 

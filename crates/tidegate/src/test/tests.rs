@@ -16,7 +16,8 @@ use crate::message::Message;
 use crate::projection::{Advance, ApplyError, Position, ReadModel, RowUpdate, Transaction};
 use crate::source::Source;
 use crate::store::{
-    Aggregate, CommitChange, Decision, EventStore, Origin, RecordedCommit, RecordedEvent, Retry, execute,
+    Aggregate, CommitChange, Decision, EventStore, Origin, RecordedCommit, RecordedEvent, Retry,
+    execute,
 };
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,7 +65,11 @@ impl Aggregate for Door {
     }
 
     fn decide(&self, (): &()) -> Decision<DoorEvent> {
-        if self.open { Decision::one(Closed { forgotten: 7 }) } else { Decision::one(opened("new")) }
+        if self.open {
+            Decision::one(Closed { forgotten: 7 })
+        } else {
+            Decision::one(opened("new"))
+        }
     }
 }
 
@@ -86,13 +91,17 @@ fn decisions_follow_each_other_in_a_scenario() {
         .then([Closed { forgotten: 0 }.into()])
         .when(&())
         .then_that(|events| events.len() == 1);
-    assert!(given::<Door>([]).and_stored("Opened", 1, "{}").aggregate().open, "an old version is brought up");
+    assert!(
+        given::<Door>([]).and_stored("Opened", 1, "{}").aggregate().open,
+        "an old version is brought up"
+    );
 }
 
 #[test]
 fn a_scenario_that_fails_shows_what_was_given_what_was_expected_and_what_came() {
     let text = failed(|| {
-        let _ = given::<Door>([Closed { forgotten: 0 }.into()]).when(&()).then([opened("x").into()]);
+        let _ =
+            given::<Door>([Closed { forgotten: 0 }.into()]).when(&()).then([opened("x").into()]);
     });
     let wanted = r#"event 1 of the decision differs
 given:
@@ -131,11 +140,15 @@ came:
 #[test]
 fn a_scenario_sees_events_as_the_store_gives_them_back() {
     let text = failed(|| {
-        let _ = given::<Door>([opened("a").into()]).when(&()).then([Closed { forgotten: 7 }.into()]);
+        let _ =
+            given::<Door>([opened("a").into()]).when(&()).then([Closed { forgotten: 7 }.into()]);
     });
     assert!(text.contains("forgotten: 0"), "what JSON loses is lost in the test too: {text}");
     let unknown = failed(|| drop(given::<Door>([]).and_stored("Painted", 1, "{}")));
-    assert!(unknown.contains("Painted 1 cannot be read") && unknown.contains("unknown_type"), "{unknown}");
+    assert!(
+        unknown.contains("Painted 1 cannot be read") && unknown.contains("unknown_type"),
+        "{unknown}"
+    );
 }
 
 fn stream() -> StreamId {
@@ -161,9 +174,16 @@ async fn each_fault_of_a_commit_is_what_it_says() {
         let faults = Faults::none().at(Call::Commit, 1, fault.clone());
         let store = Faulty::new(Arc::new(MemoryEventStore::default()), faults.clone());
         let came = send(&store, "a").await;
-        assert_eq!(came.as_ref().map_err(Failure::code), answer.as_ref().map_err(|code| *code), "{fault:?}");
+        assert_eq!(
+            came.as_ref().map_err(Failure::code),
+            answer.as_ref().map_err(|code| *code),
+            "{fault:?}"
+        );
         assert_eq!(store.port().commits().len(), stored, "{fault:?}");
-        assert_eq!(faults.injected(), [Injected { call: Call::Commit, number: 1, fault: fault.clone() }]);
+        assert_eq!(
+            faults.injected(),
+            [Injected { call: Call::Commit, number: 1, fault: fault.clone() }]
+        );
         // Delivered again, the command is applied once in total.
         let again = if stored == 1 { Handled::Duplicate } else { Handled::Applied };
         assert_eq!(send(&store, "a").await, Ok(again), "{fault:?}");
@@ -173,12 +193,17 @@ async fn each_fault_of_a_commit_is_what_it_says() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_decided_again_and_a_script_names_calls_by_number() {
-    let faults = Faults::none().at(Call::Commit, 1, Fault::Conflict).at(Call::Commit, 2, Fault::Conflict);
+    let faults =
+        Faults::none().at(Call::Commit, 1, Fault::Conflict).at(Call::Commit, 2, Fault::Conflict);
     let store = Faulty::new(Arc::new(MemoryEventStore::default()), faults.clone());
     assert_eq!(send(&store, "a").await, Ok(Handled::Applied));
     assert_eq!((faults.calls(Call::Read), faults.calls(Call::Commit)), (3, 3));
     faults.always(Call::Read, Some(Fault::Conflict));
-    assert_eq!(send(&store, "b").await.unwrap_err().code(), "throttled", "a read knows no conflict");
+    assert_eq!(
+        send(&store, "b").await.unwrap_err().code(),
+        "throttled",
+        "a read knows no conflict"
+    );
     faults.always(Call::Read, None);
     assert_eq!(send(&store, "b").await, Ok(Handled::Applied));
 }
@@ -196,7 +221,8 @@ async fn whatever_goes_wrong_a_command_redelivered_until_it_succeeds_takes_effec
                 assert!(deliveries < 200, "seed {seed}: it never succeeds");
             }
         }
-        let causes: Vec<_> = store.port().commits().into_iter().map(|commit| commit.cause.id).collect();
+        let causes: Vec<_> =
+            store.port().commits().into_iter().map(|commit| commit.cause.id).collect();
         assert_eq!(causes, ["a", "b", "c"], "seed {seed}: {:?}", faults.injected());
         for injected in faults.injected() {
             *kinds.entry(format!("{:?} {:?}", injected.call, injected.fault)).or_insert(0) += 1;
@@ -221,7 +247,8 @@ async fn a_seed_gives_the_same_faults_again_and_another_seed_others() {
 
 #[tokio::test]
 async fn a_read_models_conflict_is_its_own_and_a_lost_response_has_counted() {
-    let faults = Faults::none().at(Call::Apply, 1, Fault::Conflict).at(Call::Apply, 2, Fault::LostResponse);
+    let faults =
+        Faults::none().at(Call::Apply, 1, Fault::Conflict).at(Call::Apply, 2, Fault::LostResponse);
     let model = Faulty::new(Arc::new(MemoryReadModel::default()), faults);
     let to = Position::after(Version::new(1));
     let advance = Advance {
@@ -231,11 +258,14 @@ async fn a_read_models_conflict_is_its_own_and_a_lost_response_has_counted() {
         to,
         event_id: Some("e".to_owned()),
     };
-    let transaction = Transaction { guards: vec![(advance, RowUpdate::default())], counters: Vec::new() };
+    let transaction =
+        Transaction { guards: vec![(advance, RowUpdate::default())], counters: Vec::new() };
     assert_eq!(model.apply(&transaction).await, Err(ApplyError::Conflict));
     assert_eq!(model.port().guard(&stream()), None);
     let lost = model.apply(&transaction).await;
-    assert!(matches!(lost, Err(ApplyError::Failed(failure)) if failure.class() == Class::Transient));
+    assert!(
+        matches!(lost, Err(ApplyError::Failed(failure)) if failure.class() == Class::Transient)
+    );
     assert_eq!(model.apply(&transaction).await, Err(ApplyError::GuardMoved), "it had taken effect");
 }
 
@@ -246,8 +276,12 @@ fn shape(value: &Value, path: &str, into: &mut BTreeMap<String, &'static str>) {
         Value::Object(fields) => {
             fields.iter().for_each(|(name, value)| shape(value, &format!("{path}.{name}"), into));
         }
-        Value::Array(values) => values.iter().for_each(|value| shape(value, &format!("{path}[]"), into)),
-        Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+        Value::Array(values) => {
+            values.iter().for_each(|value| shape(value, &format!("{path}[]"), into))
+        }
+        Value::String(text)
+            if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) =>
+        {
             into.insert(path.to_owned(), "digits");
         }
         Value::String(_) => drop(into.insert(path.to_owned(), "text")),
@@ -277,10 +311,14 @@ fn a_kinesis_event_is_what_aws_documents() {
         "awsRegion": "us-east-2", "eventSourceARN": "arn:aws:kinesis:us-east-2:123456789012:stream/lambda-stream",
     }] });
     let at: Timestamp = "2018-12-17T22:10:50.987Z".parse().unwrap();
-    let event = KinesisEvent::new().arrived_at(at).record("key", "a").record_with_base64("key", "!!");
+    let event =
+        KinesisEvent::new().arrived_at(at).record("key", "a").record_with_base64("key", "!!");
     let value = event.clone().value();
     assert_same_shape(&json!({ "Records": [value["Records"][0]] }), &documented);
-    assert_eq!(value["Records"][0]["kinesis"]["approximateArrivalTimestamp"], json!(1_545_084_650.987));
+    assert_eq!(
+        value["Records"][0]["kinesis"]["approximateArrivalTimestamp"],
+        json!(1_545_084_650.987)
+    );
     let event = event.build();
     let deliveries = Source::Kinesis.split(&event).unwrap();
     assert_eq!(deliveries[0].item.as_ref().unwrap().len(), 56);
@@ -375,6 +413,9 @@ fn a_commit_in_the_tables_stream_is_read_back_and_a_large_one_is_a_hint_with_chu
     let changes: Vec<_> =
         deliveries.iter().map(|delivery| CommitChange::from_delivery(delivery).unwrap()).collect();
     assert_eq!(changes[0], CommitChange::Commit(commit("{}")));
-    assert!(matches!(&changes[1], CommitChange::Split { stream: at, .. } if *at == stream()), "{changes:?}");
+    assert!(
+        matches!(&changes[1], CommitChange::Split { stream: at, .. } if *at == stream()),
+        "{changes:?}"
+    );
     assert_eq!(changes[2..], [CommitChange::Other, CommitChange::Other]);
 }

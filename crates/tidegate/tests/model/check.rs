@@ -26,7 +26,8 @@ where
     M::State: Clone + Debug + Hash + PartialEq + Send + Sync + 'static,
     M::Action: Clone + Debug + PartialEq,
 {
-    let checker = model.checker().finish_when(HasDiscoveries::AllOf([property].into())).spawn_bfs().join();
+    let checker =
+        model.checker().finish_when(HasDiscoveries::AllOf([property].into())).spawn_bfs().join();
     let path = checker.discovery(property);
     let path = path.unwrap_or_else(|| panic!("no counterexample to '{property}' was found"));
     path.into_actions()

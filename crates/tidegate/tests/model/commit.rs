@@ -12,8 +12,8 @@ use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version};
 use tidegate::message::MessageSet;
 use tidegate::store::{
-    Aggregate, Commit, CommitOutcome, Content, Decision, EventReader, EventStore, Origin, RecordedCommit,
-    RecordedEvent, Retry, execute,
+    Aggregate, Commit, CommitOutcome, Content, Decision, EventReader, EventStore, Origin,
+    RecordedCommit, RecordedEvent, Retry, execute,
 };
 use tidegate::test::MemoryEventStore;
 
@@ -290,7 +290,12 @@ impl CommitModel {
         }
     }
 
-    fn put(&self, store: &MemoryEventStore, version: u8, commit: Stored) -> Result<CommitOutcome, Failure> {
+    fn put(
+        &self,
+        store: &MemoryEventStore,
+        version: u8,
+        commit: Stored,
+    ) -> Result<CommitOutcome, Failure> {
         let record = record(version, commit.cause, "null", self.without != Some(Without::Digest));
         store.commit(&Commit::new(record, commit.attempt.to_string())).now_or_never().unwrap()
     }
@@ -423,11 +428,16 @@ impl Model for CommitModel {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("every command is decided at most once", |model: &Self, state: &State| {
-                let deliveries = || model.deliveries.iter();
-                deliveries().all(|command| state.decided(*command) <= 1)
-                    && deliveries().all(|command| state.decided(*command) == 0 || !state.is_reused(*command))
-            }),
+            Property::always(
+                "every command is decided at most once",
+                |model: &Self, state: &State| {
+                    let deliveries = || model.deliveries.iter();
+                    deliveries().all(|command| state.decided(*command) <= 1)
+                        && deliveries().all(|command| {
+                            state.decided(*command) == 0 || !state.is_reused(*command)
+                        })
+                },
+            ),
             Property::always("no command is lost", |model: &Self, state: &State| {
                 let kept = |command| state.decided(command) > 0 || state.letters.contains(&command);
                 !state.is_done() || model.deliveries.iter().all(|command| kept(*command))
@@ -435,7 +445,9 @@ impl Model for CommitModel {
             Property::always("only a command with a used id fails for good", |_, state: &State| {
                 state.letters.iter().all(|command| state.is_reused(*command))
             }),
-            Property::always("a command reported as decided is", |_, state: &State| !state.false_success),
+            Property::always("a command reported as decided is", |_, state: &State| {
+                !state.false_success
+            }),
             Property::always("history is never rewritten", |_, state: &State| !state.rewritten),
             Property::sometimes("all is decided", |_, state: &State| state.is_done()),
         ]

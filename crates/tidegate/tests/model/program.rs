@@ -46,13 +46,17 @@ impl<Q, A> Script<Q, A> {
 
 /// Runs `program` until it has used all answers. The clock jumps forward whenever the program
 /// sleeps.
-pub(crate) fn run<Q, A, E>(answers: &[A], program: impl AsyncFnOnce(Arc<Script<Q, A>>) -> E) -> Next<Q, E>
+pub(crate) fn run<Q, A, E>(
+    answers: &[A],
+    program: impl AsyncFnOnce(Arc<Script<Q, A>>) -> E,
+) -> Next<Q, E>
 where
     A: Clone,
 {
     let (asked, mut requests) = mpsc::unbounded_channel();
     let script = Arc::new(Script { answers: Mutex::new(answers.iter().cloned().collect()), asked });
-    let runtime = runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime =
+        runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
         tokio::select! {
             biased;
@@ -86,7 +90,8 @@ where
         faults: u8,
     ) -> Self {
         let mut automaton = Self { nodes: Vec::new(), start: 0 };
-        automaton.start = automaton.unroll(&run, &possible, &mut Vec::new(), faults, &mut HashMap::new());
+        automaton.start =
+            automaton.unroll(&run, &possible, &mut Vec::new(), faults, &mut HashMap::new());
         automaton
     }
 
@@ -103,7 +108,8 @@ where
         if let Next::Asks(request) = next {
             let (regular, faulty) = possible(request);
             let regular = regular.into_iter().map(|answer| (answer, faults));
-            let faulty = faulty.into_iter().filter_map(|answer| Some((answer, faults.checked_sub(1)?)));
+            let faulty =
+                faulty.into_iter().filter_map(|answer| Some((answer, faults.checked_sub(1)?)));
             for (answer, faults) in regular.chain(faulty) {
                 answers.push(answer);
                 children.push((answer, self.unroll(run, possible, answers, faults, known)));

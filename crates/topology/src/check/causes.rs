@@ -26,7 +26,9 @@ impl<'a> Check<'a> {
             let path = ["tables", name, "cause_retention_days"];
             let least = LEAST_RECORD_RETENTION_DAYS;
             let what = if !(least..=3_650).contains(&days) {
-                format!("is {days}; must be {least} to 3650: a dead letter may be replayed for 14 days")
+                format!(
+                    "is {days}; must be {least} to 3650: a dead letter may be replayed for 14 days"
+                )
             } else if let Some(function) =
                 self.behind_a_queue(name).filter(|_| days < LEAST_BEHIND_A_QUEUE_DAYS)
             {
@@ -46,7 +48,9 @@ impl<'a> Check<'a> {
             };
             self.house_rule(
                 &path,
-                format!("{what}; older deliveries are compared with the whole stream, which is slow"),
+                format!(
+                    "{what}; older deliveries are compared with the whole stream, which is slow"
+                ),
             );
         }
         self.days_of_snapshots();
@@ -57,20 +61,26 @@ impl<'a> Check<'a> {
     /// A rule may send to that queue.
     fn behind_a_queue(&self, table: &str) -> Option<&'a str> {
         let topology = self.topology;
-        let uses =
-            |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
-        let behind = |function: &Function| function.sources.values().any(|source| source.queue.is_some());
+        let uses = |function: &Function| {
+            function.uses.values().any(|used| used.table.as_deref() == Some(table))
+        };
+        let behind =
+            |function: &Function| function.sources.values().any(|source| source.queue.is_some());
         let mut functions = topology.functions.iter();
-        functions.find(|(_, function)| uses(function) && behind(function)).map(|(name, _)| name.as_str())
+        functions
+            .find(|(_, function)| uses(function) && behind(function))
+            .map(|(name, _)| name.as_str())
     }
 
     fn days_of_snapshots(&mut self) {
         let topology = self.topology;
         for (name, function) in &topology.functions {
-            let Some(table) = function.uses.get(SNAPSHOTS).and_then(|used| used.table.as_ref()) else {
+            let Some(table) = function.uses.get(SNAPSHOTS).and_then(|used| used.table.as_ref())
+            else {
                 continue;
             };
-            if topology.tables.get(table).is_some_and(|table| table.cause_retention_days.is_none()) {
+            if topology.tables.get(table).is_some_and(|table| table.cause_retention_days.is_none())
+            {
                 let what = format!(
                     "is {table}, which must declare cause_retention_days, {LEAST_RECORD_RETENTION_DAYS} or more"
                 );

@@ -68,7 +68,8 @@ impl Check<'_> {
         match source.kind() {
             Some(SourceKind::Stream(stream)) => {
                 let shards = self.topology.streams.get(stream).map_or(1, |stream| stream.shards);
-                let factor = source.parallelization_factor.filter(|factor| (1..=10).contains(factor));
+                let factor =
+                    source.parallelization_factor.filter(|factor| (1..=10).contains(factor));
                 u64::from(shards) * u64::from(factor.unwrap_or(1))
             }
             Some(SourceKind::Table(_)) => TABLE_PARTITIONS,

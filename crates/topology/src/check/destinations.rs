@@ -15,7 +15,12 @@ impl Check<'_> {
     }
 
     /// Checks the on-failure destination of a function's asynchronous invocations.
-    pub(super) fn asynchronous_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
+    pub(super) fn asynchronous_destination(
+        &mut self,
+        path: &[&str],
+        destination: &Destination,
+        of: &str,
+    ) {
         self.destination(path, destination);
         if destination.kind() == Some(DestinationKind::Function(of)) {
             let what = format!(
@@ -29,10 +34,16 @@ impl Check<'_> {
     /// Checks the on-success destination of a function's asynchronous invocations.
     ///
     /// A bucket is not allowed.
-    pub(super) fn success_destination(&mut self, path: &[&str], destination: &Destination, of: &str) {
+    pub(super) fn success_destination(
+        &mut self,
+        path: &[&str],
+        destination: &Destination,
+        of: &str,
+    ) {
         match destination.kind() {
             Some(DestinationKind::Bucket(_)) => {
-                let what = "is for failures; use a queue, a topic, a function or a bus for successes";
+                let what =
+                    "is for failures; use a queue, a topic, a function or a bus for successes";
                 self.mistake(&[path, &["bucket"]].concat(), what);
             }
             _ => self.asynchronous_destination(path, destination, of),
@@ -48,7 +59,9 @@ impl Check<'_> {
         let topology = self.topology;
         let at = |field| [path, &[field]].concat();
         match destination.kind() {
-            None => self.mistake(path, "needs exactly one of queue, topic, bucket, function and bus"),
+            None => {
+                self.mistake(path, "needs exactly one of queue, topic, bucket, function and bus")
+            }
             Some(DestinationKind::Queue(name)) => self.failure_queue(&at("queue"), name),
             Some(DestinationKind::Topic(name)) => {
                 self.declared(&at("topic"), "topics", name, &topology.topics)

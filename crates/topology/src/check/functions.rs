@@ -36,7 +36,11 @@ impl Check<'_> {
             self.name(&["functions", name], name, &FUNCTION);
             self.range(&["functions", name, "memory_mb"], function.memory_mb, 128..=10_240);
             self.range(&["functions", name, "timeout_seconds"], function.timeout_seconds, 1..=900);
-            self.range(&["functions", name, "maximum_concurrency"], function.maximum_concurrency, 1..=1_000);
+            self.range(
+                &["functions", name, "maximum_concurrency"],
+                function.maximum_concurrency,
+                1..=1_000,
+            );
             self.command(name, function);
             for (variable, used) in &function.uses {
                 self.variable(&["functions", name, "uses", variable], variable);
@@ -75,7 +79,10 @@ impl Check<'_> {
         if SET_HERE.contains(&name) {
             self.mistake(path, "is set by Lambda or by the engine; choose another name");
         } else if let Some(prefix) = RESERVED.iter().find(|prefix| name.starts_with(**prefix)) {
-            self.house_rule(path, format!("is reserved; names that begin with {prefix} are not allowed"));
+            self.house_rule(
+                path,
+                format!("is reserved; names that begin with {prefix} are not allowed"),
+            );
         }
     }
 
@@ -109,9 +116,13 @@ impl Check<'_> {
         match resource {
             Resource::Table(name) => self.declared(&at("table"), "tables", name, &topology.tables),
             Resource::Queue(name) => self.declared(&at("queue"), "queues", name, &topology.queues),
-            Resource::Bucket(name) => self.declared(&at("bucket"), "buckets", name, &topology.buckets),
+            Resource::Bucket(name) => {
+                self.declared(&at("bucket"), "buckets", name, &topology.buckets)
+            }
             Resource::Bus(name) => self.bus(&at("bus"), name),
-            Resource::Stream(name) => self.declared(&at("stream"), "streams", name, &topology.streams),
+            Resource::Stream(name) => {
+                self.declared(&at("stream"), "streams", name, &topology.streams)
+            }
             Resource::Email(address) => {
                 let well_formed = address.split_once('@').is_some_and(|(user, domain)| {
                     !user.is_empty() && domain.contains('.') && !domain.contains('@')
@@ -125,10 +136,14 @@ impl Check<'_> {
                 }
             }
         }
-        if matches!(resource, Resource::Bus(_) | Resource::Email(_)) && used.access != Access::Write {
+        if matches!(resource, Resource::Bus(_) | Resource::Email(_)) && used.access != Access::Write
+        {
             self.mistake(&at("access"), "must be write for a bus or a sender address");
         } else if used.access == Access::Append && !matches!(resource, Resource::Table(_)) {
-            self.mistake(&at("access"), "is append, which is for tables; use read, write or read-write");
+            self.mistake(
+                &at("access"),
+                "is append, which is for tables; use read, write or read-write",
+            );
         }
     }
 
@@ -139,11 +154,14 @@ impl Check<'_> {
         if let Some(queue) = function.uses.get(LETTERS).and_then(|used| used.queue.as_ref())
             && self.is_fifo(queue)
         {
-            let what =
-                format!("is {queue}, a FIFO queue; the toolkit writes its dead letters to a standard queue");
+            let what = format!(
+                "is {queue}, a FIFO queue; the toolkit writes its dead letters to a standard queue"
+            );
             self.house_rule(&path(LETTERS, "queue"), what);
         }
-        for (variable, needs) in [(LETTERS, "write"), (LARGE_LETTERS, "write"), (EFFECTS, "read-write")] {
+        for (variable, needs) in
+            [(LETTERS, "write"), (LARGE_LETTERS, "write"), (EFFECTS, "read-write")]
+        {
             let Some(used) = function.uses.get(variable) else { continue };
             let (access, enough) = match used.access {
                 Access::Read => ("read", false),

@@ -100,13 +100,22 @@ impl Check<'_> {
     }
 
     /// Checks that a name refers to an entry of a section.
-    fn declared<T>(&mut self, path: &[&str], section: &str, name: &str, entries: &BTreeMap<String, T>) {
+    fn declared<T>(
+        &mut self,
+        path: &[&str],
+        section: &str,
+        name: &str,
+        entries: &BTreeMap<String, T>,
+    ) {
         if entries.contains_key(name) {
             return;
         }
         let names: Vec<&str> = entries.keys().map(String::as_str).collect();
         let declared = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-        self.mistake(path, format!("is {name}, which is not declared; declared {section}: {declared}"));
+        self.mistake(
+            path,
+            format!("is {name}, which is not declared; declared {section}: {declared}"),
+        );
     }
 
     /// Checks that a bus is declared, or is the default bus of every account.

@@ -16,7 +16,11 @@ impl Check<'_> {
                     "begins with tidegate-, which is reserved for the engine's own queues",
                 );
             }
-            self.range(&["queues", name, "retention_seconds"], queue.retention_seconds, 60..=1_209_600);
+            self.range(
+                &["queues", name, "retention_seconds"],
+                queue.retention_seconds,
+                60..=1_209_600,
+            );
             let path = ["queues", name, "visibility_timeout_seconds"];
             self.range(&path, queue.visibility_timeout_seconds, 0..=43_200);
             self.redrive(name);
@@ -36,7 +40,9 @@ impl Check<'_> {
             return;
         };
         let mut moved = topology.queues.values().filter_map(|queue| queue.redrive.as_ref());
-        if moved.all(|redrive| redrive.queue != name) && topology.dead_letter_queues().contains(name) {
+        if moved.all(|redrive| redrive.queue != name)
+            && topology.dead_letter_queues().contains(name)
+        {
             let what = "is set on a dead-letter queue: listing its messages receives them, which would \
                  move them on";
             self.house_rule(&["queues", name, "redrive"], what);
@@ -69,7 +75,8 @@ impl Check<'_> {
         // The retention of a message that is moved to a FIFO queue begins anew (AWS docs:
         // "Understanding message retention periods for dead-letter queues").
         let age = if target.fifo { 0 } else { i64::from(queue.retention_seconds) };
-        let (kept, path) = (i64::from(target.retention_seconds), ["queues", letters, "retention_seconds"]);
+        let (kept, path) =
+            (i64::from(target.retention_seconds), ["queues", letters, "retention_seconds"]);
         let least = age.saturating_add(LEAST_FAILURE_RETENTION);
         if age > 0 && kept <= age {
             let what = format!(
@@ -97,7 +104,8 @@ impl Check<'_> {
     /// Checks a queue that a function reads.
     fn consumed(&mut self, name: &str, function: &str, source: &str) {
         let topology = self.topology;
-        let (Some(queue), Some(reader)) = (topology.queues.get(name), topology.functions.get(function))
+        let (Some(queue), Some(reader)) =
+            (topology.queues.get(name), topology.functions.get(function))
         else {
             return;
         };
@@ -106,7 +114,9 @@ impl Check<'_> {
         let least = timeout.saturating_mul(6).saturating_add(window);
         let path = ["queues", name, "visibility_timeout_seconds"];
         if hidden < timeout {
-            let what = format!("is {hidden}; must be at least the timeout of {function}, which is {timeout}");
+            let what = format!(
+                "is {hidden}; must be at least the timeout of {function}, which is {timeout}"
+            );
             self.mistake(&path, what);
         } else if hidden <= window {
             let what = format!(

@@ -47,7 +47,10 @@ impl Check<'_> {
             let path = ["buckets", name, "expiration_days"];
             self.range(&path, bucket.expiration_days, 0..=3_650);
             if bucket.expiration_days == 0 {
-                self.house_rule(&path, "is not set, so objects are kept for ever; must be 1 to 3650");
+                self.house_rule(
+                    &path,
+                    "is not set, so objects are kept for ever; must be 1 to 3650",
+                );
             }
         }
         for (name, bus) in &topology.buses {

@@ -66,7 +66,8 @@ impl<'a> Check<'a> {
             }
         };
         for (function, name, source) in topology.sources() {
-            if let Some(queue) = source.on_failure.as_ref().and_then(|destination| destination.queue.as_ref())
+            if let Some(queue) =
+                source.on_failure.as_ref().and_then(|destination| destination.queue.as_ref())
             {
                 let age = source.maximum_record_age_seconds.map_or(0, i64::from);
                 add(queue, format!("source {name} of {function}"), age);
@@ -74,7 +75,8 @@ impl<'a> Check<'a> {
         }
         for (name, function) in &topology.functions {
             if let Some(declared) = &function.asynchronous
-                && let Some(queue) = function.on_failure().and_then(|destination| destination.queue.as_ref())
+                && let Some(queue) =
+                    function.on_failure().and_then(|destination| destination.queue.as_ref())
             {
                 let who = format!("the asynchronous invocation of {name}");
                 add(queue, who, i64::from(declared.maximum_event_age_seconds));
@@ -85,7 +87,11 @@ impl<'a> Check<'a> {
         }
         for (name, rule) in &topology.rules {
             if let Some(queue) = &rule.target.dead_letter_queue {
-                add(queue, format!("rule {name}"), i64::from(rule.target.maximum_event_age_seconds));
+                add(
+                    queue,
+                    format!("rule {name}"),
+                    i64::from(rule.target.maximum_event_age_seconds),
+                );
             }
         }
         writers
@@ -143,7 +149,10 @@ impl<'a> Check<'a> {
                 self.house_rule(&path, what);
             }
             if table.ttl_attribute.is_none() {
-                self.house_rule(&path, "needs ttl_attribute too: without it the records are kept for ever");
+                self.house_rule(
+                    &path,
+                    "needs ttl_attribute too: without it the records are kept for ever",
+                );
             }
         }
         self.one_table_of_records();
@@ -155,8 +164,9 @@ impl<'a> Check<'a> {
     /// A rule of the bus reaches the function directly or through a queue.
     pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
         let topology = self.topology;
-        let uses =
-            |function: &Function| function.uses.values().any(|used| used.table.as_deref() == Some(table));
+        let uses = |function: &Function| {
+            function.uses.values().any(|used| used.table.as_deref() == Some(table))
+        };
         let reads = |function: &Function, queue: &Option<String>| {
             queue.is_some() && function.sources.values().any(|source| source.queue == *queue)
         };
@@ -165,7 +175,9 @@ impl<'a> Check<'a> {
             let mut reached = topology.functions.iter().filter(|(name, function)| {
                 rule.target.function.as_ref() == Some(name) || reads(function, &rule.target.queue)
             });
-            reached.any(|(_, function)| uses(function)).then_some((rule.bus.as_str(), i64::from(days)))
+            reached
+                .any(|(_, function)| uses(function))
+                .then_some((rule.bus.as_str(), i64::from(days)))
         });
         buses.max_by_key(|(_, days)| *days)
     }

@@ -24,7 +24,11 @@ impl Check<'_> {
             if let Some(function) = &target.function {
                 let path = ["rules", name, "target", "function"];
                 self.declared(&path, "functions", function, &topology.functions);
-                if topology.functions.get(function).is_some_and(|function| function.asynchronous.is_none()) {
+                if topology
+                    .functions
+                    .get(function)
+                    .is_some_and(|function| function.asynchronous.is_none())
+                {
                     self.warning(
                         &path,
                         format!(
@@ -41,9 +45,10 @@ impl Check<'_> {
             self.message_group(name, target);
             let path = ["rules", name, "target", "dead_letter_queue"];
             match target.dead_letter_queue.as_deref() {
-                None => {
-                    self.warning(&path, "is not set; events that EventBridge cannot deliver would be lost")
-                }
+                None => self.warning(
+                    &path,
+                    "is not set; events that EventBridge cannot deliver would be lost",
+                ),
                 Some(letters) => self.failure_queue(&path, letters),
             }
             if target.queue.is_some() && target.queue == target.dead_letter_queue {

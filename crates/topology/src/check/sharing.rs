@@ -18,7 +18,8 @@ impl Check<'_> {
                 let Some(table) = used.table.as_deref() else { continue };
                 let Some(declared) = topology.tables.get(table) else { continue };
                 let shared = topology.functions.iter().find(|(other, function)| {
-                    *other != name && function.uses.values().any(|used| used.table.as_deref() == Some(table))
+                    *other != name
+                        && function.uses.values().any(|used| used.table.as_deref() == Some(table))
                 });
                 let Some((other, _)) = shared else { continue };
                 if declared.stream_view.is_some() {

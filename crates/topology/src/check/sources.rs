@@ -20,8 +20,12 @@ impl Check<'_> {
             let path = ["functions", function, "sources", name];
             self.name(&path, name, &SOURCE);
             let twin = topology.functions.get(function).and_then(|declared| {
-                let earlier = declared.sources.iter().take_while(|(other, _)| other.as_str() < name);
-                earlier.filter(|(_, other)| other.kind() == source.kind()).map(|(twin, _)| twin).next()
+                let earlier =
+                    declared.sources.iter().take_while(|(other, _)| other.as_str() < name);
+                earlier
+                    .filter(|(_, other)| other.kind() == source.kind())
+                    .map(|(twin, _)| twin)
+                    .next()
             });
             match source.kind() {
                 None => self.mistake(&path, "needs exactly one of stream, table and queue"),
@@ -29,12 +33,15 @@ impl Check<'_> {
                     let twin = twin.map_or("", String::as_str);
                     self.mistake(
                         &path,
-                        format!("reads the same as {twin}; a function may have one mapping per source"),
+                        format!(
+                            "reads the same as {twin}; a function may have one mapping per source"
+                        ),
                     );
                 }
                 Some(SourceKind::Stream(stream)) => {
                     self.declared(&at(&path, "stream"), "streams", stream, &topology.streams);
-                    let hours = topology.streams.get(stream).map_or(8_760, |stream| stream.retention_hours);
+                    let hours =
+                        topology.streams.get(stream).map_or(8_760, |stream| stream.retention_hours);
                     self.stream_mapping(&path, source, i64::from(hours) * 3_600);
                 }
                 Some(SourceKind::Table(table)) => {
@@ -44,7 +51,8 @@ impl Check<'_> {
                 }
                 Some(SourceKind::Queue(queue)) => {
                     self.declared(&at(&path, "queue"), "queues", queue, &topology.queues);
-                    let reserved = topology.functions.get(function).and_then(|it| it.reserved_concurrency);
+                    let reserved =
+                        topology.functions.get(function).and_then(|it| it.reserved_concurrency);
                     self.queue_mapping(&path, source, queue, reserved.unwrap_or(0));
                 }
             }
@@ -54,7 +62,11 @@ impl Check<'_> {
             if source.kind().is_some() && !source.report_batch_item_failures {
                 self.partial_responses(&path, source);
             }
-            self.range(&at(&path, "batching_window_seconds"), source.batching_window_seconds, 0..=300);
+            self.range(
+                &at(&path, "batching_window_seconds"),
+                source.batching_window_seconds,
+                0..=300,
+            );
             self.range(&at(&path, "batch_size"), source.batch_size, 1..=10_000);
         }
     }
@@ -101,11 +113,13 @@ impl Check<'_> {
             self.range(&at(path, "parallelization_factor"), factor, 1..=10);
         }
         self.range(&at(path, "tumbling_window_seconds"), source.tumbling_window_seconds, 0..=900);
-        if let Some(factor) =
-            source.parallelization_factor.filter(|factor| *factor != 1 && source.tumbling_window_seconds > 0)
+        if let Some(factor) = source
+            .parallelization_factor
+            .filter(|factor| *factor != 1 && source.tumbling_window_seconds > 0)
         {
-            let what =
-                format!("is {factor}; must be 1 with tumbling_window_seconds, since a shard has one state");
+            let what = format!(
+                "is {factor}; must be 1 with tumbling_window_seconds, since a shard has one state"
+            );
             self.mistake(&at(path, "parallelization_factor"), what);
         }
         let (age, is_bounded) = self.stream_bounds(path, source, retention);
@@ -152,14 +166,26 @@ impl Check<'_> {
     ///
     /// Returns the age of a record at which it is, if that age is allowed, and whether the mapping
     /// ever discards a record.
-    fn stream_bounds(&mut self, path: &[&str], source: &Source, retention: i64) -> (Option<i64>, bool) {
-        self.bounded(&at(path, "maximum_retry_attempts"), source.maximum_retry_attempts, 0..=10_000);
+    fn stream_bounds(
+        &mut self,
+        path: &[&str],
+        source: &Source,
+        retention: i64,
+    ) -> (Option<i64>, bool) {
+        self.bounded(
+            &at(path, "maximum_retry_attempts"),
+            source.maximum_retry_attempts,
+            0..=10_000,
+        );
         self.bounded(
             &at(path, "maximum_record_age_seconds"),
             source.maximum_record_age_seconds,
             60..=604_800,
         );
-        let age = source.maximum_record_age_seconds.map(i64::from).filter(|age| (60..=604_800).contains(age));
+        let age = source
+            .maximum_record_age_seconds
+            .map(i64::from)
+            .filter(|age| (60..=604_800).contains(age));
         if let Some(age) = age.filter(|age| *age >= retention) {
             let what = format!(
                 "is {age}; it should be below the stream's retention of {retention} seconds, or \
@@ -197,7 +223,9 @@ impl Check<'_> {
                     \"2026-01-31T12:00:00Z\"";
                 self.mistake(&at(path, "starting_position"), what);
             }
-            (Some(StartingPosition::AtTimestamp), Some(declared)) if declared > Timestamp::now() => {
+            (Some(StartingPosition::AtTimestamp), Some(declared))
+                if declared > Timestamp::now() =>
+            {
                 self.mistake(
                     &moment,
                     format!("is {declared}, which is in the future; use a time in the past"),
@@ -214,11 +242,18 @@ impl Check<'_> {
     ///
     /// Without it, one record that always fails blocks its shard until the record expires in the
     /// stream.
-    fn bounded(&mut self, path: &[&str], value: Option<i32>, allowed: std::ops::RangeInclusive<i64>) {
+    fn bounded(
+        &mut self,
+        path: &[&str],
+        value: Option<i32>,
+        allowed: std::ops::RangeInclusive<i64>,
+    ) {
         let (low, high) = (allowed.start(), allowed.end());
         match value {
-            None => self
-                .house_rule(path, format!("is not set; a stream mapping must be bounded: {low} to {high}")),
+            None => self.house_rule(
+                path,
+                format!("is not set; a stream mapping must be bounded: {low} to {high}"),
+            ),
             Some(-1) => self.house_rule(
                 path,
                 format!("is -1, without limit; a stream mapping must be bounded: {low} to {high}"),
@@ -246,7 +281,8 @@ impl Check<'_> {
     /// no reason.
     fn before_the_redrive(&mut self, path: &[&str], source: &Source, queue: &str) {
         let Some(declared) = self.topology.queues.get(queue) else { return };
-        let (Some(after), Some(redrive)) = (source.dead_letter_after_seconds, &declared.redrive) else {
+        let (Some(after), Some(redrive)) = (source.dead_letter_after_seconds, &declared.redrive)
+        else {
             return;
         };
         let (receives, hidden) = (redrive.maximum_receives, declared.visibility_timeout_seconds);
@@ -266,14 +302,19 @@ impl Check<'_> {
         let (size, window) = (source.batch_size, source.batching_window_seconds);
         if declared.is_some_and(|queue| queue.fifo) {
             if size > 10 {
-                self.mistake(&at(path, "batch_size"), format!("is {size}; must be 1 to 10 on a FIFO queue"));
+                self.mistake(
+                    &at(path, "batch_size"),
+                    format!("is {size}; must be 1 to 10 on a FIFO queue"),
+                );
             }
             if window > 0 {
-                let what = format!("is {window}; must be 0 on a FIFO queue, which has no batching window");
+                let what =
+                    format!("is {window}; must be 0 on a FIFO queue, which has no batching window");
                 self.mistake(&at(path, "batching_window_seconds"), what);
             }
         } else if size > 10 && window == 0 {
-            let what = format!("is {size}; more than 10 needs batching_window_seconds of at least 1");
+            let what =
+                format!("is {size}; more than 10 needs batching_window_seconds of at least 1");
             self.mistake(&at(path, "batch_size"), what);
         }
         match source.maximum_concurrency {
@@ -305,7 +346,10 @@ impl Check<'_> {
             ("on_failure", source.on_failure.is_some()),
         ] {
             if set {
-                self.mistake(&at(path, field), "is for streams; on a queue the queue's own redrive applies");
+                self.mistake(
+                    &at(path, field),
+                    "is for streams; on a queue the queue's own redrive applies",
+                );
             }
         }
     }

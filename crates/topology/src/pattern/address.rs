@@ -16,7 +16,9 @@ impl Block {
     /// What is wrong with the text.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let Some((address, bits)) = text.split_once('/') else {
-            return Err("is not a CIDR block; use an address, a slash and a number of bits".to_owned());
+            return Err(
+                "is not a CIDR block; use an address, a slash and a number of bits".to_owned()
+            );
         };
         let network: IpAddr = address
             .parse()

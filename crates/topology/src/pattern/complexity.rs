@@ -154,7 +154,8 @@ impl Beginnings {
     /// Adds the prefixes that end in an asterisk which matches no bytes yet.
     fn with_empty(&self, mut matching: BTreeSet<usize>) -> BTreeSet<usize> {
         let nodes = matching.iter().filter_map(|node| self.nodes.get(*node));
-        let empty: Vec<usize> = nodes.filter_map(|node| node.next.get(&Step::Any)).copied().collect();
+        let empty: Vec<usize> =
+            nodes.filter_map(|node| node.next.get(&Step::Any)).copied().collect();
         matching.extend(empty);
         matching
     }

@@ -139,7 +139,8 @@ impl<'a> Leaves<'a> {
                     next.extend(fitting.next().map(|_| Chosen::new()));
                 } else {
                     next.extend(
-                        fitting.map(|place| self.only(before.iter().copied().chain([*place]), later)),
+                        fitting
+                            .map(|place| self.only(before.iter().copied().chain([*place]), later)),
                     );
                 }
                 if may_be_absent && !leaves.iter().any(|leaf| self.fits(before, leaf.place)) {
@@ -165,7 +166,8 @@ impl<'a> Leaves<'a> {
         let depth = self.depth(one).min(self.depth(other));
         let (mut one, mut other) = (self.at_depth(one, depth), self.at_depth(other, depth));
         while one != other {
-            let (Some(first), Some(second)) = (self.elements.get(one), self.elements.get(other)) else {
+            let (Some(first), Some(second)) = (self.elements.get(one), self.elements.get(other))
+            else {
                 return true;
             };
             if first.list == second.list {
@@ -184,7 +186,8 @@ impl<'a> Leaves<'a> {
         };
         let kept: BTreeSet<Place> = places.filter_map(within).collect();
         let holds = |outer: Place, inner: Place| {
-            outer != inner && self.at_depth(inner, self.depth(outer).min(self.depth(inner))) == outer
+            outer != inner
+                && self.at_depth(inner, self.depth(outer).min(self.depth(inner))) == outer
         };
         kept.iter().copied().filter(|one| !kept.iter().any(|other| holds(*one, *other))).collect()
     }
@@ -204,7 +207,8 @@ impl<'a> Leaves<'a> {
 
     /// Returns the element of a place and the elements around it, from the inside out.
     fn outwards(&self, place: Place) -> impl Iterator<Item = (Place, &Element)> {
-        let existing = |place: Place| Some((place, self.elements.get(place).filter(|_| place != OUTSIDE)?));
+        let existing =
+            |place: Place| Some((place, self.elements.get(place).filter(|_| place != OUTSIDE)?));
         std::iter::successors(existing(place), move |(_, element)| existing(element.around))
     }
 

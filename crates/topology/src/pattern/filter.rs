@@ -85,7 +85,8 @@ impl Filter {
         match self.of {
             Filtered::DynamoDb => self.any(|_| true, &record),
             Filtered::Kinesis => {
-                let data = record.at(&["kinesis", "data"]).and_then(Json::as_text).unwrap_or_default();
+                let data =
+                    record.at(&["kinesis", "data"]).and_then(Json::as_text).unwrap_or_default();
                 let data = STANDARD.decode(data).unwrap_or_default();
                 // Event Ruler takes a string. Java decodes bytes that are not UTF-8 as U+FFFD.
                 match Json::leading(&String::from_utf8_lossy(&data)) {
@@ -95,7 +96,9 @@ impl Filter {
             }
             Filtered::Sqs => {
                 let body = record.get("body").and_then(Json::as_text).unwrap_or_default();
-                let plain = || self.any(|criterion| criterion.plain, &view("body", Json::Text(body.into())));
+                let plain = || {
+                    self.any(|criterion| criterion.plain, &view("body", Json::Text(body.into())))
+                };
                 match Json::leading(body) {
                     Ok((json @ (Json::Object(_) | Json::List(_)), behind)) => {
                         // With text behind the JSON, the body counts as plain text too.
@@ -124,7 +127,8 @@ fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
     let mut top = Vec::new();
     top_fields(&value, &mut Vec::new(), &mut top);
     let mut faults = Vec::new();
-    let mut fault = |path: &[String], reason: String| faults.push(Fault { path: path.to_vec(), reason });
+    let mut fault =
+        |path: &[String], reason: String| faults.push(Fault { path: path.to_vec(), reason });
     for (path, field, value) in &top {
         if !of.fields().contains(field) {
             let allowed = of.fields().join(", ");
@@ -133,7 +137,8 @@ fn criterion(of: Filtered, text: &str) -> Result<Criterion, PatternError> {
             fault(path, "is not an object; a filter expects JSON here: use an object".to_owned());
         }
     }
-    let plain = of == Filtered::Sqs && top.iter().any(|(_, _, value)| matches!(value, Json::List(_)));
+    let plain =
+        of == Filtered::Sqs && top.iter().any(|(_, _, value)| matches!(value, Json::List(_)));
     if plain && top.iter().any(|(_, _, value)| matches!(value, Json::Object(_))) {
         fault(&[], "expects both plain text and JSON; use one of them".to_owned());
     }

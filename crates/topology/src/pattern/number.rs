@@ -56,7 +56,8 @@ impl Decimal {
         if digits.is_empty() {
             return Some(Self { is_negative: false, digits: String::new(), exponent: 0 });
         }
-        let leading = i64::try_from(whole.len()).ok()? - i64::try_from(all.len() - digits.len()).ok()?;
+        let leading =
+            i64::try_from(whole.len()).ok()? - i64::try_from(all.len() - digits.len()).ok()?;
         let exponent = exponent.parse::<i64>().ok()?.checked_add(leading)?;
         Some(Self { is_negative, digits: digits.trim_end_matches('0').to_owned(), exponent })
     }
@@ -78,12 +79,16 @@ pub(super) struct End {
 }
 
 impl Range {
-    pub(super) const ALL: Self =
-        Self { low: End { at: f64::MIN, is_inside: true }, high: End { at: f64::MAX, is_inside: true } };
+    pub(super) const ALL: Self = Self {
+        low: End { at: f64::MIN, is_inside: true },
+        high: End { at: f64::MAX, is_inside: true },
+    };
 
     pub(super) fn contains(self, number: &str) -> bool {
-        let above = |number: f64| number > self.low.at || (self.low.is_inside && number == self.low.at);
-        let below = |number: f64| number < self.high.at || (self.high.is_inside && number == self.high.at);
+        let above =
+            |number: f64| number > self.low.at || (self.low.is_inside && number == self.low.at);
+        let below =
+            |number: f64| number < self.high.at || (self.high.is_inside && number == self.high.at);
         double(number).is_some_and(|number| above(number) && below(number))
     }
 }

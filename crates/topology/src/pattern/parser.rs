@@ -17,8 +17,16 @@ use aws_json::Json;
 const COMBINATIONS: usize = 1_000;
 
 /// Operators that a field's list may contain.
-const OPERATORS: [&str; 8] =
-    ["anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard"];
+const OPERATORS: [&str; 8] = [
+    "anything-but",
+    "cidr",
+    "equals-ignore-case",
+    "exists",
+    "numeric",
+    "prefix",
+    "suffix",
+    "wildcard",
+];
 
 /// Operators that `anything-but` may contain.
 const EXCEPTIONS: [&str; 4] = ["equals-ignore-case", "prefix", "suffix", "wildcard"];
@@ -250,7 +258,9 @@ impl Parser {
                         self.inside(&**operator, |parser| parser.excepted_texts(operator, operand))
                     }
                     _ => {
-                        self.fault(format!("needs exactly one operator; expected one of {allowed}"));
+                        self.fault(format!(
+                            "needs exactly one operator; expected one of {allowed}"
+                        ));
                         None
                     }
                 }
@@ -270,10 +280,13 @@ impl Parser {
         match (texts, numbers) {
             _ if values.is_empty() => {}
             (Some(texts), _) => {
-                return Some(texts.into_iter().map(|text| Matcher::Text(text.to_owned())).collect());
+                return Some(
+                    texts.into_iter().map(|text| Matcher::Text(text.to_owned())).collect(),
+                );
             }
             (_, Some(numbers)) => {
-                let numbers = numbers.into_iter().map(|number| Some(Matcher::Number(self.exact(number)?)));
+                let numbers =
+                    numbers.into_iter().map(|number| Some(Matcher::Number(self.exact(number)?)));
                 return numbers.collect();
             }
             _ => {}
@@ -353,7 +366,9 @@ impl Parser {
             ">" => Some(Range { low: outside, ..range }),
             ">=" => Some(Range { low: inside, ..range }),
             _ => {
-                self.fault(format!("has an unknown comparison {sign}; expected one of =, <, <=, > and >="));
+                self.fault(format!(
+                    "has an unknown comparison {sign}; expected one of =, <, <=, > and >="
+                ));
                 None
             }
         }

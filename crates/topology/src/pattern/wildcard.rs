@@ -30,7 +30,9 @@ impl Wildcard {
             let next = characters.peek().map(|(_, next)| *next);
             match (character, next) {
                 ('*', Some('*')) => {
-                    return Err(format!("has consecutive asterisks at position {at}; use one asterisk"));
+                    return Err(format!(
+                        "has consecutive asterisks at position {at}; use one asterisk"
+                    ));
                 }
                 ('*', _) => parts.push(std::mem::take(&mut part)),
                 ('\\', Some(escaped @ ('*' | '\\'))) => {

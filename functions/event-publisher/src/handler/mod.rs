@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate::batch::{BatchContext, BatchHandler, Concurrency, Decode, Handled, Item, NotRun, Outcome};
+use tidegate::batch::{
+    BatchContext, BatchHandler, Concurrency, Decode, Handled, Item, NotRun, Outcome,
+};
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{StreamId, Version};
 use tidegate::source::Delivery;
@@ -97,8 +99,10 @@ impl Publisher {
             }
             let requests = requests(std::mem::take(&mut waiting), self.limit);
             let put = |request| self.bus.put(request, deadline);
-            let left = self.requests.each(requests, put, |left| left.iter().any(is_throttled)).await;
-            let (permanent, transient) = left.into_iter().flatten().partition::<Vec<_>, _>(is_permanent);
+            let left =
+                self.requests.each(requests, put, |left| left.iter().any(is_throttled)).await;
+            let (permanent, transient) =
+                left.into_iter().flatten().partition::<Vec<_>, _>(is_permanent);
             refused.extend(permanent);
             waiting = transient;
             if waiting.is_empty() {
@@ -122,13 +126,15 @@ impl Publisher {
         let commit = match timeout_at(deadline, self.events.read_at(stream, version)).await {
             Ok(commit) => commit.map_err(Outcome::Failed)?,
             Err(_) => {
-                let late =
-                    format!("{stream}: the event store did not answer before the invocation's deadline");
+                let late = format!(
+                    "{stream}: the event store did not answer before the invocation's deadline"
+                );
                 return Err(Outcome::Failed(Failure::transient("deadline", late)));
             }
         };
         commit.filter(|commit| commit.first_version() == version).ok_or_else(|| {
-            let missing = format!("{stream}: the commit at version {version} is not in the event store");
+            let missing =
+                format!("{stream}: the commit at version {version} is not in the event store");
             Outcome::Failed(Failure::transient("not_in_store", missing))
         })
     }
@@ -165,7 +171,11 @@ impl Decode for Publisher {
 }
 
 impl BatchHandler for Publisher {
-    async fn handle_batch(&self, items: &[Item<CommitChange>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle_batch(
+        &self,
+        items: &[Item<CommitChange>],
+        context: &BatchContext,
+    ) -> Vec<Outcome> {
         let deadline = context.deadline;
         let mut outcomes = Vec::with_capacity(items.len());
         let (mut whole, mut split) = (Vec::new(), Vec::new());
@@ -174,7 +184,9 @@ impl BatchHandler for Publisher {
             outcomes.push(Outcome::NotRun(NotRun::OutOfTime));
             match &item.record {
                 CommitChange::Commit(commit) => whole.push((place, commit)),
-                CommitChange::Split { stream, version, .. } => split.push((place, stream, *version)),
+                CommitChange::Split { stream, version, .. } => {
+                    split.push((place, stream, *version))
+                }
                 other => {
                     if let Some(outcome) = outcomes.last_mut() {
                         *outcome = unpublished(other);
@@ -184,8 +196,9 @@ impl BatchHandler for Publisher {
         }
         // Complete commits do not wait for the store.
         self.publish(whole.into_iter(), &mut outcomes, deadline).await;
-        let read =
-            |(place, stream, version)| async move { (place, self.read(stream, version, deadline).await) };
+        let read = |(place, stream, version)| async move {
+            (place, self.read(stream, version, deadline).await)
+        };
         let read = self.reads.each(
             split,
             read,
@@ -202,7 +215,12 @@ impl BatchHandler for Publisher {
                 }
             }
         }
-        self.publish(commits.iter().map(|(place, commit)| (*place, commit)), &mut outcomes, deadline).await;
+        self.publish(
+            commits.iter().map(|(place, commit)| (*place, commit)),
+            &mut outcomes,
+            deadline,
+        )
+        .await;
         outcomes
     }
 }

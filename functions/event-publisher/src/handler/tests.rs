@@ -49,14 +49,17 @@ impl Bus {
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+        tokio::spawn(
+            async move { axum::serve(listener, axum::Router::new().fallback(answer)).await },
+        );
         (bus, event_bus(&address))
     }
 
     /// Returns the ids that were sent, request by request.
     fn ids(&self) -> Vec<Vec<String>> {
         let requests = self.requests.lock().unwrap();
-        let ids = |request: &Vec<Envelope>| request.iter().map(|envelope| envelope.id.clone()).collect();
+        let ids =
+            |request: &Vec<Envelope>| request.iter().map(|envelope| envelope.id.clone()).collect();
         requests.iter().map(ids).collect()
     }
 }
@@ -176,10 +179,12 @@ fn code(outcome: &Outcome) -> &str {
 const APPLIED: Outcome = Outcome::Done(Handled::Applied);
 
 #[tokio::test]
-async fn an_event_that_cannot_be_encoded_or_is_refused_does_not_keep_back_the_others_of_its_commit() {
-    let (bus, client) =
-        Bus::answering(|_, ids| results(ids.iter().map(|id| (id == "refused").then_some("MalformedDetail"))))
-            .await;
+async fn an_event_that_cannot_be_encoded_or_is_refused_does_not_keep_back_the_others_of_its_commit()
+{
+    let (bus, client) = Bus::answering(|_, ids| {
+        results(ids.iter().map(|id| (id == "refused").then_some("MalformedDetail")))
+    })
+    .await;
     let publisher = without_store(client);
     let items = [
         whole(&[("a", "1"), ("no json", "{"), ("b", "2"), ("refused", "3"), ("c", "4")]),
@@ -199,7 +204,8 @@ async fn an_event_that_cannot_be_encoded_or_is_refused_does_not_keep_back_the_ot
 }
 
 #[tokio::test]
-async fn only_what_was_not_taken_is_sent_again_and_throttled_entries_halve_the_requests_at_a_time() {
+async fn only_what_was_not_taken_is_sent_again_and_throttled_entries_halve_the_requests_at_a_time()
+{
     let (bus, client) = Bus::answering(|number, ids| {
         results(ids.iter().map(|id| match (number, id.as_str()) {
             (0, "b") => Some("ThrottlingException"),
@@ -269,7 +275,8 @@ async fn commits_at_hand_are_published_before_split_ones_are_read() {
         reads.lock().unwrap().push(seen.ids().len());
         std::future::ready(Ok(vec![commit(&[("split", "1")])])).boxed()
     });
-    let outcomes = run(&publisher, &[split(1), whole(&[("whole", "2")]), item(CommitChange::Other)]).await;
+    let outcomes =
+        run(&publisher, &[split(1), whole(&[("whole", "2")]), item(CommitChange::Other)]).await;
     assert_eq!(outcomes, [APPLIED, APPLIED, Outcome::Done(Handled::Filtered)]);
     assert_eq!(bus.ids(), [["whole"], ["split"]]);
     assert_eq!(*at.lock().unwrap(), [1]);
@@ -280,7 +287,8 @@ async fn what_the_store_holds_in_a_newer_form_comes_again() {
     let newer = || Failure::transient(Failure::NEWER, "format 2");
     let publisher = publisher(nobody().await, move || std::future::ready(Err(newer())).boxed());
     assert_eq!(run(&publisher, &[split(1)]).await, [Outcome::Failed(newer())]);
-    let unreadable = CommitChange::Newer { stream: "order#7".parse().unwrap(), version: Version::new(4) };
+    let unreadable =
+        CommitChange::Newer { stream: "order#7".parse().unwrap(), version: Version::new(4) };
     let outcomes = run(&publisher, &[item(unreadable)]).await;
     let [Outcome::Failed(failure)] = outcomes.as_slice() else { panic!("{outcomes:?}") };
     assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
@@ -311,7 +319,8 @@ async fn a_bus_that_hangs_fails_what_was_sent_and_leaves_the_rest_not_run() {
     let context = BatchContext::new(Duration::from_secs(30));
     let outcomes = publisher.handle_batch(&items, &context).await;
     assert!(
-        Instant::now() >= context.deadline && Instant::now() < context.deadline + Duration::from_millis(50)
+        Instant::now() >= context.deadline
+            && Instant::now() < context.deadline + Duration::from_millis(50)
     );
     let codes: Vec<_> = outcomes.iter().map(code).collect();
     assert_eq!(codes[..40], ["deadline"; 40]);

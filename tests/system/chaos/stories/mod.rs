@@ -62,6 +62,8 @@ async fn run_story(story: &'static Story) {
 fn given_up(findings: &Findings) -> Vec<String> {
     match findings.mail.dead {
         0 => Vec::new(),
-        dead => vec![format!("a letter that a retry would have saved: {dead} events of the notification")],
+        dead => vec![format!(
+            "a letter that a retry would have saved: {dead} events of the notification"
+        )],
     }
 }

@@ -15,7 +15,9 @@ const THROTTLED: Story = Story {
     figure: |findings| {
         let Sent { calls, cancelled } = sent(findings);
         let commits = findings.commits;
-        Some(format!("{calls} transactions were sent for {commits} commits, {cancelled} of them cancelled"))
+        Some(format!(
+            "{calls} transactions were sent for {commits} commits, {cancelled} of them cancelled"
+        ))
     },
 };
 
@@ -28,7 +30,10 @@ struct Sent {
 fn sent(findings: &Findings) -> Sent {
     let counts = &findings.status["calls"]["order-projection"]["DynamoDB.TransactWriteItems"];
     let cancelled = &counts["errors"]["TransactionCanceledException"];
-    Sent { calls: counts["calls"].as_u64().unwrap_or(0), cancelled: Value::as_u64(cancelled).unwrap_or(0) }
+    Sent {
+        calls: counts["calls"].as_u64().unwrap_or(0),
+        cancelled: Value::as_u64(cancelled).unwrap_or(0),
+    }
 }
 
 /// Reports a projection that splits throttled transactions instead of pausing.
@@ -41,7 +46,9 @@ fn explodes(findings: &Findings) -> Vec<String> {
         return Vec::new();
     }
     let commits = findings.commits;
-    vec![format!("{cancelled} transactions were sent into the throttling; there are {commits} commits")]
+    vec![format!(
+        "{cancelled} transactions were sent into the throttling; there are {commits} commits"
+    )]
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,8 @@ async fn hole_d_a_record_without_a_deadline_is_an_error_and_not_taken_over() {
     let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
     let key = key();
     let text = |value: &str| AttributeValue::S(value.to_owned());
-    let item = [("key", key.as_str()), ("status", "in_progress"), ("owner", "o"), ("payload_hash", "h")];
+    let item =
+        [("key", key.as_str()), ("status", "in_progress"), ("owner", "o"), ("payload_hash", "h")];
     let item = item.map(|(name, value)| (name.to_owned(), text(value))).into();
     client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
     for take_over in [false, true] {
@@ -86,7 +87,8 @@ async fn a_claim_is_one_write_and_a_look_is_one_read_however_large_the_event_of_
     let item = item.map(|(name, value)| (name.to_owned(), value)).into();
     client.put_item().table_name("idempotency").set_item(Some(item)).send().await.unwrap();
     let largest = Arc::new(AtomicU32::default());
-    let measured = client.config().to_builder().interceptor(LargestAnswer(Arc::clone(&largest))).build();
+    let measured =
+        client.config().to_builder().interceptor(LargestAnswer(Arc::clone(&largest))).build();
     let measured = Client::from_conf(measured);
     let looks = DynamoDbIdempotency::new(measured.clone(), "idempotency");
     assert!(looks.look(&key).await.unwrap().is_some());
@@ -133,7 +135,11 @@ async fn a_bad_record_is_named_and_hides_no_other() {
     let bad = |more: &[(&str, &str)]| {
         let key = key().as_str().to_owned();
         let fields = [("key", key.as_str()), ("owner", "o"), ("payload_hash", "h")];
-        let item = fields.iter().chain(more).map(|(name, value)| ((*name).to_owned(), text(value))).collect();
+        let item = fields
+            .iter()
+            .chain(more)
+            .map(|(name, value)| ((*name).to_owned(), text(value)))
+            .collect();
         (key, item)
     };
     let mut expected = Vec::new();
@@ -193,6 +199,9 @@ async fn a_lost_answer_to_ones_own_write_is_no_conflict_in_dynamodb() {
     let (_tables, client) = shared().await;
     let lossy = client.config().to_builder().interceptor(LosesFirstAnswers::default()).build();
     let store = |client| Arc::new(DynamoDbIdempotency::new(client, "idempotency"));
-    holes::a_lost_answer_to_ones_own_write_is_no_conflict(store(Client::from_conf(lossy)), store(client))
-        .await;
+    holes::a_lost_answer_to_ones_own_write_is_no_conflict(
+        store(Client::from_conf(lossy)),
+        store(client),
+    )
+    .await;
 }

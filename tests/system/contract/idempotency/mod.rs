@@ -4,8 +4,8 @@ mod dynamodb;
 
 use jiff::Timestamp;
 use tidegate::idempotency::{
-    Claim, Claimed, DynamoDbIdempotency, EffectKey, HeldEffect, IdempotencyStore, Kept, Repeat, Status,
-    Stored,
+    Claim, Claimed, DynamoDbIdempotency, EffectKey, HeldEffect, IdempotencyStore, Kept, Repeat,
+    Status, Stored,
 };
 use tidegate::serde_json::value::RawValue;
 use tidegate::test::MemoryIdempotency;
@@ -65,7 +65,9 @@ async fn a_look_shows_the_record_and_changes_nothing(store: &dyn IdempotencyStor
     assert_eq!(store.look(&key).await, Ok(None));
     store.claim(&claim(&key, "a", 60)).await.unwrap();
     for _ in 0..2 {
-        let Ok(Claimed::No(met)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
+        let Ok(Claimed::No(met)) = store.claim(&claim(&key, "b", 60)).await else {
+            panic!("claimed twice")
+        };
         assert_eq!(store.look(&key).await, Ok(Some(met)));
     }
     store.complete(&key, "a", &Kept::Result("1".to_owned()), from_now(60)).await.unwrap();
@@ -89,12 +91,24 @@ async fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it(store: &dyn
         }
         if status == Status::Released {
             store.release_held(key.as_str()).await.unwrap();
-            assert_eq!(store.hold_orphan(&key, "a", "no", Some(&first)).await, Ok(false), "it may run");
-            assert_eq!(store.hold(&key, "a", "no", None).await, Ok(true), "an operator has decided");
+            assert_eq!(
+                store.hold_orphan(&key, "a", "no", Some(&first)).await,
+                Ok(false),
+                "it may run"
+            );
+            assert_eq!(
+                store.hold(&key, "a", "no", None).await,
+                Ok(true),
+                "an operator has decided"
+            );
             assert_eq!(event(&key).await.0, Status::Released);
             assert_eq!(store.hold(&key, "a", "no", Some(&first)).await, Ok(true));
         } else {
-            assert_eq!(store.hold_orphan(&key, "b", "no", Some(&first)).await, Ok(false), "another\'s");
+            assert_eq!(
+                store.hold_orphan(&key, "b", "no", Some(&first)).await,
+                Ok(false),
+                "another\'s"
+            );
             assert_eq!(store.hold_orphan(&key, "a", "why", Some(&first)).await, Ok(true));
         }
         let kept = (Status::Held, "why".to_owned(), Some("1".to_owned()));
@@ -129,14 +143,22 @@ async fn an_operator_completes_what_waits_for_one_and_nothing_else(store: &dyn I
         [(&held, true), (&released, true), (&orphan, true), (&live, false), (&done, false)]
     {
         assert_eq!(by(key, "operator").await, Ok(completes), "{key}");
-        assert_eq!(by(key, "operator").await, Ok(completes), "{key}: the same request, after a lost answer");
+        assert_eq!(
+            by(key, "operator").await,
+            Ok(completes),
+            "{key}: the same request, after a lost answer"
+        );
         assert_eq!(by(key, "another").await, Ok(false), "{key}");
     }
     assert_eq!(by(&self::key(), "operator").await, Ok(false), "there is no such effect");
-    let Ok(Claimed::No(stored)) = store.claim(&claim(&held, "b", 60)).await else { panic!("claimed again") };
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&held, "b", 60)).await else {
+        panic!("claimed again")
+    };
     assert_eq!((stored.status, &stored.result), (Status::Completed, &result));
     let listed = held_effects(store).await;
-    assert!(listed.iter().all(|effect| effect.key != held.as_str() && effect.key != orphan.as_str()));
+    assert!(
+        listed.iter().all(|effect| effect.key != held.as_str() && effect.key != orphan.as_str())
+    );
 }
 
 async fn a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store: &dyn IdempotencyStore) {
@@ -146,7 +168,9 @@ async fn a_lease_that_is_not_over_keeps_others_from_holding_a_claim(store: &dyn 
     assert_eq!(store.extend(&key, "a", later).await, Ok(true));
     assert_eq!(store.hold_orphan(&key, "a", "why", None).await, Ok(false));
     assert_eq!(store.extend(&key, "a", from_now(30)).await, Ok(true));
-    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else {
+        panic!("claimed twice")
+    };
     assert_eq!(stored.lease_until, later, "a lease is never shortened");
     let orphan = self::key();
     store.claim(&claim(&orphan, "a", -5)).await.unwrap();
@@ -200,7 +224,10 @@ async fn a_completed_effect_keeps_its_result_until_it_expires(store: &dyn Idempo
         let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else {
             panic!("claimed twice")
         };
-        assert_eq!((stored.status, stored.result, stored.expires_at), (Status::Completed, kept, Some(until)));
+        assert_eq!(
+            (stored.status, stored.result, stored.expires_at),
+            (Status::Completed, kept, Some(until))
+        );
     }
 
     let expired = self::key();
@@ -222,7 +249,9 @@ async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     assert_eq!(store.hold(&key, "b", "why", None).await, Ok(false));
     let later = from_now(90);
     assert_eq!(store.extend(&key, "a", later).await, Ok(true));
-    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("claimed twice") };
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else {
+        panic!("claimed twice")
+    };
     assert_eq!(stored.lease_until, later);
     assert_eq!(
         store.complete(&self::key(), "a", &Kept::Unknown, from_now(60)).await,
@@ -231,10 +260,14 @@ async fn only_the_owner_changes_a_claim(store: &dyn IdempotencyStore) {
     );
 }
 
-async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store: &dyn IdempotencyStore) {
+async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(
+    store: &dyn IdempotencyStore,
+) {
     let key = key();
     store.claim(&claim(&key, "dead", -5)).await.unwrap();
-    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else { panic!("taken over") };
+    let Ok(Claimed::No(stored)) = store.claim(&claim(&key, "b", 60)).await else {
+        panic!("taken over")
+    };
     assert_eq!((stored.status, stored.owner.as_str()), (Status::InProgress, "dead"));
     let taking = Claim { take_over: true, ..claim(&key, "b", 60) };
     assert_eq!(store.claim(&taking).await, Ok(Claimed::Yes));
@@ -244,7 +277,10 @@ async fn a_claim_past_its_lease_is_taken_over_only_where_that_is_declared(store:
         "the dead owner comes back"
     );
     let other = Claim { take_over: true, ..claim(&key, "c", 60) };
-    assert!(matches!(store.claim(&other).await, Ok(Claimed::No(_))), "a live claim is not taken over");
+    assert!(
+        matches!(store.claim(&other).await, Ok(Claimed::No(_))),
+        "a live claim is not taken over"
+    );
 }
 
 async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn IdempotencyStore) {
@@ -258,7 +294,10 @@ async fn a_held_effect_is_listed_until_it_is_released_and_run(store: &dyn Idempo
     let of = |key: &EffectKey| listed.iter().find(|effect| effect.key == key.as_str());
     let effect = of(&held).expect("the held one");
     assert_eq!((effect.status, effect.reason.as_deref()), (Status::Held, Some("no answer")));
-    assert_eq!(effect.repeat.as_ref().and_then(Repeat::inline).expect("the event").get(), r#"{"n":1.50}"#);
+    assert_eq!(
+        effect.repeat.as_ref().and_then(Repeat::inline).expect("the event").get(),
+        r#"{"n":1.50}"#
+    );
     assert_eq!(of(&orphan).expect("the one whose owner is gone").status, Status::InProgress);
     assert!(of(&live).is_none());
 

@@ -176,7 +176,9 @@ impl Content {
         } else if is("kind", DeadLetter::KIND) {
             match serde_json::from_str(body) {
                 Ok(letter) => Self::Own(Box::new(letter)),
-                Err(error) => unknown(format!("a letter of a function that cannot be read: {error}")),
+                Err(error) => {
+                    unknown(format!("a letter of a function that cannot be read: {error}"))
+                }
             }
         } else {
             match fields.get("kind").and_then(Value::as_str) {
@@ -204,7 +206,9 @@ impl Content {
             Self::Pointer(pointer) => Some(short_name(&pointer.function_arn)),
             Self::Asynchronous(failed) => Some(short_name(&failed.function_arn)),
             Self::Own(letter) => Some(&letter.function),
-            Self::Rule(rule) => rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn)),
+            Self::Rule(rule) => {
+                rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn))
+            }
             Self::Unknown { .. } => None,
         }
     }
@@ -238,7 +242,9 @@ fn asynchronous(body: &str) -> Content {
             error: record.response_payload.as_deref().and_then(described),
             event: record.request_payload,
         }),
-        Err(error) => unknown(format!("a failed asynchronous invocation that cannot be read: {error}")),
+        Err(error) => {
+            unknown(format!("a failed asynchronous invocation that cannot be read: {error}"))
+        }
     }
 }
 
@@ -252,8 +258,10 @@ fn described(error: &RawValue) -> Option<String> {
 fn notification(body: &str) -> Content {
     match serde_json::from_str::<Notification>(body) {
         Ok(wrapper) => {
-            let attributes =
-                wrapper.message_attributes.into_iter().map(|(name, attribute)| (name, attribute.value));
+            let attributes = wrapper
+                .message_attributes
+                .into_iter()
+                .map(|(name, attribute)| (name, attribute.value));
             match Content::parse(&wrapper.message, &attributes.collect(), None) {
                 Content::Unknown { reason } => {
                     unknown(format!("an SNS notification with a message {reason}"))

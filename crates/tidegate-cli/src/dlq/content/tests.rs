@@ -12,7 +12,8 @@ fn plain(body: &str) -> Content {
 }
 
 fn with(body: &str, attributes: &[(&str, &str)]) -> Content {
-    let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let attributes =
+        attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Content::parse(body, &attributes.collect(), None)
 }
 
@@ -64,8 +65,9 @@ fn a_pointer_without_response_context_and_with_whole_seconds_is_one_too() {
     body.as_object_mut().unwrap().remove("responseContext");
     body["requestContext"]["condition"] = json!("RecordAgeExceeded");
     body["DDBStreamBatchInfo"]["approximateArrivalOfFirstRecord"] = json!("2019-11-14T00:38:04Z");
-    body["DDBStreamBatchInfo"]["streamArn"] =
-        json!("arn:aws:dynamodb:us-east-1:123456789012:table/event-store/stream/2019-11-14T00:00:00.000");
+    body["DDBStreamBatchInfo"]["streamArn"] = json!(
+        "arn:aws:dynamodb:us-east-1:123456789012:table/event-store/stream/2019-11-14T00:00:00.000"
+    );
     let Content::Pointer(pointer) = plain(&body.to_string()) else { panic!() };
     assert_eq!((pointer.kind, pointer.stream_name()), (StreamKind::DynamoDb, "event-store"));
     assert_eq!(pointer.first_arrival, Some("2019-11-14T00:38:04Z".parse().unwrap()));
@@ -112,7 +114,8 @@ fn a_failed_asynchronous_invocation_keeps_its_event_as_it_was_written() {
 // A dead letter that is not recognised is never replayed, and its event would be lost.
 #[test]
 fn half_of_a_surrogate_pair_makes_no_letter_unknown_and_stays_in_its_event() {
-    let event = r#"{"detail":{"subject":"order#1","note":"thanks \ud83d","total":1e999,"n":1,"n":2}}"#;
+    let event =
+        r#"{"detail":{"subject":"order#1","note":"thanks \ud83d","total":1e999,"n":1,"n":2}}"#;
     let failed = format!(
         r#"{{"timestamp":"2019-11-14T18:16:05.568Z","requestContext":{{"requestId":"r","functionArn":"{FUNCTION}:$LATEST","condition":"RetriesExhausted"}},"requestPayload":{event},"responsePayload":{{"errorMessage":"no \ud83d","errorType":"Boom"}}}}"#
     );
@@ -195,7 +198,9 @@ fn a_functions_own_letter_has_its_record_by_value_or_in_the_bucket() {
             r#"{{"kind":"tidegate.dead-letter.v1","id":"l1","function":"order-processor","source":"kinesis","position":"shardId-0:42","ordering_key":"order#1","class":"permanent","code":"not_json","reason":"expected value","arrived_at":"2026-01-01T00:00:00Z","failed_at":"2026-01-01T00:00:01Z","payload":{payload}}}"#
         )
     };
-    let Content::Own(own) = plain(&letter(r#"{"record":{"kinesis":{"data":"eA=="}}}"#)) else { panic!() };
+    let Content::Own(own) = plain(&letter(r#"{"record":{"kinesis":{"data":"eA=="}}}"#)) else {
+        panic!()
+    };
     let tidegate::dead_letter::Payload::Record(record) = &own.payload else { panic!() };
     assert_eq!(own.event(record).unwrap().get(), r#"{"Records":[{"kinesis":{"data":"eA=="}}]}"#);
     assert_eq!(plain(&letter(r#"{"object":{"bucket":"b","key":"k"}}"#)).kind(), "letter");

@@ -24,7 +24,8 @@ pub(super) fn waiting(mapping: &Value, now: Timestamp) -> Vec<String> {
 
 /// Returns how long ago this time was, such as ` (12 s ago)`; nothing if it is not known.
 pub(super) fn ago(at: &Value, now: Timestamp) -> String {
-    seconds(at, now).map_or_else(String::new, |past| format!(" ({} ago)", words(past.unsigned_abs())))
+    seconds(at, now)
+        .map_or_else(String::new, |past| format!(" ({} ago)", words(past.unsigned_abs())))
 }
 
 fn line(mapping: &Value, lane: &Value, now: Timestamp) -> Option<String> {
@@ -51,7 +52,8 @@ fn line(mapping: &Value, lane: &Value, now: Timestamp) -> Option<String> {
         other => other.replace('_', " "),
     };
     let name = mapping["name"].as_str().unwrap_or("?");
-    let shard = lane["shard"].as_str().map_or_else(String::new, |id| format!(" shard {}", short(id)));
+    let shard =
+        lane["shard"].as_str().map_or_else(String::new, |id| format!(" shard {}", short(id)));
     let lane = lane["lane"].as_u64().map_or_else(String::new, |lane| format!(" lane {lane}"));
     Some(format!("~ {name}{shard}{lane}: {what}"))
 }
@@ -125,12 +127,18 @@ mod tests {
                 json!({"state": "gathering", "records": 3, "until": soon}),
                 "gathers a batch, 3 records so far, invokes in 41 s at the latest",
             ),
-            (json!({"state": "window_open", "until": soon}), "a tumbling window is open, it ends in 41 s"),
+            (
+                json!({"state": "window_open", "until": soon}),
+                "a tumbling window is open, it ends in 41 s",
+            ),
             (json!({"state": "unread"}), "the rest of a failed batch has not been read yet"),
         ] {
             let mut lane = lane;
             (lane["shard"], lane["lane"]) = (json!(shard), json!(1));
-            assert_eq!(said(&lane), [format!("~ orders → order-processor shard 0000 lane 1: {line}")]);
+            assert_eq!(
+                said(&lane),
+                [format!("~ orders → order-processor shard 0000 lane 1: {line}")]
+            );
         }
         let unread = json!({"state": "read_ahead", "shard": shard, "records": 1700, "since": past});
         let line = "not polled for 40 s: 1700 records read after the checkpoint";
@@ -140,8 +148,12 @@ mod tests {
             said(&child),
             ["~ orders → order-processor shard 12345: not read: a parent shard is not done"]
         );
-        let queue = json!({"state": "throttled", "shard": null, "lane": null, "records": 2, "until": soon});
-        assert_eq!(said(&queue), ["~ orders → order-processor: 2 records throttled, next try in 41 s"]);
+        let queue =
+            json!({"state": "throttled", "shard": null, "lane": null, "records": 2, "until": soon});
+        assert_eq!(
+            said(&queue),
+            ["~ orders → order-processor: 2 records throttled, next try in 41 s"]
+        );
     }
 
     #[test]
@@ -154,7 +166,8 @@ mod tests {
 
     #[test]
     fn a_mapping_has_ten_lines_and_the_number_of_further_ones() {
-        let lanes: Vec<Value> = (0..12).map(|lane| json!({"state": "unread", "lane": lane})).collect();
+        let lanes: Vec<Value> =
+            (0..12).map(|lane| json!({"state": "unread", "lane": lane})).collect();
         let lines = waiting(&json!({"name": "m", "lanes": lanes}), Timestamp::UNIX_EPOCH);
         assert_eq!(
             (lines.len(), lines[9].as_str()),

@@ -32,7 +32,11 @@ fn head(status: &Value) -> String {
     let state = if status["idle"] == Value::Bool(true) {
         "idle".to_owned()
     } else {
-        format!("busy: {} in flight, {} waiting", count(&status["in_flight"]), count(&status["lag"]))
+        format!(
+            "busy: {} in flight, {} waiting",
+            count(&status["in_flight"]),
+            count(&status["lag"])
+        )
     };
     let cpu = emulator["cpu_seconds"]
         .as_f64()
@@ -54,8 +58,9 @@ fn mappings(status: &Value) -> String {
     let columns = [("lag", "lag"), ("open", "in_flight"), ("done", "records_delivered")];
     let shown = troubles(list(&status["mappings"]));
     let header = ["mapping", "age"].into_iter();
-    let header =
-        header.chain(columns.iter().map(|(title, _)| *title)).chain(shown.iter().map(|(title, _)| *title));
+    let header = header
+        .chain(columns.iter().map(|(title, _)| *title))
+        .chain(shown.iter().map(|(title, _)| *title));
     let mut table = table(header);
     for mapping in list(&status["mappings"]) {
         let mut row = vec![comfy_table::Cell::new(text(&mapping["name"])), right(age(mapping))];
@@ -74,7 +79,9 @@ fn mappings(status: &Value) -> String {
 /// Returns the columns that have a number other than zero in some row.
 ///
 /// A screen has eighty columns, and most systems have few failures.
-fn troubles<'a>(rows: impl Iterator<Item = &'a Value> + Clone) -> Vec<(&'static str, &'static str)> {
+fn troubles<'a>(
+    rows: impl Iterator<Item = &'a Value> + Clone,
+) -> Vec<(&'static str, &'static str)> {
     let all = [
         ("retry", "retries"),
         ("fail", "failures"),
@@ -102,13 +109,15 @@ fn age(mapping: &Value) -> String {
 fn position(mapping: &Value) -> Option<String> {
     const SHOWN: usize = 4;
     let shards = mapping["positions"].as_object()?.iter();
-    let done: Vec<String> =
-        shards.filter_map(|(shard, position)| Some(format!("{shard} at {}", position.as_str()?))).collect();
+    let done: Vec<String> = shards
+        .filter_map(|(shard, position)| Some(format!("{shard} at {}", position.as_str()?)))
+        .collect();
     let more = done.len().saturating_sub(SHOWN);
     let more = (more > 0).then(|| format!("  {more} more (--json has them all)"));
     let name = format!("@ {}", text(&mapping["name"]));
-    let lines =
-        std::iter::once(name).chain(done.iter().take(SHOWN).map(|shard| format!("  {shard}"))).chain(more);
+    let lines = std::iter::once(name)
+        .chain(done.iter().take(SHOWN).map(|shard| format!("  {shard}")))
+        .chain(more);
     (!done.is_empty()).then(|| lines.collect::<Vec<_>>().join("\n"))
 }
 
@@ -122,9 +131,11 @@ fn asynchronous(status: &Value) -> Option<String> {
         ("failed", "failed"),
     ];
     let rare = [("on success", "told"), ("throt", "throttled")];
-    let any = |field: &str| list(&status["asynchronous"]).any(|queue| queue[field].as_u64() > Some(0));
+    let any =
+        |field: &str| list(&status["asynchronous"]).any(|queue| queue[field].as_u64() > Some(0));
     columns.extend(rare.into_iter().filter(|(_, field)| any(field)));
-    let mut shown = table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
+    let mut shown =
+        table(std::iter::once("events for").chain(columns.iter().map(|(title, _)| *title)));
     for queue in list(&status["asynchronous"]) {
         let mut row = vec![comfy_table::Cell::new(text(&queue["function"]))];
         row.extend(columns.iter().map(|(_, field)| right(count(&queue[*field]))));
@@ -142,7 +153,8 @@ fn buses(status: &Value) -> Option<String> {
         ("retries", "retries"),
         ("discarded", "failed"),
     ];
-    let mut shown = table(std::iter::once("bus: rule").chain(columns.iter().map(|(title, _)| *title)));
+    let mut shown =
+        table(std::iter::once("bus: rule").chain(columns.iter().map(|(title, _)| *title)));
     let (mut any, mut errors) = (false, Vec::new());
     for bus in list(&status["buses"]) {
         let name = text(&bus["bus"]);
@@ -177,8 +189,9 @@ fn errors_of(name: &str, row: &Value) -> Vec<String> {
 }
 
 fn functions(status: &Value) -> String {
-    let mut shown =
-        table(["function", "env", "calls", "p50 ms", "p99 ms", "err", "t/o", "throt", "MB", "peak of"]);
+    let mut shown = table([
+        "function", "env", "calls", "p50 ms", "p99 ms", "err", "t/o", "throt", "MB", "peak of",
+    ]);
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
         let mut row = vec![comfy_table::Cell::new(name)];
         row.extend(["environments", "invocations"].map(|field| right(count(&function[field]))));
@@ -197,14 +210,21 @@ fn functions(status: &Value) -> String {
     }
     let mut lines = vec![shown.to_string()];
     for (name, function) in status["functions"].as_object().into_iter().flatten() {
-        let start = function["start_failure"].as_str().map(|why| format!("cannot be started: {why}"));
+        let start =
+            function["start_failure"].as_str().map(|why| format!("cannot be started: {why}"));
         let log = function["log_failure"].as_str().map(str::to_owned);
         let left_out = Some(count(&function["metrics_left_out"])).filter(|left_out| *left_out > 0);
         let left_out = left_out.map(|left_out| {
-            format!("its metrics have too many names: {left_out} values of further ones are not kept")
+            format!(
+                "its metrics have too many names: {left_out} values of further ones are not kept"
+            )
         });
         lines.extend(
-            start.into_iter().chain(log).chain(left_out).map(|trouble| format!("! {name}: {trouble}")),
+            start
+                .into_iter()
+                .chain(log)
+                .chain(left_out)
+                .map(|trouble| format!("! {name}: {trouble}")),
         );
     }
     lines.join("\n")
@@ -220,14 +240,18 @@ fn records(status: &Value) -> String {
         if counted.iter().all(Option::is_none) {
             silent = true;
         }
-        row.extend(counted.map(|sum| right(sum.map_or_else(|| "–".to_owned(), |sum| format!("{sum:.0}")))));
+        row.extend(
+            counted.map(|sum| right(sum.map_or_else(|| "–".to_owned(), |sum| format!("{sum:.0}")))),
+        );
         row.push(right(format!("{:.1}", float(&function["cpu_seconds"]))));
         shown.add_row(row);
     }
     let why = match status["metrics_namespace"].as_str() {
         _ if !silent => return shown.to_string(),
         None => "the topology has no metrics_namespace, which makes the toolkit print these counts",
-        Some(_) => "the function has printed no such counts: it has not run, or does not use the toolkit",
+        Some(_) => {
+            "the function has printed no such counts: it has not run, or does not use the toolkit"
+        }
     };
     format!("{shown}\n– {why}")
 }
@@ -255,7 +279,8 @@ fn dead_letters(status: &Value) -> String {
     let others: String = others
         .map(|given_up| {
             let (to, number) = (&given_up["to"], count(&given_up["count"]));
-            let (function, kind, name) = (text(&given_up["function"]), text(&to["kind"]), text(&to["name"]));
+            let (function, kind, name) =
+                (text(&given_up["function"]), text(&to["kind"]), text(&to["name"]));
             format!("\n{function}: {number} sent to {kind} {name}")
         })
         .collect();
@@ -270,7 +295,9 @@ fn waits_for_operator(status: &Value) -> Option<String> {
         match waits["count"].as_u64() {
             None => format!("! {what}: {of} not counted: {}", text(&waits["error"])),
             Some(0) => format!("{what}: {of} 0{more}"),
-            Some(count) => format!("{what}: {of} {count}{more} (`{}` lists them)", text(&waits["command"])),
+            Some(count) => {
+                format!("{what}: {of} {count}{more} (`{}` lists them)", text(&waits["command"]))
+            }
         }
     });
     let lines: Vec<String> = lines.collect();

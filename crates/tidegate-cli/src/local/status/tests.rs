@@ -80,8 +80,10 @@ fn a_count_that_nobody_printed_is_no_zero_and_the_reason_is_said() {
     assert_eq!(off.matches(" 0").count(), 1, "the CPU time alone is known: {off}");
     let silent = status(json!("Shop"), json!({"Own": 7.0}));
     assert!(silent.contains("–") && silent.contains("does not use the toolkit"), "{silent}");
-    let counted =
-        status(json!("Shop"), json!({"Applied": 0.0, "Failed": 2.0, "Duplicate": 0.0, "DeadLettered": 0.0}));
+    let counted = status(
+        json!("Shop"),
+        json!({"Applied": 0.0, "Failed": 2.0, "Duplicate": 0.0, "DeadLettered": 0.0}),
+    );
     assert!(!counted.contains('–'), "{counted}");
 }
 
@@ -91,16 +93,26 @@ fn a_function_that_has_not_run_took_no_time_and_not_zero() {
         let duration = json!({"count": count, "p50": 0.0, "p99": 0.0, "max": 0.0});
         functions(&json!({"functions": {"f": {"duration_ms": duration}}}))
     };
-    assert_eq!((status(0).matches('–').count(), status(1).matches('–').count()), (2, 0), "{}", status(0));
+    assert_eq!(
+        (status(0).matches('–').count(), status(1).matches('–').count()),
+        (2, 0),
+        "{}",
+        status(0)
+    );
 }
 
 #[test]
 fn dead_letters_that_an_emulator_away_did_not_count_are_not_none() {
-    let away = dead_letters(&json!({"emulator": {"unanswered_seconds": 30}, "dead_letters": {"total": 0}}));
+    let away = dead_letters(
+        &json!({"emulator": {"unanswered_seconds": 30}, "dead_letters": {"total": 0}}),
+    );
     assert_eq!(away, "dead letters: not counted, because the emulator does not answer");
-    let silent = dead_letters(&json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {}}));
+    let silent =
+        dead_letters(&json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {}}));
     assert_eq!(silent, away);
-    let none = dead_letters(&json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {"total": 0}}));
+    let none = dead_letters(
+        &json!({"emulator": {"unanswered_seconds": null}, "dead_letters": {"total": 0}}),
+    );
     assert_eq!(none, "dead letters: no queue for them");
 }
 

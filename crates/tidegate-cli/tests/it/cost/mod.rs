@@ -30,13 +30,15 @@ fn infra() -> tempfile::TempDir {
         "env/prod.tfvars",
         "env/local.tfvars",
     ] {
-        fs::copy(repository().join("infra").join(name), directory.path().join("infra").join(name)).unwrap();
+        fs::copy(repository().join("infra").join(name), directory.path().join("infra").join(name))
+            .unwrap();
     }
     directory
 }
 
 async fn estimate(directory: &Path, arguments: &[&str]) -> Value {
-    let arguments = [&["cost", "--measurement", "infra/measurement.json", "--json"], arguments].concat();
+    let arguments =
+        [&["cost", "--measurement", "infra/measurement.json", "--json"], arguments].concat();
     json(&tidegate(&arguments, directory, &[]).await)
 }
 
@@ -49,7 +51,8 @@ async fn a_function_that_was_added_is_estimated_without_its_work_which_is_said()
     fs::write(&file, measurement.to_string()).unwrap();
     let words = ["cost", "--measurement", "infra/measurement.json"];
     let screen = stdout(&tidegate(&words, directory.path(), &[]).await);
-    let remark = screen.lines().find(|line| line.contains("was not measured and is not counted")).unwrap();
+    let remark =
+        screen.lines().find(|line| line.contains("was not measured and is not counted")).unwrap();
     assert!(remark.trim_start().starts_with("the work of notification"), "{remark}");
     assert!(!screen.contains("SendEmail"), "{screen}");
 }
@@ -85,8 +88,15 @@ async fn the_price_is_for_as_many_units_as_are_asked_for() {
     assert!((million / thousand / 1000.0 - 1.0).abs() < 1e-9);
     let halves = work(&estimate(directory.path(), &["--unit", "halves", "--count", "20000"]).await);
     assert!((million / halves - 2.0).abs() < 1e-9);
-    let arguments =
-        ["cost", "--measurement", "infra/measurement.json", "--environment", "dev", "--monthly", "50000"];
+    let arguments = [
+        "cost",
+        "--measurement",
+        "infra/measurement.json",
+        "--environment",
+        "dev",
+        "--monthly",
+        "50000",
+    ];
     let screen = stdout(&tidegate(&arguments, directory.path(), &[]).await);
     assert!(screen.contains("in a month of 50,000 orders"), "{screen}");
 }
@@ -98,15 +108,17 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
         fs::write(directory.path().join("infra").join(name), text).unwrap();
         directory
     };
-    let measurement: Value =
-        serde_json::from_str(&fs::read_to_string(repository().join("infra/measurement.json")).unwrap())
-            .unwrap();
+    let measurement: Value = serde_json::from_str(
+        &fs::read_to_string(repository().join("infra/measurement.json")).unwrap(),
+    )
+    .unwrap();
     let mut renamed = measurement.clone();
     renamed["functions"]["shipping"] = renamed["functions"]["notification"].clone();
     let mut empty = measurement.clone();
     empty["unit"]["count"] = json!(0);
     let prices: Value =
-        serde_json::from_str(&fs::read_to_string(repository().join("infra/prices.json")).unwrap()).unwrap();
+        serde_json::from_str(&fs::read_to_string(repository().join("infra/prices.json")).unwrap())
+            .unwrap();
     let mut unpriced = prices.clone();
     unpriced["prices"].as_object_mut().unwrap().remove("ses_messages");
     let saved = ["--measurement", "infra/measurement.json"];
@@ -134,7 +146,11 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
             &saved,
             "dev.tfvars:2:1: log_retention_days: invalid type",
         ),
-        (spoil("env/dev.tfvars", "log_level = \"INFO\"\n"), &saved, "dev.tfvars: environment: it is not set"),
+        (
+            spoil("env/dev.tfvars", "log_level = \"INFO\"\n"),
+            &saved,
+            "dev.tfvars: environment: it is not set",
+        ),
         (
             spoil("env/dev.tfvars", "environment = \"dev\"\nstream_shards = { oders = 2 }\n"),
             &saved,
@@ -165,11 +181,13 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
 async fn away_from_a_repository_it_says_how_to_name_the_topology() {
     let empty = tempfile::tempdir().unwrap();
     let text = said(
-        &tidegate(&["cost", "--measurement", &file("infra/measurement.json")], empty.path(), &[]).await,
+        &tidegate(&["cost", "--measurement", &file("infra/measurement.json")], empty.path(), &[])
+            .await,
         1,
     );
     assert!(
-        text.contains("there is no infra/topology.auto.tfvars here") && text.contains("--topology FILE"),
+        text.contains("there is no infra/topology.auto.tfvars here")
+            && text.contains("--topology FILE"),
         "{text}"
     );
 }
@@ -233,6 +251,9 @@ fn the_committed_measurement_is_of_declared_functions_that_worked() {
     assert!(!measured.is_empty());
     for (name, used) in measured {
         assert!(topology.functions.contains_key(name), "{name} was measured and is not declared");
-        assert!(used["invocations"].as_u64() > Some(0) && used["billed_ms"].as_u64() > Some(0), "{name}");
+        assert!(
+            used["invocations"].as_u64() > Some(0) && used["billed_ms"].as_u64() > Some(0),
+            "{name}"
+        );
     }
 }

@@ -38,9 +38,11 @@ fn keep_measured(topology: &mut Map<String, Value>, measurement: &Value) {
     };
     let measured = |name: &String| measurement["functions"].get(name).is_some();
     let functions = section(topology, "functions");
-    let (kept, added): (Map<_, _>, Map<_, _>) = functions.into_iter().partition(|(name, _)| measured(name));
+    let (kept, added): (Map<_, _>, Map<_, _>) =
+        functions.into_iter().partition(|(name, _)| measured(name));
     let sources = |functions: &Map<String, Value>| {
-        let sources = functions.values().filter_map(|function| function["sources"].as_object()).cloned();
+        let sources =
+            functions.values().filter_map(|function| function["sources"].as_object()).cloned();
         sources.flat_map(|sources| names(&sources)).collect::<BTreeSet<String>>()
     };
     let (read, read_by_added) = (sources(&kept), sources(&added));
@@ -105,8 +107,10 @@ async fn the_page_about_cost_shows_what_the_command_says() {
     let prices = fs::read_to_string(repository().join("infra/prices.json")).unwrap();
     let mut sums = 0;
     for part in text.split("USD ").skip(1) {
-        let sum: String =
-            part.chars().take_while(|letter| letter.is_ascii_digit() || ".,".contains(*letter)).collect();
+        let sum: String = part
+            .chars()
+            .take_while(|letter| letter.is_ascii_digit() || ".,".contains(*letter))
+            .collect();
         let sum = sum.trim_end_matches(['.', ',']);
         assert!(
             screen.contains(sum) || prices.contains(&format!("\"usd\": {sum}")),
@@ -146,7 +150,10 @@ async fn a_function_that_was_added_with_all_that_belongs_to_it_takes_no_sum_from
     write(&file, &topology);
     let words: Vec<&str> = COMMAND.split(' ').skip(1).collect();
     let whole = stdout(&tidegate(&words, directory.path(), &[]).await);
-    assert!(whole.contains("the work of") && whole.contains("shipping was not measured"), "{whole}");
+    assert!(
+        whole.contains("the work of") && whole.contains("shipping was not measured"),
+        "{whole}"
+    );
     assert!(whole.contains("parcels"), "its shards are paid every month: {whole}");
     assert_eq!(screen_of_measured(directory.path()).await, before);
 }
@@ -190,7 +197,9 @@ fn not_of_the_page(file: &str, text: &str, page: &str) -> Vec<String> {
         }
         let distance = |sum: &&f64| (**sum - value(amount)).abs();
         let nearest = sums.iter().min_by(|one, other| distance(one).total_cmp(&distance(other)))?;
-        Some(format!("{file}:{line}: it says {amount}; the nearest sum of docs/cost.md is {nearest:.2}"))
+        Some(format!(
+            "{file}:{line}: it says {amount}; the nearest sum of docs/cost.md is {nearest:.2}"
+        ))
     });
     wrong.collect()
 }

@@ -24,8 +24,13 @@ impl Invoker for Function {
 }
 
 /// Delivers one event, with a queue for failures and successes, until the event has ended.
-async fn delivered(sqs: &StandIn, result: InvocationResult, destination: &str) -> AsynchronousStatus {
-    let to: Arc<dyn Destination> = Arc::new(QueueDestination::new(sqs.sqs(), &sqs.url(destination)));
+async fn delivered(
+    sqs: &StandIn,
+    result: InvocationResult,
+    destination: &str,
+) -> AsynchronousStatus {
+    let to: Arc<dyn Destination> =
+        Arc::new(QueueDestination::new(sqs.sqs(), &sqs.url(destination)));
     let running = start(Asynchronously {
         function: "f".to_owned(),
         settings: AsynchronousSettings::new(None, "arn:f", 2, 100_000.0),

@@ -76,13 +76,18 @@ fn handed_over(actions: &[Action]) -> Value {
 fn an_event_that_succeeded_is_finished() {
     let mut bench = Bench::new(settings());
     assert!(is_invoked(&bench.accept(1), 1));
-    assert!(bench.answer(1, InvocationResult::Success(Bytes::new())).contains(&Action::Finish { event: 1 }));
+    assert!(
+        bench
+            .answer(1, InvocationResult::Success(Bytes::new()))
+            .contains(&Action::Finish { event: 1 })
+    );
     assert!(bench.events.is_idle());
 }
 
 #[test]
 fn a_success_with_a_destination_is_finished_once_its_record_is_there() {
-    let mut bench = Bench::new(AsynchronousSettings { has_success_destination: true, ..settings() });
+    let mut bench =
+        Bench::new(AsynchronousSettings { has_success_destination: true, ..settings() });
     bench.accept(1);
     bench.answer(1, error());
     assert!(is_invoked(&bench.wait(60), 1));
@@ -92,7 +97,10 @@ fn a_success_with_a_destination_is_finished_once_its_record_is_there() {
     };
     let record: Value = serde_json::from_str(body).unwrap();
     let context = &record["requestContext"];
-    assert_eq!((&context["condition"], &context["approximateInvokeCount"]), (&json!("Success"), &json!(2)));
+    assert_eq!(
+        (&context["condition"], &context["approximateInvokeCount"]),
+        (&json!("Success"), &json!(2))
+    );
     assert_eq!(record["requestPayload"], json!({"n": 1}));
     assert_eq!(record["responsePayload"], json!({"done": 1}));
     assert_eq!((bench.events.counts().delivered, bench.events.counts().failed), (1, 0));
@@ -180,7 +188,8 @@ fn an_event_grows_too_old_while_it_waits_for_a_retry_and_says_how_its_last_run_f
 #[test]
 fn a_function_is_tried_once_more_than_its_retries() {
     for retries in 0..=2 {
-        let mut bench = Bench::new(AsynchronousSettings { maximum_retry_attempts: retries, ..settings() });
+        let mut bench =
+            Bench::new(AsynchronousSettings { maximum_retry_attempts: retries, ..settings() });
         assert!(is_invoked(&bench.accept(1), 1));
         for _ in 0..retries {
             bench.answer(1, error());
@@ -251,8 +260,12 @@ fn an_event_that_comes_back_from_its_queue_has_the_attempts_it_had() {
     let accepted = bench.now;
     let back = |event| {
         let payload = Bytes::from_static(b"{\"n\":1}");
-        let content =
-            QueuedInvocation { request_id: "request-1001".to_owned(), qualifier: None, accepted, payload };
+        let content = QueuedInvocation {
+            request_id: "request-1001".to_owned(),
+            qualifier: None,
+            accepted,
+            payload,
+        };
         Input::Accepted { event, content }
     };
     // A queue may deliver the event early: it goes back until it is due.
@@ -302,7 +315,8 @@ fn a_hand_over_that_does_not_end_takes_no_place_of_other_events() {
 
 #[test]
 fn an_event_stays_hidden_as_long_as_it_lives() {
-    let mut bench = Bench::new(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() });
+    let mut bench =
+        Bench::new(AsynchronousSettings { hidden: Duration::from_secs(120), ..settings() });
     bench.accept(1);
     assert!(!bench.wait(59).contains(&Action::Hide { event: 1 }));
     assert!(bench.wait(1).contains(&Action::Hide { event: 1 }));
@@ -311,7 +325,8 @@ fn an_event_stays_hidden_as_long_as_it_lives() {
 
 #[test]
 fn without_a_destination_a_given_up_event_is_finished_and_counted() {
-    let settings = AsynchronousSettings { has_destination: false, maximum_retry_attempts: 0, ..settings() };
+    let settings =
+        AsynchronousSettings { has_destination: false, maximum_retry_attempts: 0, ..settings() };
     let mut bench = Bench::new(settings);
     bench.accept(1);
     assert!(bench.answer(1, error()).contains(&Action::Finish { event: 1 }));

@@ -41,7 +41,12 @@ impl Bench {
     }
 
     fn accept(&mut self, event: u64, rules: &[usize]) -> Vec<Action> {
-        self.step(Input::Accepted { event, id: event.to_string(), accepted: self.now, rules: rules.to_vec() })
+        self.step(Input::Accepted {
+            event,
+            id: event.to_string(),
+            accepted: self.now,
+            rules: rules.to_vec(),
+        })
     }
 
     /// Without jitter, so that each wait is half of its full length.
@@ -97,7 +102,8 @@ fn an_event_is_over_when_the_target_of_every_matching_rule_has_it() {
 
 #[test]
 fn a_failed_hand_over_is_tried_again_alone_with_growing_waits() {
-    let mut bench = Bench::new(BusSettings { retries: vec![retries(185, 86_400); 2], ..settings() });
+    let mut bench =
+        Bench::new(BusSettings { retries: vec![retries(185, 86_400); 2], ..settings() });
     bench.accept(1, &[0, 1]);
     bench.tried(1, 1, Ok(()));
     for wait in [500, 1000, 2000, 4000] {
@@ -112,7 +118,10 @@ fn a_failed_hand_over_is_tried_again_alone_with_growing_waits() {
         bench.wait(600_000);
     }
     let actions = bench.tried(1, 0, Err(busy()));
-    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_secs(300)))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_secs(300)))),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -121,7 +130,10 @@ fn up_to_half_of_a_wait_is_by_chance() {
     bench.accept(1, &[0]);
     let input = Input::Tried { event: 1, rule: 0, result: Err(busy()), jitter: 1.0 };
     let actions = bench.step(input);
-    assert!(actions.contains(&Action::WaitUntil(START.after(Duration::from_secs(1)))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::WaitUntil(START.after(Duration::from_secs(1)))),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -144,10 +156,16 @@ fn a_hand_over_that_fails_once_more_than_its_retries_is_parked_and_says_so() {
         bench.wait(1000);
     }
     let actions = bench.tried(1, 0, Err(busy()));
-    let expected =
-        GivenUp { refusal: busy(), retry_attempts: 2, exhausted: Some(Exhausted::MaximumRetryAttempts) };
+    let expected = GivenUp {
+        refusal: busy(),
+        retry_attempts: 2,
+        exhausted: Some(Exhausted::MaximumRetryAttempts),
+    };
     assert_eq!(parked(&actions), Some(&expected));
-    assert!(!actions.contains(&Action::Finish { event: 1 }), "over before its dead letter had arrived");
+    assert!(
+        !actions.contains(&Action::Finish { event: 1 }),
+        "over before its dead letter had arrived"
+    );
     assert!(bench.step(Input::Parked { event: 1, rule: 0 }).contains(&Action::Finish { event: 1 }));
     let last_error = Some("slow down".to_owned());
     let last_error_at = Some(bench.now.with_millis());
@@ -182,7 +200,8 @@ fn a_hand_over_that_grows_too_old_is_parked_and_says_so() {
 
 #[test]
 fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
-    let settings = BusSettings { retries: vec![retries(3, 86_400), retries(0, 3600)], ..settings() };
+    let settings =
+        BusSettings { retries: vec![retries(3, 86_400), retries(0, 3600)], ..settings() };
     let mut bench = Bench::new(settings);
     for event in 1..=1500 {
         bench.accept(event, &[0, 1]);
@@ -208,7 +227,12 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
     assert!(bench.events.rests(&event.to_string()));
     // The event comes back and has one try left.
     bench.now = bench.now.after(Duration::from_secs(60));
-    bench.step(Input::Accepted { event: 2000, id: event.to_string(), accepted: START, rules: vec![] });
+    bench.step(Input::Accepted {
+        event: 2000,
+        id: event.to_string(),
+        accepted: START,
+        rules: vec![],
+    });
     assert!(!bench.events.rests(&event.to_string()));
     let given_up = loop {
         let (other, rule) = next_try(&bench).unwrap();
@@ -217,7 +241,10 @@ fn thousands_of_events_for_a_target_out_of_order_do_not_hold_others_up() {
             break parked(&actions).cloned().unwrap();
         }
     };
-    assert_eq!((given_up.retry_attempts, given_up.exhausted), (3, Some(Exhausted::MaximumRetryAttempts)));
+    assert_eq!(
+        (given_up.retry_attempts, given_up.exhausted),
+        (3, Some(Exhausted::MaximumRetryAttempts))
+    );
     // The other events were deleted from the queue by someone else.
     let rest = bench.events.resting.len() as u64;
     let began = bench.now.after(Duration::from_secs(10_000_000));
@@ -239,7 +266,12 @@ fn an_event_is_tried_once_however_old_it_is() {
     let mut bench = Bench::new(settings());
     let accepted = Moment::from_millis(0);
     assert_eq!(
-        handed(&bench.step(Input::Accepted { event: 1, id: "1".to_owned(), accepted, rules: vec![0] })),
+        handed(&bench.step(Input::Accepted {
+            event: 1,
+            id: "1".to_owned(),
+            accepted,
+            rules: vec![0]
+        })),
         [(1, 0)]
     );
 }
@@ -249,7 +281,10 @@ fn a_missing_target_or_permission_is_parked_without_another_try() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[0]);
     let actions = bench.tried(1, 0, Err(missing()));
-    assert_eq!(parked(&actions), Some(&GivenUp { refusal: missing(), retry_attempts: 0, exhausted: None }));
+    assert_eq!(
+        parked(&actions),
+        Some(&GivenUp { refusal: missing(), retry_attempts: 0, exhausted: None })
+    );
 }
 
 #[test]
@@ -257,7 +292,10 @@ fn without_retries_no_exhausted_condition_is_said() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[1]);
     let actions = bench.tried(1, 1, Err(busy()));
-    assert_eq!(parked(&actions), Some(&GivenUp { refusal: busy(), retry_attempts: 0, exhausted: None }));
+    assert_eq!(
+        parked(&actions),
+        Some(&GivenUp { refusal: busy(), retry_attempts: 0, exhausted: None })
+    );
 }
 
 #[test]
@@ -303,12 +341,10 @@ fn an_input_that_the_state_does_not_allow_is_an_error_that_names_both() {
     let mut bench = Bench::new(settings());
     bench.accept(1, &[0]);
     let early = bench.events.handle(Input::Parked { event: 1, rule: 0 }, START).unwrap_err();
-    let expected =
-        "bus: event 1 for rule 0, being handed over, does not allow the dead letter of event 1 for rule 0";
+    let expected = "bus: event 1 for rule 0, being handed over, does not allow the dead letter of event 1 for rule 0";
     assert_eq!(early.to_string(), expected);
     let unknown = Input::Tried { event: 9, rule: 0, result: Ok(()), jitter: 0.0 };
     let unknown = bench.events.handle(unknown, START).unwrap_err();
-    let expected =
-        "bus: event 9 for rule 0, which has no such hand-over, does not allow a try of event 9 for rule 0";
+    let expected = "bus: event 9 for rule 0, which has no such hand-over, does not allow a try of event 9 for rule 0";
     assert_eq!(unknown.to_string(), expected);
 }

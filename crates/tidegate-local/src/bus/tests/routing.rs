@@ -84,7 +84,8 @@ async fn an_event_with_characters_that_sqs_does_not_take_reaches_queues_and_dead
     routed(&sqs, rules).await;
     for queue in ["work", "letters"] {
         let bodies = sqs.bodies(queue);
-        let taken: Vec<Value> = bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
+        let taken: Vec<Value> =
+            bodies.iter().map(|body| serde_json::from_str(body).unwrap()).collect();
         assert_eq!(taken, std::slice::from_ref(&event), "{queue}");
     }
     assert_eq!(sqs.attributes("letters", "ERROR_MESSAGE"), ["no \u{FFFD}"]);
@@ -117,7 +118,8 @@ async fn an_event_that_a_strict_reader_refuses_is_matched_and_handed_over_as_it_
 async fn an_event_that_is_not_json_is_reported() {
     let sqs = StandIn::start([r#"{"source":"shop","detail":NaN}"#]).await;
     let any = json!({"source": ["shop"]});
-    let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    let status =
+        routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
     assert_eq!((status.unmatched, sqs.bodies("work").len()), (1, 0));
     let says = "an event of bus shop is not JSON and matches no rule: expected a value at line 1 column 27";
     assert_eq!(status.last_error.as_deref(), Some(says));
@@ -129,7 +131,8 @@ async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
     let event = json!({"source": "shop", "detail": "\u{FFFE}".repeat(180_000)});
     let sqs = StandIn::start([event.to_string().as_str()]).await;
     let any = json!({"source": ["shop"]});
-    let status = routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    let status =
+        routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
     let error = status.last_error.unwrap_or_default();
     assert!(error.contains("the dead letter of rule queue"), "{error}");
     assert_eq!((status.destination_failures.count, sqs.bodies("letters").len()), (1, 0));
@@ -183,7 +186,8 @@ async fn an_event_that_no_function_can_take_is_given_up_at_once() {
         }
     }
     let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
-    let mut rule = rule("function", &json!({"source": ["shop"]}), Target::Function("f".to_owned()), &sqs);
+    let mut rule =
+        rule("function", &json!({"source": ["shop"]}), Target::Function("f".to_owned()), &sqs);
     rule.retries.maximum_attempts = 185;
     let status = routed_by(&sqs, vec![rule], Arc::new(TooLarge)).await;
     assert_eq!((status.rules["function"].retries, status.rules["function"].failed), (0, 1));

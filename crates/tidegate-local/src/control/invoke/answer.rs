@@ -17,7 +17,12 @@ const LOG_RESULT: HeaderName = HeaderName::from_static("x-amz-log-result");
 ///
 /// A failure is always `Unhandled`. Lambda's other value, `Handled`, cannot occur with today's
 /// runtimes.
-pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Option<&LogTail>) -> Response {
+pub(super) fn answered(
+    payload: Bytes,
+    failed: bool,
+    request_id: &str,
+    log: Option<&LogTail>,
+) -> Response {
     let mut response =
         (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], payload).into_response();
     let headers = response.headers_mut();

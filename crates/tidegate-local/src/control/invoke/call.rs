@@ -84,8 +84,8 @@ async fn answered(
     match given.kind {
         Kind::DryRun => Ok(answer::dry_run()),
         Kind::Event => {
-            let text =
-                String::from_utf8(payload.into()).map_err(|error| Refusal::NotJson(error.to_string()))?;
+            let text = String::from_utf8(payload.into())
+                .map_err(|error| Refusal::NotJson(error.to_string()))?;
             let qualifier = target.qualifier.as_deref();
             let accepted = control.events.accept(&target.function, qualifier, text).await;
             Ok(answer::accepted(&accepted.map_err(|error| Refusal::NotQueued(error.message))?))

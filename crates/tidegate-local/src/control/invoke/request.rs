@@ -34,7 +34,11 @@ impl Given {
     pub(super) fn parse(operation: Operation, headers: &HeaderMap) -> Result<Self, Refusal> {
         let given = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
         let not_in = |value: &[u8], at, allowed| {
-            Err(Refusal::NotInSet { value: String::from_utf8_lossy(value).into_owned(), at, allowed })
+            Err(Refusal::NotInSet {
+                value: String::from_utf8_lossy(value).into_owned(),
+                at,
+                allowed,
+            })
         };
         let kind = match (operation, given("x-amz-invocation-type")) {
             (Operation::Async, _) | (Operation::Invoke, Some(b"Event")) => Kind::Event,
@@ -64,7 +68,8 @@ fn client_context(value: &[u8]) -> Result<String, Refusal> {
     }
     let wrong = |why: &dyn std::fmt::Display| Refusal::ClientContext(why.to_string());
     let bytes = STANDARD.decode(value).map_err(|error| wrong(&error))?;
-    let object: serde_json::Map<_, _> = serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
+    let object: serde_json::Map<_, _> =
+        serde_json::from_slice(&bytes).map_err(|error| wrong(&error))?;
     Ok(serde_json::Value::Object(object).to_string())
 }
 
@@ -92,7 +97,8 @@ pub(super) fn payload(body: Bytes, kind: Kind) -> Result<Bytes, Refusal> {
     if body.is_empty() {
         return Ok(Bytes::from_static(b"{}"));
     }
-    serde_json::from_slice::<&RawValue>(&body).map_err(|error| Refusal::NotJson(error.to_string()))?;
+    serde_json::from_slice::<&RawValue>(&body)
+        .map_err(|error| Refusal::NotJson(error.to_string()))?;
     Ok(body)
 }
 

@@ -20,7 +20,12 @@ use crate::log_tail::LogTail;
 const CHUNK: usize = 64 << 10;
 
 /// Returns the answer of a function that ran.
-pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Option<&LogTail>) -> Response {
+pub(super) fn answered(
+    payload: Bytes,
+    failed: bool,
+    request_id: &str,
+    log: Option<&LogTail>,
+) -> Response {
     let mut end = Map::new();
     if failed {
         end.insert("ErrorCode".to_owned(), "Unhandled".into());
@@ -47,7 +52,8 @@ pub(super) fn answered(payload: Bytes, failed: bool, request_id: &str, log: Opti
 }
 
 fn event(event_type: &'static str, content_type: &'static str, payload: Bytes) -> Message {
-    let field = |name: &'static str, value: &'static str| Header::new(name, Field::String(value.into()));
+    let field =
+        |name: &'static str, value: &'static str| Header::new(name, Field::String(value.into()));
     Message::new(payload)
         .add_header(field(":message-type", "event"))
         .add_header(field(":event-type", event_type))

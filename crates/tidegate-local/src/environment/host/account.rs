@@ -19,7 +19,8 @@ impl Host {
         let metrics = self.output.metrics();
         let mut state = self.lock();
         let environments: Vec<_> = state.slots.keys().copied().collect();
-        let (mut cpu_seconds, mut rss_bytes, mut pids) = (state.counts.dead_cpu_seconds, 0, Vec::new());
+        let (mut cpu_seconds, mut rss_bytes, mut pids) =
+            (state.counts.dead_cpu_seconds, 0, Vec::new());
         for environment in environments {
             let Some((pid, used)) = self.sample(&mut state, environment, true) else { continue };
             cpu_seconds += used.cpu_seconds;

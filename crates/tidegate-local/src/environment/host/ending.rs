@@ -43,7 +43,13 @@ impl Host {
     }
 
     /// Writes the last lines of the invocation's log.
-    fn report(&self, state: &mut State, open: &Open, took: Duration, error: Option<&EnvironmentError>) {
+    fn report(
+        &self,
+        state: &mut State,
+        open: &Open,
+        took: Duration,
+        error: Option<&EnvironmentError>,
+    ) {
         let request_id = open.request_id.as_str();
         let mut report = Report {
             request_id,
@@ -59,7 +65,8 @@ impl Host {
                 slot.pipes.end();
                 (report.init, report.peak_bytes) = (slot.init.take(), slot.peak_bytes);
                 if slot.over_memory {
-                    let (used_mb, declared_mb) = (slot.peak_bytes.div_ceil(1 << 20), self.spec.memory_mb);
+                    let (used_mb, declared_mb) =
+                        (slot.peak_bytes.div_ceil(1 << 20), self.spec.memory_mb);
                     let line = format!(
                         "[tidegate] the process used {used_mb} MB of the {declared_mb} MB declared and was killed\n"
                     );
@@ -95,7 +102,8 @@ impl Host {
             self.output.said(None, report::init_report(took, slot.within, error).as_bytes());
             let limit = if slot.within { self.spec.timeout } else { self.limits.init };
             let (why, last) = (error.of_start(limit), slot.pipes.last_line());
-            let last = last.map(|line| format!("; the last it printed: {line}")).unwrap_or_default();
+            let last =
+                last.map(|line| format!("; the last it printed: {line}")).unwrap_or_default();
             state.counts.start_failure = Some(format!("{why}{last}"));
         }
     }
@@ -132,7 +140,8 @@ mod tests {
 
     #[test]
     fn a_part_of_a_millisecond_is_billed_as_a_whole_one() {
-        let billed = [0, 1, 1_000_000, 1_000_001].map(|nanos| billed_ms(Duration::from_nanos(nanos)));
+        let billed =
+            [0, 1, 1_000_000, 1_000_001].map(|nanos| billed_ms(Duration::from_nanos(nanos)));
         assert_eq!(billed, [0, 1, 1, 2]);
     }
 }

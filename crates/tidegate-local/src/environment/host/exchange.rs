@@ -75,7 +75,8 @@ impl Host {
     ) -> Result<(), Refused> {
         let mut state = self.lock();
         let current = state.pool.phase(environment).invocation();
-        let known = current.filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
+        let known = current
+            .filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
         let dies = state.open.get(&invocation).is_some_and(|open| open.request.fate().kill_after);
         let at_work = state.slots.get(&environment).is_some_and(|slot| slot.extensions.at_work());
@@ -91,14 +92,18 @@ impl Host {
     ///
     /// Does nothing if the process has ended: its end then says why.
     pub(crate) fn broken_off(self: &Arc<Self>, environment: EnvironmentId, request_id: &str) {
-        let ended =
-            |slot: &Slot| slot.killed || slot.process.as_ref().is_some_and(|process| process.has_ended());
+        let ended = |slot: &Slot| {
+            slot.killed || slot.process.as_ref().is_some_and(|process| process.has_ended())
+        };
         if self.lock().slots.get(&environment).is_none_or(ended) {
             return;
         }
-        let message = format!("RequestId: {request_id} Error: the response ended before it was complete");
+        let message =
+            format!("RequestId: {request_id} Error: the response ended before it was complete");
         let error = error_object("Runtime.TruncatedResponse", &message);
-        if let Err(why) = self.answered(environment, request_id, InvocationResult::FunctionError(error)) {
+        if let Err(why) =
+            self.answered(environment, request_id, InvocationResult::FunctionError(error))
+        {
             tracing::debug!(function = self.spec.name, %why, "a response ended early, after its invocation had ended");
         }
     }
@@ -119,7 +124,8 @@ impl Host {
         id: InvocationId,
     ) -> bool {
         self.thaw(state, environment);
-        let (Some(slot), Some(open)) = (state.slots.get_mut(&environment), state.open.get_mut(&id)) else {
+        let (Some(slot), Some(open)) = (state.slots.get_mut(&environment), state.open.get_mut(&id))
+        else {
             return false;
         };
         // A process that was just killed may still seem to wait. A process that polls before its
@@ -200,7 +206,12 @@ impl Host {
     }
 
     /// Watches a limit of an environment that belongs to no open invocation.
-    pub(super) fn watch(self: &Arc<Self>, environment: EnvironmentId, limit: Limit, after: Duration) {
+    pub(super) fn watch(
+        self: &Arc<Self>,
+        environment: EnvironmentId,
+        limit: Limit,
+        after: Duration,
+    ) {
         let host = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(after).await;
@@ -218,7 +229,9 @@ impl Host {
         };
         if !late {
             match limit {
-                Limit::Init => self.report_init(&mut state, environment, &EnvironmentError::TimedOut),
+                Limit::Init => {
+                    self.report_init(&mut state, environment, &EnvironmentError::TimedOut)
+                }
                 Limit::Extensions(id) if state.pool.phase(environment) == Phase::Finishing(id) => {
                     let line = "[tidegate] extensions were still at work at the function's timeout: the \
                                 environment is ended\n";

@@ -62,9 +62,12 @@ impl Host {
         why: &str,
     ) -> Result<(), Refused> {
         let mut state = self.lock();
-        let name = slot(&mut state, environment, Refused::Unknown(id))?.extensions.failed(id, moment)?;
+        let name =
+            slot(&mut state, environment, Refused::Unknown(id))?.extensions.failed(id, moment)?;
         let (error_type, message) = match moment {
-            Moment::Init => ("Extension.InitError", format!("extension {name} could not initialise: {why}")),
+            Moment::Init => {
+                ("Extension.InitError", format!("extension {name} could not initialise: {why}"))
+            }
             Moment::Exit => ("Extension.ExitError", format!("extension {name} ends: {why}")),
         };
         let error = error_object(error_type, &message);
@@ -102,6 +105,10 @@ impl Host {
     }
 }
 
-fn slot(state: &mut State, environment: EnvironmentId, gone: Refused) -> Result<&mut Slot, Refused> {
+fn slot(
+    state: &mut State,
+    environment: EnvironmentId,
+    gone: Refused,
+) -> Result<&mut Slot, Refused> {
     state.slots.get_mut(&environment).ok_or(gone)
 }

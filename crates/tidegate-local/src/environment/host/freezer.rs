@@ -13,7 +13,11 @@ use crate::environment::phase::{EnvironmentId, Phase};
 
 impl Host {
     /// Freezes the environment if it still waits at `/next` after a while.
-    pub(super) fn freeze_when_idle(self: &Arc<Self>, state: &mut State, environment: EnvironmentId) {
+    pub(super) fn freeze_when_idle(
+        self: &Arc<Self>,
+        state: &mut State,
+        environment: EnvironmentId,
+    ) {
         let Some(after) = self.limits.freeze_after else { return };
         let Some(slot) = state.slots.get_mut(&environment) else { return };
         slot.polled = Some(Instant::now());

@@ -19,12 +19,21 @@ impl Host {
     /// Runs one environment from its start to the end of its process.
     ///
     /// The process must come to its first `/next` within `limit`.
-    pub(super) async fn run_environment(self: Arc<Self>, environment: EnvironmentId, limit: Duration) {
+    pub(super) async fn run_environment(
+        self: Arc<Self>,
+        environment: EnvironmentId,
+        limit: Duration,
+    ) {
         let (exit, used) = self
             .run_process(environment, limit)
             .await
             .unwrap_or_else(|why| (Exit::NotStarted(why), Usage::default()));
-        tracing::debug!(function = self.spec.name, environment = environment.0, ?exit, "environment ended");
+        tracing::debug!(
+            function = self.spec.name,
+            environment = environment.0,
+            ?exit,
+            "environment ended"
+        );
         let mut state = self.lock();
         state.counts.dead_cpu_seconds += used.cpu_seconds;
         self.report_init(&mut state, environment, &EnvironmentError::Exited(exit.clone()));

@@ -92,8 +92,12 @@ impl Host {
     }
 
     /// Invokes the function. Returns the request id and the receiver of the answer.
-    pub(crate) fn invoke(self: &Arc<Self>, request: Request) -> (String, oneshot::Receiver<Answer>) {
-        let request_id = request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
+    pub(crate) fn invoke(
+        self: &Arc<Self>,
+        request: Request,
+    ) -> (String, oneshot::Receiver<Answer>) {
+        let request_id =
+            request.request_id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
         let (caller, answer) = oneshot::channel();
         let mut state = self.lock();
         state.last_invocation += 1;
@@ -169,7 +173,8 @@ impl Host {
                 self.act(state, action, &mut result, &mut signals);
             }
         }
-        let now = Load { in_flight: state.pool.in_flight(), environments: state.pool.environments() };
+        let now =
+            Load { in_flight: state.pool.in_flight(), environments: state.pool.environments() };
         self.load.send_if_modified(|load| std::mem::replace(load, now) != now);
         Ok(())
     }
@@ -201,17 +206,27 @@ impl Host {
                 self.watch(environment, Limit::Return(id), self.spec.timeout);
             }
             Action::Finish(environment, id) => {
-                let began = state.open.get(&id).and_then(|open| open.deadline).map(|deadline| deadline.began);
+                let began = state
+                    .open
+                    .get(&id)
+                    .and_then(|open| open.deadline)
+                    .map(|deadline| deadline.began);
                 let used = began.map(|began| began.elapsed()).unwrap_or_default();
-                self.watch(environment, Limit::Extensions(id), self.spec.timeout.saturating_sub(used));
+                self.watch(
+                    environment,
+                    Limit::Extensions(id),
+                    self.spec.timeout.saturating_sub(used),
+                );
             }
             Action::Complete(id) => {
-                let result = result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));
+                let result =
+                    result.take().unwrap_or_else(|| InvocationResult::FunctionError(Bytes::new()));
                 self.finish(state, id, result, None);
             }
             Action::Fail(id, error) => {
                 state.counts.timeouts += u64::from(error == EnvironmentError::TimedOut);
-                let request_id = state.open.get(&id).map(|open| open.request_id.clone()).unwrap_or_default();
+                let request_id =
+                    state.open.get(&id).map(|open| open.request_id.clone()).unwrap_or_default();
                 let payload = error.payload(&request_id, self.spec.timeout);
                 self.finish(state, id, InvocationResult::FunctionError(payload), Some(&error));
             }

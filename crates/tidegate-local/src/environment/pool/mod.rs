@@ -92,7 +92,8 @@ impl Pool {
 
     /// Returns the number of invocations that count against the limit.
     fn admitted(&self) -> usize {
-        self.waiting.len() + self.environments.values().filter(|phase| phase.invocation().is_some()).count()
+        self.waiting.len()
+            + self.environments.values().filter(|phase| phase.invocation().is_some()).count()
     }
 
     /// Returns the number of environments whose process has not ended.
@@ -102,7 +103,8 @@ impl Pool {
 
     /// Returns the number of environments that have work or could get some.
     fn usable(&self) -> usize {
-        let usable = |phase: &&Phase| !matches!(phase, Phase::Overdue(_) | Phase::Stopping | Phase::Gone);
+        let usable =
+            |phase: &&Phase| !matches!(phase, Phase::Overdue(_) | Phase::Stopping | Phase::Gone);
         self.environments.values().filter(usable).count()
     }
 
@@ -213,11 +215,18 @@ impl Pool {
         !self.stopped && self.admitted() + finishing < self.limit
     }
 
-    fn admit(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
-        let between =
-            || self.environments.iter().find(|(_, phase)| **phase == Phase::Between).map(|(id, _)| *id);
+    fn admit(
+        &mut self,
+        invocation: InvocationId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Illegal> {
+        let between = || {
+            self.environments.iter().find(|(_, phase)| **phase == Phase::Between).map(|(id, _)| *id)
+        };
         match self.idle.last().copied().or_else(between) {
-            Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
+            Some(environment) => {
+                self.advance(environment, Happening::Assign(invocation), None, actions)
+            }
             None => {
                 self.waiting.push_back(Waiting::new(invocation));
                 Ok(())
@@ -242,7 +251,9 @@ impl Pool {
         match change {
             Change::Nothing => {}
             Change::Free => match self.waiting.pop_front() {
-                Some(waiting) => self.advance(environment, Happening::Assign(waiting.id), None, actions)?,
+                Some(waiting) => {
+                    self.advance(environment, Happening::Assign(waiting.id), None, actions)?
+                }
                 // It was overdue, and another environment was started in its place.
                 None if self.usable() > self.limit => {
                     self.advance(environment, Happening::Stop, None, actions)?;
@@ -254,7 +265,9 @@ impl Pool {
             },
             Change::Deliver(id) => actions.push(Action::Deliver(environment, id)),
             Change::Hold(id) => actions.push(Action::Hold(environment, id)),
-            Change::Respond(id) => actions.extend([Action::Finish(environment, id), Action::Complete(id)]),
+            Change::Respond(id) => {
+                actions.extend([Action::Finish(environment, id), Action::Complete(id)])
+            }
             Change::Complete(_) | Change::Vacant => {
                 if let Change::Complete(id) = change {
                     actions.push(Action::Complete(id));
@@ -277,7 +290,9 @@ impl Pool {
                 actions.push(Action::Kill(environment));
                 self.hand_on(id, actions)?;
             }
-            Change::Lost(id) => actions.push(Action::Fail(id, error.unwrap_or(EnvironmentError::Stopped))),
+            Change::Lost(id) => {
+                actions.push(Action::Fail(id, error.unwrap_or(EnvironmentError::Stopped)))
+            }
             Change::Return(id) => self.hand_on(id, actions)?,
             Change::Overdue(id) => {
                 actions.push(Action::Overdue(environment, id));
@@ -293,9 +308,15 @@ impl Pool {
 
     /// Puts an invocation that no process has seen first: it goes to an idle environment or to the
     /// next one that starts.
-    fn hand_on(&mut self, invocation: InvocationId, actions: &mut Vec<Action>) -> Result<(), Illegal> {
+    fn hand_on(
+        &mut self,
+        invocation: InvocationId,
+        actions: &mut Vec<Action>,
+    ) -> Result<(), Illegal> {
         match self.idle.last().copied() {
-            Some(environment) => self.advance(environment, Happening::Assign(invocation), None, actions),
+            Some(environment) => {
+                self.advance(environment, Happening::Assign(invocation), None, actions)
+            }
             None => {
                 self.waiting.push_front(Waiting::new(invocation));
                 Ok(())
@@ -332,7 +353,8 @@ impl Pool {
             return;
         }
         let wanted = if self.failing { self.waiting.len().min(1) } else { self.waiting.len() };
-        let starting = self.environments.values().filter(|phase| **phase == Phase::Starting).count();
+        let starting =
+            self.environments.values().filter(|phase| **phase == Phase::Starting).count();
         let within = self.waiting.front().filter(|first| first.init_failed).map(|first| first.id);
         for _ in starting..wanted {
             self.started += 1;
@@ -346,7 +368,9 @@ impl Pool {
         self.stopped = true;
         actions.extend(self.line.drain(..).map(Action::Throttle));
         actions.extend(
-            self.waiting.drain(..).map(|waiting| Action::Fail(waiting.id, EnvironmentError::Stopped)),
+            self.waiting
+                .drain(..)
+                .map(|waiting| Action::Fail(waiting.id, EnvironmentError::Stopped)),
         );
         let all: Vec<_> = self.environments.keys().copied().collect();
         for environment in all {

@@ -99,7 +99,10 @@ fn a_place_that_a_dead_process_leaves_goes_to_the_first_in_line() {
     pool.step(Signal::Queue(id(1))).unwrap();
     pool.step(Signal::Queue(id(2))).unwrap();
     let actions = pool.step(Signal::Limit(env(1), Limit::Invocation(id(1)))).unwrap();
-    assert_eq!(actions, [Action::Kill(env(1)), Action::Fail(id(1), EnvironmentError::TimedOut), start(2)]);
+    assert_eq!(
+        actions,
+        [Action::Kill(env(1)), Action::Fail(id(1), EnvironmentError::TimedOut), start(2)]
+    );
     assert_eq!(pool.step(Signal::Polled(env(2))).unwrap(), [Action::Deliver(env(2), id(2))]);
 }
 
@@ -169,11 +172,17 @@ fn an_environment_that_an_extension_ends_gets_no_invocation_any_more() {
     // First an invocation that the process works on, then one that no process has seen.
     pool.step(Signal::Polled(env(2))).unwrap();
     let actions = pool.step(Signal::Broke(env(2), error())).unwrap();
-    assert_eq!(actions, [Action::Kill(env(2)), Action::Fail(id(1), EnvironmentError::Extension(error()))]);
+    assert_eq!(
+        actions,
+        [Action::Kill(env(2)), Action::Fail(id(1), EnvironmentError::Extension(error()))]
+    );
     pool.step(Signal::Invoke(id(2))).unwrap();
     pool.step(Signal::Polled(env(3))).unwrap();
     pool.step(Signal::Unheard(env(3), id(2))).unwrap();
-    assert_eq!(pool.step(Signal::Broke(env(3), error())).unwrap(), [Action::Kill(env(3)), start(4)]);
+    assert_eq!(
+        pool.step(Signal::Broke(env(3), error())).unwrap(),
+        [Action::Kill(env(3)), start(4)]
+    );
     assert_eq!(pool.step(Signal::Polled(env(4))).unwrap(), [Action::Deliver(env(4), id(2))]);
     assert_eq!(pool.step(Signal::Broke(env(3), error())).unwrap(), [], "it ends already");
 }
@@ -242,7 +251,10 @@ fn a_timeout_kills_and_fails_and_leaves_room_for_the_next() {
     let actions = pool.step(Signal::Limit(env(1), Limit::Invocation(id(1)))).unwrap();
     assert_eq!(actions, [Action::Kill(env(1)), Action::Fail(id(1), EnvironmentError::TimedOut)]);
     assert_eq!(pool.step(Signal::Invoke(id(2))).unwrap(), [start(2)]);
-    assert_eq!(pool.step(Signal::Exited(env(1), Exit::Signal(9))).unwrap(), [Action::Forget(env(1))]);
+    assert_eq!(
+        pool.step(Signal::Exited(env(1), Exit::Signal(9))).unwrap(),
+        [Action::Forget(env(1))]
+    );
 }
 
 #[test]
@@ -284,7 +296,10 @@ fn two_failed_initialisations_fail_the_waiting_invocation_and_starts_are_damped(
         let actions = pool.step(Signal::Exited(env(2 * n - 1), Exit::Status(1))).unwrap();
         assert_eq!(actions.last(), Some(&start_within(2 * n, n)));
         let actions = pool.step(Signal::Exited(env(2 * n), Exit::Status(1))).unwrap();
-        assert_eq!(actions.first(), Some(&Action::Fail(id(n), EnvironmentError::Exited(Exit::Status(1)))));
+        assert_eq!(
+            actions.first(),
+            Some(&Action::Fail(id(n), EnvironmentError::Exited(Exit::Status(1))))
+        );
         pauses.extend(actions.iter().filter_map(|action| match action {
             Action::BackOff(pause) => Some(pause.as_millis()),
             _ => None,
@@ -347,7 +362,11 @@ fn stopping_leaves_nothing_and_refuses_what_comes_after() {
     let actions = pool.step(Signal::Stop).unwrap();
     assert_eq!(
         actions,
-        [Action::Kill(env(1)), Action::Kill(env(2)), Action::Fail(id(1), EnvironmentError::Stopped)]
+        [
+            Action::Kill(env(1)),
+            Action::Kill(env(2)),
+            Action::Fail(id(1), EnvironmentError::Stopped)
+        ]
     );
     assert_eq!(pool.step(Signal::Invoke(id(2))).unwrap(), [Action::Throttle(id(2))]);
 }
@@ -399,7 +418,8 @@ fn random_lives_never_exceed_the_limit_and_never_forget_an_invocation() {
             }
             assert_eq!(pool.in_flight(), open.len(), "seed {seed}");
             let alive = pool.environments.values().filter(|phase| **phase != Phase::Starting);
-            let alive = alive.filter(|phase| !matches!(phase, Phase::Stopping | Phase::Overdue(_))).count();
+            let alive =
+                alive.filter(|phase| !matches!(phase, Phase::Stopping | Phase::Overdue(_))).count();
             let finishing = |phase: &&Phase| matches!(phase, Phase::Finishing(_));
             let busy = pool.admitted() + pool.environments.values().filter(finishing).count();
             assert!(busy <= 3 && alive <= 3 + pool.waiting.len(), "seed {seed}: {pool:?}");

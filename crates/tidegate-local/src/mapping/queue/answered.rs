@@ -29,7 +29,8 @@ impl Queue {
         let is_gathering = !self.held.is_empty() && free;
         let report = self.settings.report_batch_item_failures;
         let failed: BTreeSet<usize> =
-            match judge_queue(&answer.result, report, batch.messages.iter().map(|m| m.id.as_str())) {
+            match judge_queue(&answer.result, report, batch.messages.iter().map(|m| m.id.as_str()))
+            {
                 QueueVerdict::Throttled => {
                     self.counts.throttled += 1;
                     let until = now.after(self.backoff.delay(batch.throttles));
@@ -44,7 +45,9 @@ impl Queue {
                     // The function did not run: the receives are used up, and nothing has failed.
                     (0..batch.messages.len()).collect()
                 }
-                QueueVerdict::Failed(BatchError::Function(reason) | BatchError::Response(reason)) => {
+                QueueVerdict::Failed(
+                    BatchError::Function(reason) | BatchError::Response(reason),
+                ) => {
                     self.counts.retries += 1;
                     self.counts.failed(reason);
                     (0..batch.messages.len()).collect()
@@ -63,7 +66,11 @@ impl Queue {
             .filter_map(|message| message.group.clone())
             .collect();
         let hidden = batch.received.after(self.settings.visibility);
-        self.returned.add(failed.iter().filter_map(|index| batch.messages.get(*index)), hidden, now);
+        self.returned.add(
+            failed.iter().filter_map(|index| batch.messages.get(*index)),
+            hidden,
+            now,
+        );
         let mut index = 0;
         batch.messages.retain(|_| {
             index += 1;

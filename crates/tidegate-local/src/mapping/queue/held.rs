@@ -57,7 +57,9 @@ impl Held {
 
     /// Drops the messages of these groups; they become visible again behind the failed ones.
     pub(super) fn forget(&mut self, groups: &BTreeSet<String>) {
-        self.0.retain(|(message, _)| message.group.as_ref().is_none_or(|group| !groups.contains(group)));
+        self.0.retain(|(message, _)| {
+            message.group.as_ref().is_none_or(|group| !groups.contains(group))
+        });
     }
 
     /// Takes the messages of the next batch out, with the earliest moment of their receives.
@@ -74,11 +76,12 @@ impl Held {
         now: Moment,
     ) -> Result<(Vec<Message>, Moment), Option<Moment>> {
         let free = self.0.iter().filter(|(message, _)| is_free(message, busy));
-        let count = match batching::readiness(free.map(|(m, read)| (m.json.len(), *read)), limits, now) {
-            Readiness::Empty => return Err(None),
-            Readiness::At(due) => return Err(Some(due)),
-            Readiness::Batch(count) => count,
-        };
+        let count =
+            match batching::readiness(free.map(|(m, read)| (m.json.len(), *read)), limits, now) {
+                Readiness::Empty => return Err(None),
+                Readiness::At(due) => return Err(Some(due)),
+                Readiness::Batch(count) => count,
+            };
         let mut messages = Vec::with_capacity(count);
         let mut received = now;
         let mut left = VecDeque::with_capacity(self.0.len().saturating_sub(count));

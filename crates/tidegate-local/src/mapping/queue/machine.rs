@@ -168,7 +168,8 @@ impl Queue {
     /// Holds messages that pass the filter, and deletes the others.
     fn admit(&mut self, messages: Vec<Message>, now: Moment, actions: &mut Vec<Action>) {
         let filter = self.settings.filter.clone();
-        let passes = |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
+        let passes =
+            |message: &Message| filter.as_ref().is_none_or(|filter| filter.passes(&message.json));
         let (passed, dropped): (Vec<_>, Vec<_>) = messages.into_iter().partition(passes);
         passed.iter().for_each(|message| self.returned.remove(&message.id));
         self.held.admit(passed, now);
@@ -178,7 +179,8 @@ impl Queue {
         self.counts.filtered += dropped.len() as u64;
         let receipts = dropped.iter().map(|message| message.receipt.clone()).collect();
         actions.push(Action::Delete { batch: self.next_batch, receipts });
-        let batch = Batch { messages: dropped, state: BatchState::Dropping, received: now, throttles: 0 };
+        let batch =
+            Batch { messages: dropped, state: BatchState::Dropping, received: now, throttles: 0 };
         self.batches.insert(self.next_batch, batch);
         self.next_batch += 1;
     }
@@ -354,7 +356,9 @@ impl Machine for Queue {
                 Reading::Receiving | Reading::Full | Reading::Stopping,
                 ref input @ Input::Deleted { batch },
             ) => match self.batches.get(&batch).map(|batch| batch.state) {
-                Some(BatchState::Deleting | BatchState::Dropping) => drop(self.batches.remove(&batch)),
+                Some(BatchState::Deleting | BatchState::Dropping) => {
+                    drop(self.batches.remove(&batch))
+                }
                 state => return Err(illegal_batch(batch, state, input)),
             },
             (_, Input::TimerDue) | (Reading::Stopped, Input::Stop) => {}

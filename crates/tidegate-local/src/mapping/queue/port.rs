@@ -79,7 +79,10 @@ impl QueuePort {
     }
 
     /// Calls the queue. A failure is only recorded in the status: the messages are received again.
-    fn call<F>(&self, call: impl FnOnce(Arc<QueueMapping>) -> F + Send + 'static) -> BoxFuture<'static, ()>
+    fn call<F>(
+        &self,
+        call: impl FnOnce(Arc<QueueMapping>) -> F + Send + 'static,
+    ) -> BoxFuture<'static, ()>
     where
         F: Future<Output = Result<(), String>> + Send,
     {
@@ -110,10 +113,13 @@ impl Port for QueuePort {
                 };
                 Work::Read(receive.boxed())
             }
-            Action::Invoke { batch, payload, patience } => Work::Input(self.invoke(batch, payload, patience)),
+            Action::Invoke { batch, payload, patience } => {
+                Work::Input(self.invoke(batch, payload, patience))
+            }
             Action::Delete { batch, receipts } => {
-                let deleted = self
-                    .call(|mapping| async move { delete(&mapping.sqs, &mapping.queue_url, &receipts).await });
+                let deleted = self.call(|mapping| async move {
+                    delete(&mapping.sqs, &mapping.queue_url, &receipts).await
+                });
                 Work::Input(deleted.map(move |()| Input::Deleted { batch }).boxed())
             }
             Action::Hide { receipts } => {

@@ -86,7 +86,8 @@ impl Board {
     /// Returns the status of the whole mapping.
     pub(super) fn status(&self, name: &Name) -> MappingStatus {
         self.with(|inner| {
-            let sum = |number: fn(&ShardStatus) -> u64| inner.shards.values().map(number).sum::<u64>();
+            let sum =
+                |number: fn(&ShardStatus) -> u64| inner.shards.values().map(number).sum::<u64>();
             let open = || inner.shards.values().filter(|shard| !shard.closed);
             let polled = inner.discovered && open().count() > 0;
             MappingStatus {
@@ -94,7 +95,11 @@ impl Board {
                 function: name.function.clone(),
                 source: name.source.clone(),
                 kind: name.kind,
-                positions: inner.shards.iter().map(|(id, s)| (id.clone(), s.position.clone())).collect(),
+                positions: inner
+                    .shards
+                    .iter()
+                    .map(|(id, s)| (id.clone(), s.position.clone()))
+                    .collect(),
                 lag: sum(|s| s.lag),
                 millis_behind: open().filter_map(|s| s.millis_behind).max(),
                 oldest_ms: age(open().filter_map(|s| s.oldest).min()),
@@ -131,7 +136,8 @@ impl Inner {
     fn lanes(&self) -> Vec<LaneStatus> {
         let status = |shard: &String, report| LaneStatus { shard: Some(shard.clone()), report };
         let open = self.shards.iter().filter(|(_, shard)| !shard.closed);
-        let lanes = open.flat_map(|(id, shard)| shard.lanes.iter().map(move |report| status(id, *report)));
+        let lanes =
+            open.flat_map(|(id, shard)| shard.lanes.iter().map(move |report| status(id, *report)));
         let unread = LaneReport::new(LaneCondition::ParentUnfinished);
         lanes.chain(self.children.iter().map(|id| status(id, unread))).collect()
     }

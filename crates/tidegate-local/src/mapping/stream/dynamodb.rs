@@ -49,12 +49,14 @@ impl StreamSource for DynamoDbSource {
                     .await
                     .map_err(|error| self.failed("DescribeStream", error))?;
                 let Some(description) = answer.stream_description else { return Ok(shards) };
-                shards.extend(description.shards.unwrap_or_default().into_iter().filter_map(|shard| {
-                    Some(ShardInfo {
-                        id: shard.shard_id?,
-                        parents: shard.parent_shard_id.into_iter().collect(),
-                    })
-                }));
+                shards.extend(description.shards.unwrap_or_default().into_iter().filter_map(
+                    |shard| {
+                        Some(ShardInfo {
+                            id: shard.shard_id?,
+                            parents: shard.parent_shard_id.into_iter().collect(),
+                        })
+                    },
+                ));
                 last = description.last_evaluated_shard_id;
                 if last.is_none() {
                     return Ok(shards);
@@ -69,7 +71,8 @@ impl StreamSource for DynamoDbSource {
         from: &'a ReadFrom,
     ) -> BoxFuture<'a, Result<String, ReadError>> {
         Box::pin(async move {
-            let request = self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard);
+            let request =
+                self.client.get_shard_iterator().stream_arn(&self.stream_arn).shard_id(shard);
             let request = match from {
                 // DynamoDB Streams have no iterators that begin at a time.
                 ReadFrom::Horizon | ReadFrom::Since(_) => {
@@ -84,7 +87,10 @@ impl StreamSource for DynamoDbSource {
                 _ => self.failed("GetShardIterator", error),
             })?;
             answer.shard_iterator.ok_or_else(|| {
-                ReadError::Other(format!("GetShardIterator of {} returned no iterator", self.stream_arn))
+                ReadError::Other(format!(
+                    "GetShardIterator of {} returned no iterator",
+                    self.stream_arn
+                ))
             })
         })
     }
@@ -97,20 +103,26 @@ impl StreamSource for DynamoDbSource {
     ) -> BoxFuture<'a, Result<Page, ReadError>> {
         Box::pin(async move {
             let limit = i32::try_from(limit.clamp(1, READ_LIMIT)).unwrap_or(1);
-            let answer =
-                self.client.get_records().shard_iterator(iterator).limit(limit).send().await.map_err(
-                    |error| match error.as_service_error() {
-                        Some(GetRecordsError::ExpiredIteratorException(_)) => ReadError::Expired,
-                        Some(GetRecordsError::TrimmedDataAccessException(_)) => ReadError::Trimmed,
-                        _ => self.failed("GetRecords", error),
-                    },
-                )?;
+            let answer = self
+                .client
+                .get_records()
+                .shard_iterator(iterator)
+                .limit(limit)
+                .send()
+                .await
+                .map_err(|error| match error.as_service_error() {
+                    Some(GetRecordsError::ExpiredIteratorException(_)) => ReadError::Expired,
+                    Some(GetRecordsError::TrimmedDataAccessException(_)) => ReadError::Trimmed,
+                    _ => self.failed("GetRecords", error),
+                })?;
             let read = Moment::now();
             let records = answer
                 .records
                 .unwrap_or_default()
                 .iter()
-                .filter_map(|source| record(source, &self.stream_arn, &self.region, read).transpose())
+                .filter_map(|source| {
+                    record(source, &self.stream_arn, &self.region, read).transpose()
+                })
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| self.failed("GetRecords", error))?;
             Ok(Page { records, next: answer.next_shard_iterator, millis_behind: None })

@@ -15,7 +15,12 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Stores the values that are set, for this shard of a mapping.
-    pub(super) fn store(&self, checkpoints: &dyn Checkpoints, mapping: &str, shard: &str) -> io::Result<()> {
+    pub(super) fn store(
+        &self,
+        checkpoints: &dyn Checkpoints,
+        mapping: &str,
+        shard: &str,
+    ) -> io::Result<()> {
         let (of_window, of_failing) = (window_of(shard), failing_of(shard));
         let stored: Vec<(&str, &str)> = [
             (shard, self.checkpoint.as_ref().map(SequenceNumber::as_str)),

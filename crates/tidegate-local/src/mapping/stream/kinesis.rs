@@ -30,7 +30,11 @@ impl KinesisSource {
     }
 
     fn failed(&self, call: &str, error: impl std::error::Error) -> ReadError {
-        ReadError::Other(format!("{call} of {}: {}", self.origin.stream_arn, DisplayErrorContext(error)))
+        ReadError::Other(format!(
+            "{call} of {}: {}",
+            self.origin.stream_arn,
+            DisplayErrorContext(error)
+        ))
     }
 }
 
@@ -45,11 +49,17 @@ impl StreamSource for KinesisSource {
                     Some(token) => self.client.list_shards().next_token(token),
                     None => self.client.list_shards().stream_arn(&self.origin.stream_arn),
                 };
-                let page = request.send().await.map_err(|error| self.failed("ListShards", error))?;
-                shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| ShardInfo {
-                    id: shard.shard_id,
-                    parents:
-                        shard.parent_shard_id.into_iter().chain(shard.adjacent_parent_shard_id).collect(),
+                let page =
+                    request.send().await.map_err(|error| self.failed("ListShards", error))?;
+                shards.extend(page.shards.unwrap_or_default().into_iter().map(|shard| {
+                    ShardInfo {
+                        id: shard.shard_id,
+                        parents: shard
+                            .parent_shard_id
+                            .into_iter()
+                            .chain(shard.adjacent_parent_shard_id)
+                            .collect(),
+                    }
                 }));
                 token = page.next_token;
                 if token.is_none() {
@@ -65,8 +75,11 @@ impl StreamSource for KinesisSource {
         from: &'a ReadFrom,
     ) -> BoxFuture<'a, Result<String, ReadError>> {
         Box::pin(async move {
-            let request =
-                self.client.get_shard_iterator().stream_arn(&self.origin.stream_arn).shard_id(shard);
+            let request = self
+                .client
+                .get_shard_iterator()
+                .stream_arn(&self.origin.stream_arn)
+                .shard_id(shard);
             let request = match from {
                 ReadFrom::Horizon => request.shard_iterator_type(ShardIteratorType::TrimHorizon),
                 ReadFrom::Since(moment) => request
@@ -122,7 +135,11 @@ impl StreamSource for KinesisSource {
                 .map(|source| record(source, shard, &self.origin, read))
                 .collect::<Result<Vec<_>, _>>()
                 .map_err(|error| self.failed("GetRecords", error))?;
-            Ok(Page { records, next: answer.next_shard_iterator, millis_behind: answer.millis_behind_latest })
+            Ok(Page {
+                records,
+                next: answer.next_shard_iterator,
+                millis_behind: answer.millis_behind_latest,
+            })
         })
     }
 }

@@ -38,7 +38,12 @@ pub(super) struct ShardPort {
 }
 
 impl ShardPort {
-    pub(super) fn new(mapping: Arc<StreamMapping>, board: Arc<Board>, shard: String, reader: Reader) -> Self {
+    pub(super) fn new(
+        mapping: Arc<StreamMapping>,
+        board: Arc<Board>,
+        shard: String,
+        reader: Reader,
+    ) -> Self {
         Self {
             mapping,
             board,

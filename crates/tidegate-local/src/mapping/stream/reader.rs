@@ -32,8 +32,21 @@ pub(super) struct Polled {
 }
 
 impl Reader {
-    pub(super) fn new(source: Arc<dyn StreamSource>, shard: &str, from: ReadFrom, pacer: Pacer) -> Self {
-        Self { source, shard: shard.to_owned(), from, iterator: None, pacer, polled: Instant::now(), seen: 0 }
+    pub(super) fn new(
+        source: Arc<dyn StreamSource>,
+        shard: &str,
+        from: ReadFrom,
+        pacer: Pacer,
+    ) -> Self {
+        Self {
+            source,
+            shard: shard.to_owned(),
+            from,
+            iterator: None,
+            pacer,
+            polled: Instant::now(),
+            seen: 0,
+        }
     }
 
     /// Waits until a poll is due, then polls.
@@ -44,10 +57,13 @@ impl Reader {
         self.seen = activity.now();
         let page = self.page(limit).await;
         match &page {
-            Ok(page) if page.records.is_empty() && page.millis_behind.unwrap_or(0) == 0 => self.pacer.empty(),
+            Ok(page) if page.records.is_empty() && page.millis_behind.unwrap_or(0) == 0 => {
+                self.pacer.empty()
+            }
             // An empty page in the middle of a shard is normal: there is more behind it.
             Ok(page) => {
-                self.pacer.brought(page.records.len() >= limit.min(FULL) || page.millis_behind > Some(0));
+                self.pacer
+                    .brought(page.records.len() >= limit.min(FULL) || page.millis_behind > Some(0));
             }
             Err(_) => self.pacer.failed(),
         }
@@ -180,7 +196,8 @@ mod tests {
     async fn iterators(reads: Vec<Result<Page, ReadError>>, polls: usize) -> Vec<ReadFrom> {
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
-        let mut reader = Reader::new(Arc::<Scripted>::clone(&source), "s", ReadFrom::Since(SINCE), pacer);
+        let mut reader =
+            Reader::new(Arc::<Scripted>::clone(&source), "s", ReadFrom::Since(SINCE), pacer);
         let activity = Activity::new();
         for _ in 0..polls {
             let _ = reader.poll(10, &activity).await;
@@ -192,7 +209,10 @@ mod tests {
     #[tokio::test]
     async fn an_expired_iterator_is_renewed_behind_the_last_record_read() {
         let reads = vec![Ok(page(&["7", "8"])), Err(ReadError::Expired), Ok(page(&[]))];
-        assert_eq!(iterators(reads, 2).await, [ReadFrom::Since(SINCE), ReadFrom::After("8".to_owned())]);
+        assert_eq!(
+            iterators(reads, 2).await,
+            [ReadFrom::Since(SINCE), ReadFrom::After("8".to_owned())]
+        );
     }
 
     #[tokio::test]

@@ -68,7 +68,9 @@ impl StreamSettings {
             report_batch_item_failures: source.report_batch_item_failures,
             bisect_on_error: source.bisect_on_error,
             // -1, Lambda's value for "no limit", fails the conversion.
-            maximum_retry_attempts: source.maximum_retry_attempts.and_then(|n| u32::try_from(n).ok()),
+            maximum_retry_attempts: source
+                .maximum_retry_attempts
+                .and_then(|n| u32::try_from(n).ok()),
             maximum_record_age: source
                 .maximum_record_age_seconds
                 .and_then(|n| u32::try_from(n).ok())

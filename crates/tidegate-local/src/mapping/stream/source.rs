@@ -18,8 +18,11 @@ pub trait StreamSource: Send + Sync {
     /// # Errors
     /// The source cannot be read: [`ReadError::Trimmed`] if the position is no longer in the
     /// stream.
-    fn iterator<'a>(&'a self, shard: &'a str, from: &'a ReadFrom)
-    -> BoxFuture<'a, Result<String, ReadError>>;
+    fn iterator<'a>(
+        &'a self,
+        shard: &'a str,
+        from: &'a ReadFrom,
+    ) -> BoxFuture<'a, Result<String, ReadError>>;
 
     /// Returns the records at an iterator, at most `limit`.
     ///

@@ -105,7 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn latest_is_what_is_written_after_the_mapping_was_made_also_across_a_restart_before_the_first_record() {
+    fn latest_is_what_is_written_after_the_mapping_was_made_also_across_a_restart_before_the_first_record()
+     {
         let checkpoints = MemoryCheckpoints::default();
         assert_eq!(Start::Latest.position("m", &checkpoints, NOW).unwrap(), ReadFrom::Since(NOW));
         assert_eq!(later(Start::Latest, &checkpoints), ReadFrom::Since(NOW));

@@ -57,7 +57,11 @@ pub fn start(mut mapping: StreamMapping) -> Mapping {
 }
 
 /// Starts a delivery for each shard, for children only after their parents are done.
-async fn watch_shards(mapping: Arc<StreamMapping>, board: Arc<Board>, mut stop: watch::Receiver<bool>) {
+async fn watch_shards(
+    mapping: Arc<StreamMapping>,
+    board: Arc<Board>,
+    mut stop: watch::Receiver<bool>,
+) {
     let mut finished: BTreeSet<String> = BTreeSet::new();
     let mut tasks: JoinSet<End> = JoinSet::new();
     let mut running: HashMap<tokio::task::Id, String> = HashMap::new();
@@ -144,10 +148,9 @@ pub(super) fn ready<'a>(
 ) -> impl Iterator<Item = &'a ShardInfo> {
     shards.iter().filter(move |shard| {
         !finished.contains(&shard.id)
-            && shard
-                .parents
-                .iter()
-                .all(|parent| finished.contains(parent) || shards.iter().all(|other| other.id != *parent))
+            && shard.parents.iter().all(|parent| {
+                finished.contains(parent) || shards.iter().all(|other| other.id != *parent)
+            })
     })
 }
 

@@ -14,7 +14,9 @@ pub fn item_bytes(item: &Map<String, Value>) -> usize {
 
 /// Returns the bytes of one typed value, such as `{"S": "text"}`.
 pub(super) fn value_bytes(typed: &Value) -> usize {
-    let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else { return 0 };
+    let Some((kind, value)) = typed.as_object().and_then(|typed| typed.iter().next()) else {
+        return 0;
+    };
     let text = |value: &Value| value.as_str().map_or(0, str::len);
     let each = |of: fn(&str) -> usize| {
         let values = value.as_array().into_iter().flatten();
@@ -34,7 +36,10 @@ pub(super) fn value_bytes(typed: &Value) -> usize {
         }
         "M" => {
             let values = value.as_object().into_iter().flatten();
-            NESTING + values.map(|(name, value)| ELEMENT + name.len() + value_bytes(value)).sum::<usize>()
+            NESTING
+                + values
+                    .map(|(name, value)| ELEMENT + name.len() + value_bytes(value))
+                    .sum::<usize>()
         }
         _ => 0,
     }

@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::item::binary_bytes;
 use super::meter::{
-    EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS, QUEUE_REQUESTS,
-    Quantity,
+    EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS,
+    QUEUE_REQUESTS, Quantity,
 };
 use super::reply::BilledReply;
 use super::units::units;
@@ -18,7 +18,11 @@ const PAYLOAD_UNIT: usize = 25 << 10;
 const TIME: usize = 14;
 
 /// Returns the quantities of EventBridge: one event per chunk of each accepted entry.
-pub(super) fn event_bridge(operation: &str, request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
+pub(super) fn event_bridge(
+    operation: &str,
+    request: &Value,
+    reply: BilledReply<'_>,
+) -> Vec<Quantity> {
     if operation != "PutEvents" || reply.failed() {
         return Vec::new();
     }
@@ -65,8 +69,10 @@ fn entries(value: &Value, field: &str) -> usize {
 
 /// Returns the bytes of body and attributes. Senders write `MessageBody`; receivers get `Body`.
 fn message_bytes(message: &Value) -> usize {
-    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map_or(0, str::len);
-    let attributes = message.get("MessageAttributes").and_then(Value::as_object).into_iter().flatten();
+    let text =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map_or(0, str::len);
+    let attributes =
+        message.get("MessageAttributes").and_then(Value::as_object).into_iter().flatten();
     let attributes: usize = attributes
         .map(|(name, value)| {
             let binary = value.get("BinaryValue").and_then(Value::as_str).map_or(0, binary_bytes);
@@ -108,8 +114,10 @@ pub(super) fn ses(operation: &str, body: &[u8], reply: BilledReply<'_>) -> Vec<Q
         name.starts_with("Destinations.member.")
             || (name.starts_with("Destination.") && name.contains("Addresses.member."))
     };
-    let recipients =
-        form.split('&').filter(|pair| addressed(pair.split('=').next().unwrap_or_default())).count();
+    let recipients = form
+        .split('&')
+        .filter(|pair| addressed(pair.split('=').next().unwrap_or_default()))
+        .count();
     vec![(MAILS, exact(recipients.max(1)))]
 }
 
@@ -139,7 +147,8 @@ mod tests {
     use super::*;
 
     const DONE: BilledReply<'static> = BilledReply { error: None, body: b"{}" };
-    const FAILED: BilledReply<'static> = BilledReply { error: Some("ThrottlingException"), body: b"{}" };
+    const FAILED: BilledReply<'static> =
+        BilledReply { error: Some("ThrottlingException"), body: b"{}" };
 
     #[test]
     fn an_event_is_billed_per_chunk_if_it_was_taken() {
@@ -149,12 +158,16 @@ mod tests {
         let billed = event_bridge("PutEvents", &request, BilledReply { error: None, body: answer });
         assert_eq!(billed, [(EVENTS, 4.0), (EVENT_BYTES, exact(10 + CHUNK + CHUNK + 1))]);
         assert!(event_bridge("PutEvents", &request, FAILED).is_empty());
-        assert_eq!(entry_bytes(&json!({"Source": "s", "Time": 1, "Resources": ["abc"]})), 1 + TIME + 3);
+        assert_eq!(
+            entry_bytes(&json!({"Source": "s", "Time": 1, "Resources": ["abc"]})),
+            1 + TIME + 3
+        );
     }
 
     #[test]
     fn a_queue_request_is_billed_per_chunk_of_its_whole_payload() {
-        let body = |bytes: usize| json!({"MessageBody": "b".repeat(bytes), "QueueUrl": "http://h/0/q"});
+        let body =
+            |bytes: usize| json!({"MessageBody": "b".repeat(bytes), "QueueUrl": "http://h/0/q"});
         assert_eq!(sqs(&body(CHUNK), DONE), [(QUEUE_REQUESTS, 1.0)]);
         assert_eq!(sqs(&body(CHUNK + 1), DONE), [(QUEUE_REQUESTS, 2.0)]);
         assert_eq!(sqs(&json!({"QueueUrl": "http://h/0/q.fifo"}), FAILED), [(FIFO_REQUESTS, 1.0)]);
@@ -170,23 +183,34 @@ mod tests {
     #[test]
     fn a_record_is_billed_per_payload_unit() {
         let record = |bytes: usize| json!({"Data": STANDARD.encode(vec![0; bytes - 1]), "PartitionKey": "k"});
-        let records = json!({"Records": [record(10), record(PAYLOAD_UNIT), record(PAYLOAD_UNIT + 1)]});
+        let records =
+            json!({"Records": [record(10), record(PAYLOAD_UNIT), record(PAYLOAD_UNIT + 1)]});
         assert_eq!(kinesis("PutRecords", records.to_string().as_bytes(), DONE), [(PUT_UNITS, 4.0)]);
-        assert_eq!(kinesis("PutRecord", record(30_000).to_string().as_bytes(), DONE), [(PUT_UNITS, 2.0)]);
+        assert_eq!(
+            kinesis("PutRecord", record(30_000).to_string().as_bytes(), DONE),
+            [(PUT_UNITS, 2.0)]
+        );
         assert!(kinesis("PutRecords", records.to_string().as_bytes(), FAILED).is_empty());
         assert!(kinesis("GetRecords", b"{}", DONE).is_empty());
     }
 
     #[test]
     fn a_record_that_was_refused_is_not_billed() {
-        let record = |bytes: usize| json!({"Data": STANDARD.encode(vec![0; bytes]), "PartitionKey": "k"});
-        let request = json!({"Records": [record(10), record(PAYLOAD_UNIT), record(20)]}).to_string();
+        let record =
+            |bytes: usize| json!({"Data": STANDARD.encode(vec![0; bytes]), "PartitionKey": "k"});
+        let request =
+            json!({"Records": [record(10), record(PAYLOAD_UNIT), record(20)]}).to_string();
         let billed = |answered: Value| {
             let answer = json!({"Records": answered}).to_string();
-            kinesis("PutRecords", request.as_bytes(), BilledReply { error: None, body: answer.as_bytes() })
+            kinesis(
+                "PutRecords",
+                request.as_bytes(),
+                BilledReply { error: None, body: answer.as_bytes() },
+            )
         };
         let done = json!({"SequenceNumber": "1", "ShardId": "s"});
-        let refused = json!({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "m"});
+        let refused =
+            json!({"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "m"});
         assert_eq!(billed(json!([done, refused, done])), [(PUT_UNITS, 2.0)]);
         assert_eq!(billed(json!([refused, done, {"ErrorCode": null}])), [(PUT_UNITS, 3.0)]);
         assert!(billed(json!([refused, refused, refused])).is_empty());
@@ -196,7 +220,10 @@ mod tests {
     fn a_mail_is_billed_per_recipient() {
         let form = b"Action=SendEmail&Source=a&Destination.ToAddresses.member.1=b&Destination.CcAddresses.member.1=c";
         assert_eq!(ses("SendEmail", form, DONE), [(MAILS, 2.0)]);
-        assert_eq!(ses("SendRawEmail", b"RawMessage.Data=x&Destinations.member.1=b", DONE), [(MAILS, 1.0)]);
+        assert_eq!(
+            ses("SendRawEmail", b"RawMessage.Data=x&Destinations.member.1=b", DONE),
+            [(MAILS, 1.0)]
+        );
         assert!(ses("SendEmail", form, FAILED).is_empty());
         assert!(ses("GetSendQuota", b"", DONE).is_empty());
     }

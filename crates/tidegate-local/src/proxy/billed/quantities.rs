@@ -57,7 +57,11 @@ mod tests {
             ("SES.SendEmail", "Destination.ToAddresses.member.1=a", vec![(MAILS, 1.0)]),
             ("STS.GetCallerIdentity", "", vec![]),
         ] {
-            assert_eq!(quantities(&call(operation, body), done, &Items::default()), billed, "{operation}");
+            assert_eq!(
+                quantities(&call(operation, body), done, &Items::default()),
+                billed,
+                "{operation}"
+            );
         }
     }
 }

@@ -59,7 +59,10 @@ impl ScriptedFunction {
         let deadline = Instant::now() + Duration::from_secs(300);
         while !self.journal().iter().any(ended) {
             let (journal, state) = (self.journal(), state());
-            assert!(Instant::now() < deadline, "{who}: the end was never delivered: {journal:?} {state}");
+            assert!(
+                Instant::now() < deadline,
+                "{who}: the end was never delivered: {journal:?} {state}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

@@ -26,7 +26,11 @@ pub(super) fn zip() -> Vec<u8> {
     let zip = directory.path().join("function.zip");
     let program = program();
     let mut command = Command::new("python3");
-    command.args(["-m", "zipfile", "-c"]).arg(&zip).arg("bootstrap").current_dir(program.parent().unwrap());
+    command
+        .args(["-m", "zipfile", "-c"])
+        .arg(&zip)
+        .arg("bootstrap")
+        .current_dir(program.parent().unwrap());
     assert!(command.status().unwrap().success());
     std::fs::read(zip).unwrap()
 }
@@ -42,21 +46,23 @@ pub(super) async fn start(setup: Setup<'_>) -> Side {
     let directory = function.directory().to_str().unwrap();
     let code = FunctionCode::builder().zip_file(Blob::new(world.zip.as_slice())).build();
     let environment = Environment::builder().variables("CONFORMANCE_DIRECTORY", directory).build();
-    let create = client.create_function().function_name(name).role(ROLE).handler("bootstrap").code(code);
+    let create =
+        client.create_function().function_name(name).role(ROLE).handler("bootstrap").code(code);
     let create = create.runtime(Runtime::Providedal2023).environment(environment).timeout(1);
     create.send().await.unwrap();
     until_active(client, name).await;
     if scenario.throttled {
-        let put = client.put_function_concurrency().function_name(name).reserved_concurrent_executions(0);
+        let put =
+            client.put_function_concurrency().function_name(name).reserved_concurrent_executions(0);
         put.send().await.unwrap();
     }
-    let create = client.create_event_source_mapping().function_name(name).event_source_arn(&place.arn);
+    let create =
+        client.create_event_source_mapping().function_name(name).event_source_arn(&place.arn);
     let create = create.batch_size(i32::try_from(scenario.batch_size).unwrap());
     let partial = scenario.partial.then(|| vec![FunctionResponseType::ReportBatchItemFailures]);
-    let filters = scenario
-        .filter
-        .as_ref()
-        .map(|pattern| FilterCriteria::builder().filters(Filter::builder().pattern(pattern).build()).build());
+    let filters = scenario.filter.as_ref().map(|pattern| {
+        FilterCriteria::builder().filters(Filter::builder().pattern(pattern).build()).build()
+    });
     let create = create.set_function_response_types(partial).set_filter_criteria(filters);
     let create = if source.is_queue() {
         create

@@ -82,8 +82,10 @@ async fn what_differs_from_localstacks_own_mapping_has_an_explanation() {
         let sources = scenario.sources.clone();
         sources.into_iter().map(move |source| (scenario.clone(), source))
     });
-    let mut cases: Vec<Case> =
-        cases.enumerate().map(|(number, (scenario, source))| Case { number, scenario, source }).collect();
+    let mut cases: Vec<Case> = cases
+        .enumerate()
+        .map(|(number, (scenario, source))| Case { number, scenario, source })
+        .collect();
     // Scenarios with a delay start first.
     cases.sort_by_key(|case| std::cmp::Reverse(case.scenario.delay_seconds));
     let results = cases.into_iter().map(|case| run(&world, case)).collect::<Vec<_>>();
@@ -104,7 +106,11 @@ async fn what_differs_from_localstacks_own_mapping_has_an_explanation() {
             });
             println!("  {path}: {ours} | {theirs}: {why}");
             if explained.is_none() {
-                unexplained.push(format!("{} ({}): {path}", case.scenario.name, case.source.name()));
+                unexplained.push(format!(
+                    "{} ({}): {path}",
+                    case.scenario.name,
+                    case.source.name()
+                ));
             }
         }
         if found.is_empty() {
@@ -114,8 +120,9 @@ async fn what_differs_from_localstacks_own_mapping_has_an_explanation() {
     assert_eq!(unexplained, [] as [String; 0], "differences without an explanation");
     if only.is_empty() {
         let all = differences.iter().enumerate();
-        let all =
-            all.flat_map(|(index, difference)| (0..difference.seen.len()).map(move |seen| (index, seen)));
+        let all = all.flat_map(|(index, difference)| {
+            (0..difference.seen.len()).map(move |seen| (index, seen))
+        });
         let missing: Vec<&Seen> = all
             .filter(|at| !occurred.contains(at))
             .map(|(index, seen)| &differences[index].seen[seen])
@@ -184,21 +191,33 @@ async fn run_stream(
     // Waits until the records are as old as the scenario needs.
     tokio::time::sleep(Duration::from_secs(scenario.delay_seconds)).await;
     place::put(clients, name, &place.arn, source, &scenario.end).await;
-    let (mut targets, functions) = (Vec::new(), [(); 2].map(|()| ScriptedFunction::new(&scenario.script)));
+    let (mut targets, functions) =
+        (Vec::new(), [(); 2].map(|()| ScriptedFunction::new(&scenario.script)));
     for side in ["tidegate", "localstack"] {
         if let Some(kind) = scenario.destination {
             targets.push(place::on_failure(clients, &format!("{name}-{side}"), kind).await);
         }
     }
     let [function, their_function] = &functions;
-    let setup = Setup { world, name, scenario, source, place: &place, on_failure: targets.first(), function };
+    let setup = Setup {
+        world,
+        name,
+        scenario,
+        source,
+        place: &place,
+        on_failure: targets.first(),
+        function,
+    };
     let ours = tidegate::start(setup);
     let setup = Setup { on_failure: targets.get(1), function: their_function, ..setup };
     let theirs = localstack::start(setup).await;
     if scenario.throttled {
         let deadline = std::time::Instant::now() + Duration::from_secs(60);
         while ours.refused() < 4 || !targets[1].has_arrived(clients).await {
-            assert!(std::time::Instant::now() < deadline, "LocalStack does not give up a throttled batch");
+            assert!(
+                std::time::Instant::now() < deadline,
+                "LocalStack does not give up a throttled batch"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         ours.open();
@@ -234,8 +253,15 @@ async fn run_queue(
     let [function, their_function] = &functions;
     let our_place = place::queue(clients, &our_name, scenario, source).await;
     let their_place = place::queue(clients, &their_name, scenario, source).await;
-    let setup =
-        Setup { world, name: &our_name, scenario, source, place: &our_place, on_failure: None, function };
+    let setup = Setup {
+        world,
+        name: &our_name,
+        scenario,
+        source,
+        place: &our_place,
+        on_failure: None,
+        function,
+    };
     let ours = tidegate::start(setup);
     let setup = Setup { name: &their_name, place: &their_place, function: their_function, ..setup };
     let theirs = localstack::start(setup).await;

@@ -103,7 +103,9 @@ fn form(name: &str, value: &Value) -> Value {
             Value::String(text.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect())
         }
         // 1.0 and 1 are the same number.
-        (_, Value::Number(number)) if number.as_f64().is_some_and(|number| number.fract() == 0.0) => {
+        (_, Value::Number(number))
+            if number.as_f64().is_some_and(|number| number.fract() == 0.0) =>
+        {
             json!(number.as_f64().map(|number| number as i64))
         }
         ("receiptHandle" | "SequenceNumber", Value::String(_)) => json!("text"),
@@ -118,7 +120,8 @@ pub(super) fn name(seen: &mut Observation, records: &[Stored], source: &str, fun
         ("approximateArrivalOfFirstRecord", "startSequenceNumber", "the time of the first record"),
         ("approximateArrivalOfLastRecord", "endSequenceNumber", "the time of the last record"),
     ] {
-        let paths: Vec<String> = seen.keys().filter(|path| path.ends_with(field)).cloned().collect();
+        let paths: Vec<String> =
+            seen.keys().filter(|path| path.ends_with(field)).cloned().collect();
         for path in paths {
             let sequence = &seen[&path.replace(field, number)];
             let stored = records.iter().find(|stored| stored.sequence == *sequence).unwrap();
@@ -127,9 +130,13 @@ pub(super) fn name(seen: &mut Observation, records: &[Stored], source: &str, fun
         }
     }
     for value in seen.values_mut() {
-        let mut text = value.to_string().replace(source, "<source>").replace(function, "<function>");
+        let mut text =
+            value.to_string().replace(source, "<source>").replace(function, "<function>");
         for stored in records {
-            text = text.replace(&stored.sequence, &format!("<number of {}>", stored.label.replace('"', "'")));
+            text = text.replace(
+                &stored.sequence,
+                &format!("<number of {}>", stored.label.replace('"', "'")),
+            );
         }
         *value = serde_json::from_str(&text).unwrap();
     }
@@ -145,7 +152,10 @@ pub(super) struct Stored {
 }
 
 /// Returns the differences between two runs: path, and both values as text.
-pub(super) fn difference(ours: &Observation, theirs: &Observation) -> Vec<(String, String, String)> {
+pub(super) fn difference(
+    ours: &Observation,
+    theirs: &Observation,
+) -> Vec<(String, String, String)> {
     let paths: BTreeSet<&String> = ours.keys().chain(theirs.keys()).collect();
     let text = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
     // A record that only one side has is one difference: their number.

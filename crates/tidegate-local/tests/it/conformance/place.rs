@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
-    StreamSpecification, StreamViewType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType,
+    ScalarAttributeType, StreamSpecification, StreamViewType,
 };
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
 use aws_sdk_kinesis::primitives::{Blob, DateTime};
@@ -42,7 +42,12 @@ pub(super) async fn until_kinesis_answers(clients: &Clients) {
 }
 
 /// Creates a stream with the scenario's records in it.
-pub(super) async fn stream(clients: &Clients, name: &str, scenario: &Scenario, source: SourceKind) -> Place {
+pub(super) async fn stream(
+    clients: &Clients,
+    name: &str,
+    scenario: &Scenario,
+    source: SourceKind,
+) -> Place {
     let arn = match source {
         SourceKind::DynamoDb => table(clients, name).await,
         _ => kinesis(clients, name).await,
@@ -57,7 +62,8 @@ async fn kinesis(clients: &Clients, name: &str) -> String {
     clients.kinesis.create_stream().stream_name(name).shard_count(1).send().await.unwrap();
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
-        let described = clients.kinesis.describe_stream_summary().stream_name(name).send().await.unwrap();
+        let described =
+            clients.kinesis.describe_stream_summary().stream_name(name).send().await.unwrap();
         let described = described.stream_description_summary.unwrap();
         if described.stream_status.as_str() == "ACTIVE" {
             return described.stream_arn;
@@ -68,21 +74,26 @@ async fn kinesis(clients: &Clients, name: &str) -> String {
 }
 
 async fn table(clients: &Clients, name: &str) -> String {
-    let key = KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
+    let key =
+        KeySchemaElement::builder().attribute_name("id").key_type(KeyType::Hash).build().unwrap();
     let attribute =
         AttributeDefinition::builder().attribute_name("id").attribute_type(ScalarAttributeType::S);
     let images = StreamViewType::NewAndOldImages;
-    let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build();
+    let stream =
+        StreamSpecification::builder().stream_enabled(true).stream_view_type(images).build();
     let create = clients.dynamodb.create_table().table_name(name).key_schema(key);
     let create = create.attribute_definitions(attribute.build().unwrap());
-    let create = create.billing_mode(BillingMode::PayPerRequest).stream_specification(stream.unwrap());
+    let create =
+        create.billing_mode(BillingMode::PayPerRequest).stream_specification(stream.unwrap());
     let arn = create.send().await.unwrap().table_description.unwrap().latest_stream_arn.unwrap();
     // Changes from before the stream was enabled are missing in it.
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let described = clients.streams.describe_stream().stream_arn(&arn).send().await.unwrap();
         let described = described.stream_description.unwrap();
-        if described.stream_status.as_ref().unwrap().as_str() == "ENABLED" && !described.shards().is_empty() {
+        if described.stream_status.as_ref().unwrap().as_str() == "ENABLED"
+            && !described.shards().is_empty()
+        {
             return arn;
         }
         assert!(Instant::now() < deadline, "{described:?}");
@@ -91,15 +102,30 @@ async fn table(clients: &Clients, name: &str) -> String {
 }
 
 /// Returns the records of a stream, from its beginning.
-pub(super) async fn stored(clients: &Clients, name: &str, arn: &str, source: SourceKind) -> Vec<Stored> {
-    if source == SourceKind::DynamoDb { changes(clients, arn).await } else { records(clients, name).await }
+pub(super) async fn stored(
+    clients: &Clients,
+    name: &str,
+    arn: &str,
+    source: SourceKind,
+) -> Vec<Stored> {
+    if source == SourceKind::DynamoDb {
+        changes(clients, arn).await
+    } else {
+        records(clients, name).await
+    }
 }
 
 async fn records(clients: &Clients, name: &str) -> Vec<Stored> {
-    let iterator = clients.kinesis.get_shard_iterator().stream_name(name).shard_id("shardId-000000000000");
+    let iterator =
+        clients.kinesis.get_shard_iterator().stream_name(name).shard_id("shardId-000000000000");
     let iterator = iterator.shard_iterator_type(KinesisIterator::TrimHorizon).send().await.unwrap();
-    let read =
-        clients.kinesis.get_records().set_shard_iterator(iterator.shard_iterator).send().await.unwrap();
+    let read = clients
+        .kinesis
+        .get_records()
+        .set_shard_iterator(iterator.shard_iterator)
+        .send()
+        .await
+        .unwrap();
     let stored = |record: aws_sdk_kinesis::types::Record| Stored {
         label: String::from_utf8(record.data.into_inner()).unwrap(),
         sequence: record.sequence_number,
@@ -112,9 +138,15 @@ async fn changes(clients: &Clients, arn: &str) -> Vec<Stored> {
     let described = clients.streams.describe_stream().stream_arn(arn).send().await.unwrap();
     let shard = described.stream_description.unwrap().shards.unwrap().remove(0).shard_id.unwrap();
     let iterator = clients.streams.get_shard_iterator().stream_arn(arn).shard_id(shard);
-    let iterator = iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap();
-    let read =
-        clients.streams.get_records().set_shard_iterator(iterator.shard_iterator).send().await.unwrap();
+    let iterator =
+        iterator.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await.unwrap();
+    let read = clients
+        .streams
+        .get_records()
+        .set_shard_iterator(iterator.shard_iterator)
+        .send()
+        .await
+        .unwrap();
     let stored = |record: aws_sdk_dynamodbstreams::types::Record| {
         let change = record.dynamodb.unwrap();
         Stored {
@@ -135,13 +167,19 @@ fn moment(time: Option<DateTime>) -> jiff::Timestamp {
 
 pub(super) async fn put(clients: &Clients, name: &str, arn: &str, source: SourceKind, label: &str) {
     if source == SourceKind::DynamoDb {
-        let item =
-            clients.dynamodb.put_item().table_name(name).item("id", AttributeValue::S(label.to_owned()));
+        let item = clients
+            .dynamodb
+            .put_item()
+            .table_name(name)
+            .item("id", AttributeValue::S(label.to_owned()));
         item.item("n", AttributeValue::N("1".to_owned())).send().await.unwrap();
         let deadline = Instant::now() + Duration::from_secs(30);
         // LocalStack writes changes to the stream later, several at a time in any order.
         while !changes(clients, arn).await.iter().any(|change| change.label == label) {
-            assert!(Instant::now() < deadline, "LocalStack's stream of {name} has no change of {label}");
+            assert!(
+                Instant::now() < deadline,
+                "LocalStack's stream of {name} has no change of {label}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     } else {
@@ -152,13 +190,20 @@ pub(super) async fn put(clients: &Clients, name: &str, arn: &str, source: Source
 
 /// Creates a queue with the scenario's messages in it, and a dead-letter queue if the scenario
 /// needs one.
-pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, source: SourceKind) -> Place {
+pub(super) async fn queue(
+    clients: &Clients,
+    name: &str,
+    scenario: &Scenario,
+    source: SourceKind,
+) -> Place {
     let fifo = source == SourceKind::Fifo;
     let name = if fifo { format!("{name}.fifo") } else { name.to_owned() };
     let make = async |name: &str| {
         let create = clients.sqs.create_queue().queue_name(name);
-        let create = create.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY.to_string());
-        let create = if fifo { create.attributes(QueueAttributeName::FifoQueue, "true") } else { create };
+        let create =
+            create.attributes(QueueAttributeName::VisibilityTimeout, VISIBILITY.to_string());
+        let create =
+            if fifo { create.attributes(QueueAttributeName::FifoQueue, "true") } else { create };
         create.send().await.unwrap().queue_url.unwrap()
     };
     let url = make(&name).await;
@@ -168,7 +213,8 @@ pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, so
             let letters = format!("letters-of-{name}");
             let letters_url = make(&letters).await;
             let target = format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{letters}");
-            let policy = json!({"deadLetterTargetArn": target, "maxReceiveCount": receives}).to_string();
+            let policy =
+                json!({"deadLetterTargetArn": target, "maxReceiveCount": receives}).to_string();
             let set = clients.sqs.set_queue_attributes().queue_url(&url);
             set.attributes(QueueAttributeName::RedrivePolicy, policy).send().await.unwrap();
             Some(letters_url)
@@ -178,7 +224,10 @@ pub(super) async fn queue(clients: &Clients, name: &str, scenario: &Scenario, so
         let send = clients.sqs.send_message().queue_url(&url).message_body(label);
         let group = label.split_once('/').map(|(group, _)| group);
         let send = send.set_message_group_id(group.map(str::to_owned));
-        send.set_message_deduplication_id(group.map(|_| label.replace('/', "-"))).send().await.unwrap();
+        send.set_message_deduplication_id(group.map(|_| label.replace('/', "-")))
+            .send()
+            .await
+            .unwrap();
     }
     Place { arn: format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"), url, letters }
 }
@@ -219,7 +268,8 @@ pub(super) async fn on_failure(clients: &Clients, name: &str, kind: DestinationK
     let url = clients.sqs.create_queue().queue_name(&name).send().await.unwrap().queue_url.unwrap();
     let arn = if kind == DestinationKind::Topic {
         let topic = clients.sns.create_topic().name(&name).send().await.unwrap().topic_arn.unwrap();
-        let subscribe = clients.sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(&queue_arn);
+        let subscribe =
+            clients.sns.subscribe().topic_arn(&topic).protocol("sqs").endpoint(&queue_arn);
         subscribe.send().await.unwrap();
         topic
     } else {

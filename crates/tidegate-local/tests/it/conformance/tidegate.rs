@@ -11,7 +11,9 @@ use lambda_shapes::kinesis::Origin;
 use lambda_shapes::stream_kind::StreamKind;
 use tidegate_local::activity::Activity;
 use tidegate_local::checkpoint::MemoryCheckpoints;
-use tidegate_local::destination::{BucketDestination, Destination, QueueDestination, TopicDestination};
+use tidegate_local::destination::{
+    BucketDestination, Destination, QueueDestination, TopicDestination,
+};
 use tidegate_local::environment::{Fleet, FleetOptions, FunctionSpec, Functions};
 use tidegate_local::invocation::{Answer, InvocationResult, Invoker, Request};
 use tidegate_local::mapping::Mapping;
@@ -107,22 +109,32 @@ fn queue(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
 fn stream(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
     let Setup { world, name, scenario, source, place, on_failure, .. } = setup;
     let clients = &world.clients;
-    let (kind, filtered, reader): (_, _, Arc<dyn StreamSource>) = if source == SourceKind::DynamoDb {
+    let (kind, filtered, reader): (_, _, Arc<dyn StreamSource>) = if source == SourceKind::DynamoDb
+    {
         let reader = DynamoDbSource::new(clients.streams.clone(), &place.arn, REGION);
         (StreamKind::DynamoDb, Filtered::DynamoDb, Arc::new(reader))
     } else {
-        let origin =
-            Origin { region: REGION.to_owned(), stream_arn: place.arn.clone(), role_arn: ROLE.to_owned() };
+        let origin = Origin {
+            region: REGION.to_owned(),
+            stream_arn: place.arn.clone(),
+            role_arn: ROLE.to_owned(),
+        };
         let reader = KinesisSource::new(clients.kinesis.clone(), origin);
         (StreamKind::Kinesis, Filtered::Kinesis, Arc::new(reader))
     };
     let destination = on_failure.map(|target| -> Arc<dyn Destination> {
         match scenario.destination.unwrap() {
-            DestinationKind::Queue => Arc::new(QueueDestination::new(clients.sqs.clone(), &target.url)),
-            DestinationKind::Topic => Arc::new(TopicDestination::new(clients.sns.clone(), &target.arn)),
-            DestinationKind::Bucket => {
-                Arc::new(BucketDestination::for_mapping(clients.s3.clone(), &target.name, Uuid::new_v4()))
+            DestinationKind::Queue => {
+                Arc::new(QueueDestination::new(clients.sqs.clone(), &target.url))
             }
+            DestinationKind::Topic => {
+                Arc::new(TopicDestination::new(clients.sns.clone(), &target.arn))
+            }
+            DestinationKind::Bucket => Arc::new(BucketDestination::for_mapping(
+                clients.s3.clone(),
+                &target.name,
+                Uuid::new_v4(),
+            )),
         }
     });
     stream::start(StreamMapping {

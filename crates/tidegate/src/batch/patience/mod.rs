@@ -109,11 +109,15 @@ impl Patience {
     pub(super) fn ends(&self, source: Source, delivery: &Delivery<'_>, failure: &Failure) -> bool {
         let Some(after) = self.after else { return false };
         let (now, spacing) = ((self.clock)(), SignedDuration::try_from(SPACING.min(after / SHARE)));
-        let (Ok(spacing), Ok(after)) = (spacing, SignedDuration::try_from(after)) else { return false };
-        let new = || Failing { first: now, repeated: Count::default(), last_chance: Count::default() };
+        let (Ok(spacing), Ok(after)) = (spacing, SignedDuration::try_from(after)) else {
+            return false;
+        };
+        let new =
+            || Failing { first: now, repeated: Count::default(), last_chance: Count::default() };
         let mut failing = self.failing();
         let Some(failing) = failing.admit(place(delivery), now, new) else { return false };
-        let since = delivery.arrived_at.map_or(failing.first, |arrived_at| arrived_at.min(failing.first));
+        let since =
+            delivery.arrived_at.map_or(failing.first, |arrived_at| arrived_at.min(failing.first));
         let old = now.duration_since(since) > after;
         let repeated = old
             && !failure.is_passing()
@@ -170,7 +174,11 @@ fn place_id(source_arn: &str, position: &str) -> Uuid {
 
 /// Returns whether the queue has delivered the message often enough, with enough time between
 /// receives.
-fn is_received_repeatedly(delivery: &Delivery<'_>, now: Timestamp, spacing: SignedDuration) -> bool {
+fn is_received_repeatedly(
+    delivery: &Delivery<'_>,
+    now: Timestamp,
+    spacing: SignedDuration,
+) -> bool {
     #[derive(Deserialize)]
     struct Message {
         attributes: Attributes,

@@ -8,7 +8,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Report, Runner};
+use crate::batch::{
+    BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Report, Runner,
+};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::test::{DynamoDbEvent, KinesisEvent};
 
@@ -125,7 +127,10 @@ async fn the_third_failure_a_minute_after_the_second_gives_up_a_record_that_is_o
         assert!(!world.at(at).deliver(&environment, "later").await, "{at}: not old");
     }
     for at in [1, 30, 61, 90, 120] {
-        assert!(!world.at(3 * HOUR + at).deliver(&environment, "later").await, "{at}: too few or too close");
+        assert!(
+            !world.at(3 * HOUR + at).deliver(&environment, "later").await,
+            "{at}: too few or too close"
+        );
     }
     assert!(world.at(3 * HOUR + 121).deliver(&environment, "later").await);
     assert_eq!(world.letters.letters()[0].code, "later");
@@ -153,7 +158,9 @@ async fn failures_at_the_same_position_of_another_table_do_not_count() {
 
 #[tokio::test]
 async fn load_and_lost_races_give_up_a_record_in_the_last_twelfth_of_its_age_alone() {
-    for code in ["throttled", "deadline", "guard_moved", "transaction_conflict", "claim_lost", "busy"] {
+    for code in
+        ["throttled", "deadline", "guard_moved", "transaction_conflict", "claim_lost", "busy"]
+    {
         let world = world();
         let environment = world.environment();
         let last = 6 * HOUR * 11 / 12;
@@ -184,7 +191,10 @@ async fn a_record_older_than_the_limit_belongs_to_another_mapping() {
     for minute in 0..2 {
         assert!(!world.at(10 * HOUR + 60 * minute).deliver(&environment, "later").await);
     }
-    assert!(world.at(10 * HOUR + 120).deliver(&environment, "later").await, "repetition holds for it too");
+    assert!(
+        world.at(10 * HOUR + 120).deliver(&environment, "later").await,
+        "repetition holds for it too"
+    );
 }
 
 #[tokio::test]
@@ -274,14 +284,18 @@ fn tries(
 
 /// Delivers the record until it becomes a letter. Returns the number of attempts.
 fn until_lettered(world: &World, tries: &[Try], from: i64) -> Option<usize> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let mut environments: BTreeMap<u8, Environment> = BTreeMap::new();
         let mut at = from;
         for (number, one) in tries.iter().enumerate() {
             at += one.gap;
-            let environment = environments.entry(one.environment).or_insert_with(|| world.environment());
+            let environment =
+                environments.entry(one.environment).or_insert_with(|| world.environment());
             if world.at(at).deliver(environment, one.code).await {
                 return Some(number);
             }

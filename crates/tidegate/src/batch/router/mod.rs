@@ -100,7 +100,11 @@ pub struct Foreign<T> {
 /// [`Handled::Duplicate`].
 pub trait Endpoint<T>: Send + Sync + 'static {
     /// Handles one event.
-    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Handled, Failure>>;
+    fn call(
+        &self,
+        event: Arc<T>,
+        context: BatchContext,
+    ) -> BoxFuture<'static, Result<Handled, Failure>>;
 }
 
 impl<T, F, R> Endpoint<T> for F
@@ -108,7 +112,11 @@ where
     F: Fn(Arc<T>, BatchContext) -> R + Send + Sync + 'static,
     R: Future<Output = Result<Handled, Failure>> + Send + 'static,
 {
-    fn call(&self, event: Arc<T>, context: BatchContext) -> BoxFuture<'static, Result<Handled, Failure>> {
+    fn call(
+        &self,
+        event: Arc<T>,
+        context: BatchContext,
+    ) -> BoxFuture<'static, Result<Handled, Failure>> {
         self(event, context).boxed()
     }
 }
@@ -199,8 +207,12 @@ fn enveloped<T: Message + Send + Sync + 'static>(
 ) -> Result<Task, Failure> {
     let envelope = Envelope::parse(delivery.bytes()?)?;
     if envelope.kind != T::TYPE {
-        let reason =
-            format!("the envelope {} holds a {}, expected a {}", envelope.id, envelope.kind, T::TYPE);
+        let reason = format!(
+            "the envelope {} holds a {}, expected a {}",
+            envelope.id,
+            envelope.kind,
+            T::TYPE
+        );
         return Err(Failure::permanent("wrong_type", reason));
     }
     let (span, arrived_at, endpoint) = (envelope.span(), delivery.arrived_at, Arc::clone(endpoint));
@@ -279,7 +291,10 @@ impl Handler for Router {
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Router").field("routes", &self.routes.keys()).field("unknown", &self.unknown).finish()
+        f.debug_struct("Router")
+            .field("routes", &self.routes.keys())
+            .field("unknown", &self.unknown)
+            .finish()
     }
 }
 

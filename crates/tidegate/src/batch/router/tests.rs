@@ -55,10 +55,10 @@ type Seen = Arc<Mutex<Vec<String>>>;
 fn routes(seen: &Seen) -> Routes {
     let (lamps, objects) = (Arc::clone(seen), Arc::clone(seen));
     let lit = move |lamp: Arc<Routed<LampLit>>, context: BatchContext| {
-        lamps
-            .lock()
-            .unwrap()
-            .push(format!("{} W by {} in {}", lamp.message.watts, lamp.envelope.id, context.request_id));
+        lamps.lock().unwrap().push(format!(
+            "{} W by {} in {}",
+            lamp.message.watts, lamp.envelope.id, context.request_id
+        ));
         async { Ok(Handled::Applied) }
     };
     let created = move |object: Arc<Foreign<ObjectCreated>>, _: BatchContext| {
@@ -76,15 +76,27 @@ fn routes(seen: &Seen) -> Routes {
 }
 
 /// Runs one event. Returns the code of a failed response, the counts and the dead letters.
-async fn run(router: Router, source: Source, event: &Value) -> (Option<String>, Counts, Vec<String>) {
+async fn run(
+    router: Router,
+    source: Source,
+    event: &Value,
+) -> (Option<String>, Counts, Vec<String>) {
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner =
-        Runner::new(source, EachRecord::new(router, 1), "probe", Arc::<MemoryDeadLetters>::clone(&letters));
+    let runner = Runner::new(
+        source,
+        EachRecord::new(router, 1),
+        "probe",
+        Arc::<MemoryDeadLetters>::clone(&letters),
+    );
     let event = RawValue::from_string(event.to_string()).unwrap();
     let remaining = Duration::from_secs(30);
-    let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
-    let codes =
-        letters.letters().into_iter().map(|letter| format!("{}: {}", letter.code, letter.reason)).collect();
+    let report =
+        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+    let codes = letters
+        .letters()
+        .into_iter()
+        .map(|letter| format!("{}: {}", letter.code, letter.reason))
+        .collect();
     (report.response.err().map(|failure| failure.code().to_owned()), report.counts, codes)
 }
 
@@ -105,7 +117,8 @@ async fn an_event_goes_to_the_endpoint_of_its_source_and_type_in_the_newest_vers
     let seen = Seen::default();
     for (version, data) in [(2, json!({ "watts": 40 })), (1, json!({ "power": 60 }))] {
         let event = on_the_bus("house", "LampLit", envelope("house", "LampLit", version, data));
-        let ran = run(routes(&seen).otherwise(Unknown::DeadLetter), Source::EventBridge, &event).await;
+        let ran =
+            run(routes(&seen).otherwise(Unknown::DeadLetter), Source::EventBridge, &event).await;
         assert_eq!(ran, (None, APPLIED, vec![]));
     }
     assert_eq!(*seen.lock().unwrap(), ["40 W by e1 in r", "60 W by e1 in r"]);
@@ -127,9 +140,11 @@ async fn an_event_without_a_route_gets_the_answer_that_was_declared() {
     // The source alone or the type alone does not match. A filtered event is not even decoded.
     for (source, kind) in [("house", "LampBroken"), ("garden", "LampLit")] {
         let event = on_the_bus(source, kind, json!("whatever"));
-        let filtered = run(routes(&seen).otherwise(Unknown::Filter), Source::EventBridge, &event).await;
+        let filtered =
+            run(routes(&seen).otherwise(Unknown::Filter), Source::EventBridge, &event).await;
         assert_eq!(filtered, (None, Counts { applied: 0, filtered: 1, ..APPLIED }, vec![]));
-        let letter = run(routes(&seen).otherwise(Unknown::DeadLetter), Source::EventBridge, &event).await;
+        let letter =
+            run(routes(&seen).otherwise(Unknown::DeadLetter), Source::EventBridge, &event).await;
         let reason = format!("unknown_event: there is no route for `{kind}` from `{source}`");
         assert_eq!(letter, (None, LETTER, vec![reason]));
     }
@@ -144,12 +159,14 @@ async fn a_message_of_a_queue_is_routed_by_its_envelope() {
     let ran = run(routes(&seen).otherwise(Unknown::DeadLetter), Source::Sqs, &lit).await;
     assert_eq!(ran, (None, APPLIED, vec![]));
     let other = body(envelope("garden", "LampLit", 2, json!({ "watts": 40 })));
-    let (_, counts, _) = run(routes(&seen).otherwise(Unknown::DeadLetter), Source::Sqs, &other).await;
+    let (_, counts, _) =
+        run(routes(&seen).otherwise(Unknown::DeadLetter), Source::Sqs, &other).await;
     assert_eq!(counts, LETTER);
     // A message without an envelope is malformed, not unknown, so the rule for unknown events does
     // not apply.
     let broken = json!({ "Records": [{ "messageId": "m", "body": "{}" }] });
-    let (_, counts, letters) = run(routes(&seen).otherwise(Unknown::Filter), Source::Sqs, &broken).await;
+    let (_, counts, letters) =
+        run(routes(&seen).otherwise(Unknown::Filter), Source::Sqs, &broken).await;
     assert_eq!(counts, LETTER);
     assert!(letters[0].starts_with("not_an_envelope"), "{letters:?}");
     assert_eq!(seen.lock().unwrap().len(), 1);
@@ -159,7 +176,8 @@ async fn a_message_of_a_queue_is_routed_by_its_envelope() {
 async fn content_of_another_type_or_a_newer_version_is_not_handled() {
     let seen = Seen::default();
     let router = || routes(&seen).otherwise(Unknown::Filter);
-    let other = on_the_bus("house", "LampLit", envelope("house", "LampBroken", 2, json!({ "watts": 40 })));
+    let other =
+        on_the_bus("house", "LampLit", envelope("house", "LampBroken", 2, json!({ "watts": 40 })));
     let (_, counts, letters) = run(router(), Source::EventBridge, &other).await;
     assert_eq!(
         (counts, letters[0].as_str()),
@@ -180,7 +198,11 @@ async fn data_by_reference_is_read_from_the_event_store() {
     let (stream, cause) = ("lamp#1".parse().unwrap(), Cause::new("test", "c"));
     let record = RecordedCommit::new(stream, "house", cause, now, vec![event]);
     store.commit(&Commit { record, attempt: "a".to_owned() }).await.unwrap();
-    let event = on_the_bus("house", "LampLit", envelope("house", "LampLit", 2, json!("tidegate:lamp%231/1")));
+    let event = on_the_bus(
+        "house",
+        "LampLit",
+        envelope("house", "LampLit", 2, json!("tidegate:lamp%231/1")),
+    );
     let seen = Seen::default();
     let lamps = Arc::clone(&seen);
     let router = Router::routes()

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use futures::future::Either;
 use opentelemetry::trace::{
-    FutureExt, Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags,
-    TraceId, TraceState, Tracer,
+    FutureExt, Link, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt,
+    TraceFlags, TraceId, TraceState, Tracer,
 };
 use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::trace::SdkTracer;
@@ -160,7 +160,9 @@ impl RecordSpan {
     /// Spans of the function's code become children of the record's span.
     pub(in crate::batch) fn within<F: Future>(&self, run: F) -> impl Future<Output = F::Output> {
         match &self.0 {
-            Some(record) => Either::Left(run.with_context(record.begin(SystemTime::now()).1.clone())),
+            Some(record) => {
+                Either::Left(run.with_context(record.begin(SystemTime::now()).1.clone()))
+            }
             None => Either::Right(run),
         }
     }
@@ -305,8 +307,10 @@ fn describe(source: Source, delivery: &Delivery<'_>) -> SpanBuilder {
     if let Some(attempts) = delivery.attempts {
         attributes.push(KeyValue::new("tidegate.attempts", Value::I64(attempts.into())));
     }
-    let name = destination.map_or(Cow::Borrowed("process"), |name| format!("process {name}").into());
-    let builder = SpanBuilder::from_name(name).with_kind(SpanKind::Consumer).with_attributes(attributes);
+    let name =
+        destination.map_or(Cow::Borrowed("process"), |name| format!("process {name}").into());
+    let builder =
+        SpanBuilder::from_name(name).with_kind(SpanKind::Consumer).with_attributes(attributes);
     let of_message = outside.message_attributes.get("traceparent");
     let of_message = of_message.and_then(|attribute| attribute.string_value.as_deref());
     match inside.traceparent.as_deref().or(of_message).and_then(parse) {
@@ -331,7 +335,8 @@ fn parse(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let mut part = |digits: usize| {
         let hexadecimal = |part: &&str| {
-            part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            part.len() == digits
+                && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         };
         parts.next().filter(hexadecimal)
     };

@@ -28,7 +28,8 @@ async fn run_event(event: &RawValue, replay: bool) -> Run {
         "probe",
         Arc::<MemoryDeadLetters>::clone(&letters),
     );
-    let invocation = Invocation { event, request_id: "r", remaining: Duration::from_secs(30), replay };
+    let invocation =
+        Invocation { event, request_id: "r", remaining: Duration::from_secs(30), replay };
     let report = runner.run(invocation).await;
     let (handled, ended) = (handled.lock().unwrap().clone(), ended.lock().unwrap().clone());
     Run { response: report.response, counts: report.counts, handled, ended, letters }
@@ -36,7 +37,9 @@ async fn run_event(event: &RawValue, replay: bool) -> Run {
 
 #[tokio::test]
 async fn a_failed_user_record_reports_its_aggregate_and_stops_its_own_lane_alone() {
-    let run = run_event(&aggregate_event(&[("x", "transient"), ("y", "ok 2"), ("x", "ok 3")]), false).await;
+    let run =
+        run_event(&aggregate_event(&[("x", "transient"), ("y", "ok 2"), ("x", "ok 3")]), false)
+            .await;
     assert_eq!(run.handled, ["ok 1", "transient", "ok 2"]);
     assert_eq!(run.counts, Counts { applied: 2, failed: 1, not_run: 1, ..Counts::default() });
     assert_eq!(run.reported(), ["2"]);
@@ -70,7 +73,8 @@ async fn the_scanned_bytes_do_not_grow_with_the_number_of_user_records() {
     records.push(("x", "transient"));
     let event = aggregate_event(&records);
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 1), "probe", letters);
+    let runner =
+        Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 1), "probe", letters);
     for duplicate in [0, 10_000] {
         scanned::take();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(900))).await;

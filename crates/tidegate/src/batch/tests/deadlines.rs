@@ -41,7 +41,8 @@ async fn ended(remaining: u64, handler: u64, letters: u64) -> (u128, bool) {
     let event = event(Source::Sqs, &[("a", "")]);
     let begun = tokio::time::Instant::now();
     let remaining = Duration::from_millis(remaining);
-    let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+    let report =
+        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
     (begun.elapsed().as_millis(), report.counts.dead_lettered == 1)
 }
 
@@ -55,7 +56,11 @@ async fn a_batch_and_a_dead_letter_have_their_parts_of_the_time_in_a_short_invoc
             "{remaining}"
         );
         assert_eq!(ended(remaining, FOR_EVER, 0).await, (handed_over.into(), false), "{remaining}");
-        assert_eq!(ended(remaining, 0, answered - 1).await, ((answered - 1).into(), true), "{remaining}");
+        assert_eq!(
+            ended(remaining, 0, answered - 1).await,
+            ((answered - 1).into(), true),
+            "{remaining}"
+        );
         assert_eq!(ended(remaining, 0, FOR_EVER).await, (answered.into(), false), "{remaining}");
     }
 }

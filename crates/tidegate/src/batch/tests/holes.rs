@@ -30,10 +30,16 @@ impl Decode for Once {
 }
 
 impl Handler for Once {
-    async fn handle(&self, (key, number): &(String, u64), _: &BatchContext) -> Result<Handled, Failure> {
+    async fn handle(
+        &self,
+        (key, number): &(String, u64),
+        _: &BatchContext,
+    ) -> Result<Handled, Failure> {
         self.runs.lock().unwrap().push(*number);
         tokio::task::yield_now().await;
-        if let Some(left) = self.failures_left.lock().unwrap().get_mut(number).filter(|left| **left > 0) {
+        if let Some(left) =
+            self.failures_left.lock().unwrap().get_mut(number).filter(|left| **left > 0)
+        {
             *left -= 1;
             return Err(Failure::transient("later", "not yet"));
         }
@@ -69,7 +75,8 @@ fn queue_event(messages: &[(u64, String)]) -> Box<RawValue> {
 }
 
 async fn failed<H: Handler>(runner: &Runner<EachRecord<H>>, event: &RawValue) -> Vec<u64> {
-    let invocation = Invocation { event, request_id: "r", remaining: Duration::from_secs(60), replay: false };
+    let invocation =
+        Invocation { event, request_id: "r", remaining: Duration::from_secs(60), replay: false };
     let response = runner.run(invocation).await.response.unwrap();
     response.items().map(|item| item.parse().unwrap()).collect()
 }
@@ -133,7 +140,8 @@ async fn hole_r_no_failed_message_is_forgotten_however_many_fail_at_a_time() {
     let failing = (0..2000).filter(|number| number % 3 == 0);
     *handler.failures_left.lock().unwrap() = failing.clone().map(|number| (number, 1)).collect();
     let runner = Arc::new(runner(Source::Sqs, &handler, 256));
-    let messages: Vec<(u64, String)> = (0..2000).map(|number| (number, format!("group {number}"))).collect();
+    let messages: Vec<(u64, String)> =
+        (0..2000).map(|number| (number, format!("group {number}"))).collect();
     // Half of the messages goes to each of two invocations in one process, as with managed
     // instances.
     let halves: Vec<_> = messages
@@ -157,6 +165,9 @@ async fn hole_s_a_group_that_failed_is_open_again_in_the_next_invocation_of_a_wa
     let runner = runner(Source::Sqs, &handler, 4);
     let group = |number| (number, "g".to_owned());
     assert_eq!(failed(&runner, &queue_event(&[group(1), group(2)])).await, [1, 2]);
-    assert_eq!(failed(&runner, &queue_event(&[group(1), group(2), group(3)])).await, [] as [u64; 0]);
+    assert_eq!(
+        failed(&runner, &queue_event(&[group(1), group(2), group(3)])).await,
+        [] as [u64; 0]
+    );
     assert_eq!(handler.effects.lock().unwrap()["g"], [1, 2, 3]);
 }

@@ -17,14 +17,18 @@ impl DeadLetters for Choosy {
     fn put<'a>(&'a self, letter: &'a DeadLetter) -> BoxFuture<'a, Result<(), Failure>> {
         self.put.lock().unwrap().push(letter.position.clone());
         let refused = self.refused.lock().unwrap().contains(&letter.position);
-        ready(if refused { Err(Failure::transient("dead_letter_queue", "no")) } else { Ok(()) }).boxed()
+        ready(if refused { Err(Failure::transient("dead_letter_queue", "no")) } else { Ok(()) })
+            .boxed()
     }
 }
 
 fn choosy(source: Source, refused: &str) -> (Arc<Choosy>, Runner<EachRecord<Obedient>>) {
     let letters = Arc::new(Choosy::default());
     letters.refused.lock().unwrap().insert(refused.to_owned());
-    (Arc::clone(&letters), Runner::new(source, EachRecord::new(Obedient::default(), 4), "probe", letters))
+    (
+        Arc::clone(&letters),
+        Runner::new(source, EachRecord::new(Obedient::default(), 4), "probe", letters),
+    )
 }
 
 async fn deliver(runner: &Runner<EachRecord<Obedient>>, event: &RawValue) -> (Vec<String>, Counts) {
@@ -56,7 +60,8 @@ async fn a_letter_is_written_once_however_often_its_neighbour_brings_it_again() 
 async fn records_at_the_same_position_of_two_tables_have_a_letter_each() {
     let letters = Arc::new(MemoryDeadLetters::default());
     let handler = EachRecord::new(Obedient::default(), 4);
-    let runner = Runner::new(Source::DynamoDb, handler, "probe", Arc::<MemoryDeadLetters>::clone(&letters));
+    let runner =
+        Runner::new(Source::DynamoDb, handler, "probe", Arc::<MemoryDeadLetters>::clone(&letters));
     for table in ["orders", "payments", "orders"] {
         let change = DynamoDbEvent::new(["id"]).table(table).insert(&json!({ "id": "1" })).unwrap();
         let (reported, _) = deliver(&runner, &change.build()).await;
@@ -72,7 +77,8 @@ async fn records_at_the_same_position_of_two_tables_have_a_letter_each() {
 async fn a_stream_with_many_letters_stops_at_those_that_cannot_be_written() {
     let (letters, runner) = choosy(Source::Kinesis, "shard:1");
     let lanes: Vec<String> = (0..50).map(|lane| lane.to_string()).collect();
-    let records: Vec<(&str, &str)> = lanes.iter().map(|lane| (lane.as_str(), "permanent")).collect();
+    let records: Vec<(&str, &str)> =
+        lanes.iter().map(|lane| (lane.as_str(), "permanent")).collect();
     deliver(&runner, &event(Source::Kinesis, &records)).await;
     assert_eq!(letters.put.lock().unwrap().len(), 16, "what is behind comes again anyway");
     let (letters, runner) = choosy(Source::Sqs, "1");

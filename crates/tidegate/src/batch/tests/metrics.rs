@@ -55,20 +55,28 @@ fn metrics_of(line: &Value) -> BTreeMap<String, (String, Value)> {
             Value::Array(values) => values.clone(),
             value => vec![value.clone()],
         };
-        assert!((1..=100).contains(&values.len()) && values.iter().all(Value::is_number), "{name}: {line}");
+        assert!(
+            (1..=100).contains(&values.len()) && values.iter().all(Value::is_number),
+            "{name}: {line}"
+        );
         let unit = metric["Unit"].as_str().unwrap();
         assert!(["Count", "Milliseconds"].contains(&unit), "{name}: {unit}");
         let twice = metrics.insert(name.to_owned(), (unit.to_owned(), line[name].clone()));
         assert!(twice.is_none(), "{name}: {line}");
     }
-    assert_eq!(line.as_object().unwrap().len(), metrics.len() + 2, "nothing that is not declared: {line}");
+    assert_eq!(
+        line.as_object().unwrap().len(),
+        metrics.len() + 2,
+        "nothing that is not declared: {line}"
+    );
     metrics
 }
 
 async fn measured(setting: Setting, event: &RawValue) -> BTreeMap<String, (String, Value)> {
     let lines = Lines::default();
     let handler = EachRecord::new(Obedient::default(), setting.concurrency);
-    let runner = Runner::new(setting.source, handler, "probe", setting.letters).metrics(lines.metrics());
+    let runner =
+        Runner::new(setting.source, handler, "probe", setting.letters).metrics(lines.metrics());
     let remaining = setting.remaining;
     runner.run(Invocation { event, request_id: "r", remaining, replay: setting.replay }).await;
     let line = lines.one();
@@ -83,7 +91,8 @@ fn counts(metrics: &BTreeMap<String, (String, Value)>) -> Vec<(&str, u64)> {
 
 /// Returns the number of each outcome, zeros included.
 fn with_zeros(counted: &[(&'static str, u64)]) -> Vec<(&'static str, u64)> {
-    let outcomes = ["Applied", "DeadLettered", "Duplicate", "Failed", "Filtered", "Held", "NotRun", "Parked"];
+    let outcomes =
+        ["Applied", "DeadLettered", "Duplicate", "Failed", "Filtered", "Held", "NotRun", "Parked"];
     let mut all = BTreeMap::from(outcomes.map(|name| (name, 0)));
     all.extend(counted.iter().copied());
     all.into_iter().collect()
@@ -100,8 +109,11 @@ async fn an_invocation_writes_one_line_with_its_outcomes_and_why_deliveries_fail
         ("e", "ok"),
         ("f", "busy"),
     ];
-    let metrics =
-        measured(Setting { source: Source::Sqs, ..Setting::default() }, &event(Source::Sqs, &records)).await;
+    let metrics = measured(
+        Setting { source: Source::Sqs, ..Setting::default() },
+        &event(Source::Sqs, &records),
+    )
+    .await;
     let counted = [
         ("Applied", 1),
         ("Duplicate", 1),
@@ -135,7 +147,8 @@ async fn a_failure_that_a_replay_reports_again_has_its_class_too() {
 #[tokio::test(start_paused = true)]
 async fn the_duration_is_that_of_the_whole_invocation() {
     let metrics =
-        measured(Setting::default(), &event(Source::Kinesis, &[("a", "work"), ("a", "work")])).await;
+        measured(Setting::default(), &event(Source::Kinesis, &[("a", "work"), ("a", "work")]))
+            .await;
     assert_eq!(metrics["Duration"], ("Milliseconds".to_owned(), json!(4000.0)));
 }
 
@@ -211,6 +224,9 @@ fn a_namespace_is_one_that_cloudwatch_takes() {
         ("a\"b", "letters, digits"),
     ] {
         let error = bad.parse::<Metrics>().unwrap_err().to_string();
-        assert!(error.starts_with("a CloudWatch namespace ") && error.contains(what), "{bad}: {error}");
+        assert!(
+            error.starts_with("a CloudWatch namespace ") && error.contains(what),
+            "{bad}: {error}"
+        );
     }
 }

@@ -136,15 +136,31 @@ impl Default for Setting {
 async fn run_with(setting: Setting, records: &[(&str, &str)]) -> Run {
     let handler = Obedient::default();
     let (handled, ended) = (Arc::clone(&handler.handled), Arc::clone(&handler.ended));
-    let letters: Arc<dyn crate::dead_letter::DeadLetters> = Arc::<MemoryDeadLetters>::clone(&setting.letters);
-    let runner = Runner::new(setting.source, EachRecord::new(handler, setting.concurrency), "probe", letters)
-        .dead_letter_after(setting.dead_letter_after);
+    let letters: Arc<dyn crate::dead_letter::DeadLetters> =
+        Arc::<MemoryDeadLetters>::clone(&setting.letters);
+    let runner = Runner::new(
+        setting.source,
+        EachRecord::new(handler, setting.concurrency),
+        "probe",
+        letters,
+    )
+    .dead_letter_after(setting.dead_letter_after);
     let event = event(setting.source, records);
-    let invocation =
-        Invocation { event: &event, request_id: "r1", remaining: setting.remaining, replay: setting.replay };
+    let invocation = Invocation {
+        event: &event,
+        request_id: "r1",
+        remaining: setting.remaining,
+        replay: setting.replay,
+    };
     let report = runner.run(invocation).await;
     let (handled, ended) = (handled.lock().unwrap().clone(), ended.lock().unwrap().clone());
-    Run { response: report.response, counts: report.counts, handled, ended, letters: setting.letters }
+    Run {
+        response: report.response,
+        counts: report.counts,
+        handled,
+        ended,
+        letters: setting.letters,
+    }
 }
 
 async fn run(records: &[(&str, &str)]) -> Run {
@@ -153,9 +169,14 @@ async fn run(records: &[(&str, &str)]) -> Run {
 
 #[tokio::test]
 async fn a_bad_record_costs_itself() {
-    let run =
-        run(&[("a", "ok 1"), ("b", "undecodable"), ("c", "decode-panic"), ("d", "panic"), ("e", "ok 2")])
-            .await;
+    let run = run(&[
+        ("a", "ok 1"),
+        ("b", "undecodable"),
+        ("c", "decode-panic"),
+        ("d", "panic"),
+        ("e", "ok 2"),
+    ])
+    .await;
     assert_eq!(run.counts, Counts { applied: 2, dead_lettered: 1, failed: 2, ..Counts::default() });
     assert_eq!(run.reported(), ["3"], "the lowest of the two panics");
     assert_eq!(run.letter_reasons(), ["undecodable"]);
@@ -163,7 +184,9 @@ async fn a_bad_record_costs_itself() {
 
 #[tokio::test]
 async fn a_lane_stops_at_its_first_failure_and_the_others_go_on() {
-    let run = run(&[("a", "ok 1"), ("a", "transient 2"), ("b", "ok 3"), ("a", "ok 4"), ("b", "ok 5")]).await;
+    let run =
+        run(&[("a", "ok 1"), ("a", "transient 2"), ("b", "ok 3"), ("a", "ok 4"), ("b", "ok 5")])
+            .await;
     assert_eq!(
         run.handled.iter().map(String::as_str).collect::<BTreeSet<_>>(),
         BTreeSet::from(["ok 1", "transient 2", "ok 3", "ok 5"])
@@ -207,7 +230,8 @@ async fn records_of_a_lane_run_in_order_however_many_lanes_there_are() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_hangs_is_given_up_at_the_deadline_and_what_was_not_started_is_reported() {
-    let setting = Setting { source: Source::Sqs, remaining: Duration::from_secs(10), ..Setting::default() };
+    let setting =
+        Setting { source: Source::Sqs, remaining: Duration::from_secs(10), ..Setting::default() };
     let run = run_with(setting, &[("a", "hang"), ("a", "ok"), ("b", "ok")]).await;
     assert_eq!(run.reported(), ["1", "2"]);
     assert_eq!(run.counts, Counts { applied: 1, failed: 1, not_run: 1, ..Counts::default() });
@@ -216,7 +240,9 @@ async fn a_record_that_hangs_is_given_up_at_the_deadline_and_what_was_not_starte
 #[tokio::test]
 async fn a_queue_is_told_every_failed_message_and_those_behind_it_in_its_group() {
     let setting = Setting { source: Source::Sqs, ..Setting::default() };
-    let run = run_with(setting, &[("g", "ok"), ("g", "transient"), ("g", "ok"), ("h", "transient")]).await;
+    let run =
+        run_with(setting, &[("g", "ok"), ("g", "transient"), ("g", "ok"), ("h", "transient")])
+            .await;
     assert_eq!(run.reported(), ["2", "3", "4"]);
 }
 
@@ -224,7 +250,9 @@ async fn a_queue_is_told_every_failed_message_and_those_behind_it_in_its_group()
 async fn a_dead_letter_that_cannot_be_written_leaves_the_record_failed() {
     let letters = Arc::new(MemoryDeadLetters::default());
     letters.fail_with(Some(Failure::transient("dead_letter_queue", "down")));
-    let run = run_with(Setting { letters, ..Setting::default() }, &[("a", "ok"), ("b", "permanent")]).await;
+    let run =
+        run_with(Setting { letters, ..Setting::default() }, &[("a", "ok"), ("b", "permanent")])
+            .await;
     assert_eq!(run.reported(), ["2"]);
     assert_eq!(run.counts, Counts { applied: 1, failed: 1, ..Counts::default() });
 }
@@ -244,7 +272,8 @@ fn aging<H: BatchHandler>(handler: H, step: i64, letters: &Arc<MemoryDeadLetters
 }
 
 #[tokio::test]
-async fn a_record_that_keeps_failing_past_its_age_is_dead_lettered_and_what_it_blocked_comes_again() {
+async fn a_record_that_keeps_failing_past_its_age_is_dead_lettered_and_what_it_blocked_comes_again()
+{
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = aging(EachRecord::new(Obedient::default(), 4), 60, &letters)
         .dead_letter_after(Some(Duration::from_secs(3000)));
@@ -331,10 +360,16 @@ impl BatchHandler for Fragile {
 
 #[tokio::test]
 async fn a_batch_handler_that_panics_is_given_its_records_one_by_one() {
-    let runner = Runner::new(Source::Kinesis, Fragile, "probe", Arc::new(MemoryDeadLetters::default()));
-    let event = event(Source::Kinesis, &[("a", "good"), ("b", "bad"), ("b", "good"), ("c", "good")]);
-    let invocation =
-        Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(30), replay: false };
+    let runner =
+        Runner::new(Source::Kinesis, Fragile, "probe", Arc::new(MemoryDeadLetters::default()));
+    let event =
+        event(Source::Kinesis, &[("a", "good"), ("b", "bad"), ("b", "good"), ("c", "good")]);
+    let invocation = Invocation {
+        event: &event,
+        request_id: "r",
+        remaining: Duration::from_secs(30),
+        replay: false,
+    };
     let report = runner.run(invocation).await;
     assert_eq!(report.counts, Counts { applied: 2, failed: 1, not_run: 1, ..Counts::default() });
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["2"]);
@@ -364,17 +399,20 @@ async fn a_batch_handler_that_answers_too_few_outcomes_is_given_its_records_one_
         let letters = Arc::new(MemoryDeadLetters::default());
         let runner = Runner::new(Source::Kinesis, Forgetful(answers), "probe", letters);
         let remaining = Duration::from_secs(30);
-        let report =
-            runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+        let report = runner
+            .run(Invocation { event: &event, request_id: "r", remaining, replay: false })
+            .await;
         assert_eq!(report.counts, counts, "{answers} answered");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_done_before_the_deadline_stays_done_however_many_records_hang() {
-    let bodies: Vec<(String, &str)> =
-        (0..400).map(|lane| (lane.to_string(), if lane % 4 == 0 { "ok" } else { "hang" })).collect();
-    let records: Vec<(&str, &str)> = bodies.iter().map(|(lane, body)| (lane.as_str(), *body)).collect();
+    let bodies: Vec<(String, &str)> = (0..400)
+        .map(|lane| (lane.to_string(), if lane % 4 == 0 { "ok" } else { "hang" }))
+        .collect();
+    let records: Vec<(&str, &str)> =
+        bodies.iter().map(|(lane, body)| (lane.as_str(), *body)).collect();
     let setting = Setting {
         source: Source::Sqs,
         concurrency: 400,

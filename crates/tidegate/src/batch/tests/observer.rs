@@ -11,7 +11,10 @@ impl Observer for Notes {
         let took = seen.took.map(|took| took.as_secs());
         let (position, lane) = (&seen.delivery.position, seen.lane);
         let failure = seen.failure.map(|failure| failure.code().to_owned());
-        self.0.lock().unwrap().push(format!("{position} in {lane}: {:?} {failure:?} {took:?}", seen.outcome));
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{position} in {lane}: {:?} {failure:?} {took:?}", seen.outcome));
         assert_ne!(seen.lane, "shy", "an observer that panics");
     }
 }
@@ -20,14 +23,23 @@ impl Observer for Notes {
 async fn an_observer_is_told_outcome_failure_and_time_of_every_delivery() {
     let notes = Arc::new(Notes::default());
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .observe(Arc::<Notes>::clone(&notes));
+    let runner =
+        Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
+            .observe(Arc::<Notes>::clone(&notes));
     let event = event(
         Source::Kinesis,
-        &[("shy", "work"), ("b", "permanent"), ("c", "undecodable"), ("d", "hang"), ("d", "ok"), ("e", "ok")],
+        &[
+            ("shy", "work"),
+            ("b", "permanent"),
+            ("c", "undecodable"),
+            ("d", "hang"),
+            ("d", "ok"),
+            ("e", "ok"),
+        ],
     );
     let remaining = Duration::from_secs(20);
-    let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+    let report =
+        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["4"]);
     assert_eq!(
         *notes.0.lock().unwrap(),
@@ -59,8 +71,9 @@ async fn records_that_a_handler_does_not_time_are_measured_as_a_batch() {
         }
     }
     let notes = Arc::new(Notes::default());
-    let runner = Runner::new(Source::Kinesis, Slow, "probe", Arc::new(MemoryDeadLetters::default()))
-        .observe(Arc::<Notes>::clone(&notes));
+    let runner =
+        Runner::new(Source::Kinesis, Slow, "probe", Arc::new(MemoryDeadLetters::default()))
+            .observe(Arc::<Notes>::clone(&notes));
     let event = event(Source::Kinesis, &[("a", "")]);
     let remaining = Duration::from_secs(20);
     runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;

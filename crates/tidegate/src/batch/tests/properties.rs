@@ -77,7 +77,12 @@ fn record() -> impl Strategy<Value = Record> {
         1 => Just(Act::DecodePanic),
     ];
     let work = prop_oneof![4 => Just(0), 3 => (0..30_u64).prop_map(|tens| tens * 10), 1 => Just(1_000_000)];
-    (0..4_u8, act, work, any::<bool>()).prop_map(|(lane, act, work, old)| Record { lane, act, work, old })
+    (0..4_u8, act, work, any::<bool>()).prop_map(|(lane, act, work, old)| Record {
+        lane,
+        act,
+        work,
+        old,
+    })
 }
 
 fn case() -> impl Strategy<Value = Case> {
@@ -136,7 +141,8 @@ impl Case {
     }
 
     fn item(&self, place: usize) -> String {
-        let number = if self.transport == Transport::Aggregates { place / AGGREGATE } else { place };
+        let number =
+            if self.transport == Transport::Aggregates { place / AGGREGATE } else { place };
         (self.first_sequence + number as u64).to_string()
     }
 
@@ -151,7 +157,11 @@ impl Case {
 
     fn lane(&self, place: usize) -> u64 {
         // A message without a group does not depend on any other.
-        if self.transport == Transport::Standard { place as u64 } else { u64::from(self.records[place].lane) }
+        if self.transport == Transport::Standard {
+            place as u64
+        } else {
+            u64::from(self.records[place].lane)
+        }
     }
 
     fn event(&self) -> Box<RawValue> {
@@ -211,7 +221,8 @@ impl Case {
     }
 
     fn old(&self, place: usize) -> bool {
-        let of = if self.transport == Transport::Aggregates { place - place % AGGREGATE } else { place };
+        let of =
+            if self.transport == Transport::Aggregates { place - place % AGGREGATE } else { place };
         self.records[of].old
     }
 }
@@ -259,7 +270,11 @@ impl Decode for Scripted {
 }
 
 impl Handler for Scripted {
-    async fn handle(&self, (place, record): &(usize, Record), _: &BatchContext) -> Result<Handled, Failure> {
+    async fn handle(
+        &self,
+        (place, record): &(usize, Record),
+        _: &BatchContext,
+    ) -> Result<Handled, Failure> {
         self.begun.lock().unwrap().push(*place);
         let _at_work = AtWork::start(&self.at_work);
         tokio::time::sleep(Duration::from_millis(record.work)).await;
@@ -320,10 +335,12 @@ fn reference(case: &Case) -> Expected {
     // Everything from a stream's checkpoint on is delivered again, whole aggregates included, so
     // only earlier records get a letter.
     let unfinished = (0..count).find(|place| !done(*place) && !given_up(*place));
-    let checkpoint =
-        unfinished.map_or(count, |place| (0..count).find(|p| case.item(*p) == case.item(place)).unwrap());
+    let checkpoint = unfinished
+        .map_or(count, |place| (0..count).find(|p| case.item(*p) == case.item(place)).unwrap());
     let letters: Vec<usize> = (0..count)
-        .filter(|place| given_up(*place) && !case.replay && (!case.is_stream() || *place < checkpoint))
+        .filter(|place| {
+            given_up(*place) && !case.replay && (!case.is_stream() || *place < checkpoint)
+        })
         .collect();
     let observed = (0..count).map(|place| case.position(place)).collect();
     let mut expected = Expected { observed, ..Expected::default() };
@@ -423,9 +440,10 @@ fn actual(case: &Case) -> (Expected, usize) {
     }
     let port: Arc<dyn DeadLetters> = Arc::<MemoryDeadLetters>::clone(&letters);
     let tally = Arc::new(Tally::default());
-    let runner = Runner::new(case.source(), EachRecord::new(handler, case.concurrency), "probe", port)
-        .dead_letter_after(case.gives_up_old.then_some(Duration::from_secs(3600)))
-        .observe(Arc::<Tally>::clone(&tally));
+    let runner =
+        Runner::new(case.source(), EachRecord::new(handler, case.concurrency), "probe", port)
+            .dead_letter_after(case.gives_up_old.then_some(Duration::from_secs(3600)))
+            .observe(Arc::<Tally>::clone(&tally));
     // An old record has failed often enough before, except for one failure.
     for place in (0..case.records.len()).filter(|place| case.old(*place)) {
         runner.letters.patience.assume_repeated(&case.position(place));
@@ -437,15 +455,19 @@ fn actual(case: &Case) -> (Expected, usize) {
         remaining: Duration::from_millis(case.remaining),
         replay: case.replay,
     };
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     let report = runtime.block_on(runner.run(invocation));
     let mut by_lane: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
     for place in begun.lock().unwrap().iter() {
         by_lane.entry(case.lane(*place)).or_default().push(*place);
     }
     let order: Vec<String> = (0..case.records.len()).map(|place| case.position(place)).collect();
-    let mut letters: Vec<String> = letters.letters().iter().map(|letter| letter.position.clone()).collect();
+    let mut letters: Vec<String> =
+        letters.letters().iter().map(|letter| letter.position.clone()).collect();
     letters.sort_by_key(|position| order.iter().position(|other| other == position));
     let most = at_work.lock().unwrap().1;
     let reported = report.response.unwrap().items().map(str::to_owned).collect();

@@ -122,7 +122,8 @@ impl Receiver {
     /// Returns the received spans without waiting: a finished invocation has sent all of its spans.
     fn spans(&self) -> Vec<otlp::Span> {
         let requests = self.requests.lock().unwrap().clone();
-        let scopes = requests.into_iter().flat_map(|request| request.resources).flat_map(|of| of.scopes);
+        let scopes =
+            requests.into_iter().flat_map(|request| request.resources).flat_map(|of| of.scopes);
         scopes.flat_map(|scope| scope.spans).collect()
     }
 
@@ -244,7 +245,9 @@ async fn traced(source: Source, event: &RawValue) -> (otlp::Span, Vec<otlp::Span
     records.sort_by_key(|span| attributes(&span.attributes)["messaging.message.id"].clone());
     for record in &records {
         assert_eq!((&record.trace, &record.parent), (&whole.trace, &whole.id), "{record:?}");
-        assert!(whole.start <= record.start && record.start <= record.end && record.end <= whole.end);
+        assert!(
+            whole.start <= record.start && record.start <= record.end && record.end <= whole.end
+        );
     }
     (whole, records, receiver)
 }
@@ -270,7 +273,10 @@ async fn records_of_two_traces_are_parts_of_one_invocation_and_link_to_both() {
     assert_eq!(attributes(&whole.attributes), BTreeMap::from(expected));
     for (number, record) in records.iter().enumerate() {
         let [link] = record.links.as_slice() else { panic!("{record:?}") };
-        assert_eq!((hex(&link.trace).as_str(), hex(&link.span).as_str()), (TRACE[number], PARENT[number]));
+        assert_eq!(
+            (hex(&link.trace).as_str(), hex(&link.span).as_str()),
+            (TRACE[number], PARENT[number])
+        );
         assert_ne!(hex(&record.trace), TRACE[number], "its own trace is the invocation's");
         assert_eq!((record.name.as_str(), record.kind), ("process orders", CONSUMER));
         let (id, event) = (format!("m{number}"), format!("e{number}"));
@@ -294,13 +300,21 @@ async fn records_of_two_traces_are_parts_of_one_invocation_and_link_to_both() {
         assert!(record.end - record.start >= 30_000_000, "as long as the work took");
     }
     let resource = receiver.resource();
-    assert_eq!((resource["service.name"].as_str(), resource["faas.name"].as_str()), ("probe", "probe"));
+    assert_eq!(
+        (resource["service.name"].as_str(), resource["faas.name"].as_str()),
+        ("probe", "probe")
+    );
     assert_eq!(resource["cloud.platform"], "aws_lambda");
 }
 
 #[tokio::test]
 async fn a_record_that_failed_says_so_and_how() {
-    let bodies = [json!({ "do": "fail" }), json!({ "do": "refuse" }), json!("no event"), json!({ "do": "" })];
+    let bodies = [
+        json!({ "do": "fail" }),
+        json!({ "do": "refuse" }),
+        json!("no event"),
+        json!({ "do": "" }),
+    ];
     let (whole, records, _) = traced(Source::Sqs, &sqs(&bodies)).await;
     let seen: Vec<_> = records
         .iter()
@@ -312,8 +326,14 @@ async fn a_record_that_failed_says_so_and_how() {
             (words.join(" "), status.code, status.message)
         })
         .collect();
-    assert_eq!(seen[0], ("failed transient down".to_owned(), ERROR, "the shop is closed".to_owned()));
-    assert_eq!(seen[1], ("dead_lettered permanent no_such_shelf".to_owned(), ERROR, "7".to_owned()));
+    assert_eq!(
+        seen[0],
+        ("failed transient down".to_owned(), ERROR, "the shop is closed".to_owned())
+    );
+    assert_eq!(
+        seen[1],
+        ("dead_lettered permanent no_such_shelf".to_owned(), ERROR, "7".to_owned())
+    );
     assert_eq!((seen[2].0.as_str(), seen[2].1), ("dead_lettered permanent invalid_body", ERROR));
     assert_eq!(seen[3], ("applied  ".to_owned(), 0, String::new()));
     assert_eq!(whole.status.unwrap_or_default().code, 0, "the invocation did what it could");
@@ -358,9 +378,11 @@ async fn a_receiver_that_refuses_or_hangs_costs_no_record() {
     let hanging = format!("http://{}/v1/traces", hanging.local_addr().unwrap());
     // Long enough for a second attempt, which must not happen.
     let (long, short) = (Duration::from_secs(2), Duration::from_millis(100));
-    for (endpoint, patience) in
-        [(refusing.endpoint.as_str(), long), (&hanging, short), ("http://127.0.0.1:9/v1/traces", long)]
-    {
+    for (endpoint, patience) in [
+        (refusing.endpoint.as_str(), long),
+        (&hanging, short),
+        ("http://127.0.0.1:9/v1/traces", long),
+    ] {
         let traces = Arc::new(Traces::open("probe", endpoint, patience).unwrap());
         let report = run_traced(traces, Source::Sqs, &sqs(&[json!({ "do": "" })])).await;
         assert_eq!(report.counts, Counts { applied: 1, ..Counts::default() });
@@ -419,7 +441,8 @@ async fn a_trace_context_that_is_none_is_no_link() {
         (&good[..good.len() - 1], 0),
         ("", 0),
     ] {
-        let (_, records, _) = traced(Source::Sqs, &sqs(&[json!({ "do": "", "traceparent": text })])).await;
+        let (_, records, _) =
+            traced(Source::Sqs, &sqs(&[json!({ "do": "", "traceparent": text })])).await;
         assert_eq!(records[0].links.len(), links, "{text}");
     }
 }

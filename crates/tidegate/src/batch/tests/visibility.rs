@@ -35,16 +35,25 @@ async fn run_hidden(hidden: &Arc<Hidden>, bodies: &[&str], replay: bool) -> Repo
         .collect();
     let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(Arc::<Hidden>::clone(hidden));
-    runner.run(Invocation { event: &event, request_id: "r", remaining: Duration::from_secs(9), replay }).await
+    let runner =
+        Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
+            .visibility(Arc::<Hidden>::clone(hidden));
+    runner
+        .run(Invocation {
+            event: &event,
+            request_id: "r",
+            remaining: Duration::from_secs(9),
+            replay,
+        })
+        .await
 }
 
 #[tokio::test]
 async fn a_failed_message_is_hidden_for_as_long_as_its_failure_says() {
     let hidden = Arc::new(Hidden::default());
     let report =
-        run_hidden(&hidden, &["ok", "after 0.2", "transient", "after 1e6", "permanent"], false).await;
+        run_hidden(&hidden, &["ok", "after 0.2", "transient", "after 1e6", "permanent"], false)
+            .await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1", "2", "3"]);
     let of = |number: u32, seconds| {
         let message = HiddenMessage {
@@ -71,11 +80,13 @@ async fn a_message_that_cannot_be_hidden_is_reported_all_the_same_and_a_replay_h
 async fn a_stream_ignores_delays() {
     let hidden = Arc::new(Hidden::default());
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(Arc::<Hidden>::clone(&hidden));
+    let runner =
+        Runner::new(Source::Kinesis, EachRecord::new(Obedient::default(), 4), "probe", letters)
+            .visibility(Arc::<Hidden>::clone(&hidden));
     let event = event(Source::Kinesis, &[("a", "after 5")]);
     let remaining = Duration::from_secs(9);
-    let report = runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
+    let report =
+        runner.run(Invocation { event: &event, request_id: "r", remaining, replay: false }).await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1"]);
     assert!(hidden.seen.lock().unwrap().is_empty());
 }
@@ -97,8 +108,9 @@ async fn messages_behind_a_failed_one_in_their_group_come_again_right_after_it()
             .collect();
     let event = RawValue::from_string(json!({ "Records": records }).to_string()).unwrap();
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner = Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
-        .visibility(Arc::<Hidden>::clone(&hidden));
+    let runner =
+        Runner::new(Source::Sqs, EachRecord::new(Obedient::default(), 4), "probe", letters)
+            .visibility(Arc::<Hidden>::clone(&hidden));
     let report = runner.run(Invocation::new(&event, Duration::from_secs(9))).await;
     assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), ["1", "2", "3", "4", "5"]);
     let seen = hidden.seen.lock().unwrap();

@@ -85,7 +85,12 @@ pub trait WindowHandler: Decode {
     ///
     /// # Errors
     /// A permanent failure affects this record only; a transient one stops the batch.
-    fn fold(&self, state: &mut Self::State, record: &Self::Record, window: &Window) -> Result<(), Failure>;
+    fn fold(
+        &self,
+        state: &mut Self::State,
+        record: &Self::Record,
+        window: &Window,
+    ) -> Result<(), Failure>;
 
     /// Takes the state of a window that is over.
     ///
@@ -144,7 +149,10 @@ impl<H: WindowHandler> Windowed<H> {
             return Ok(H::State::default());
         }
         serde_json::from_str(window.state.get()).map_err(|error| {
-            Failure::transient(Failure::NEWER, format!("the state of the window cannot be read: {error}"))
+            Failure::transient(
+                Failure::NEWER,
+                format!("the state of the window cannot be read: {error}"),
+            )
         })
     }
 
@@ -195,7 +203,11 @@ impl<H: WindowHandler> Decode for Windowed<H> {
 }
 
 impl<H: WindowHandler> BatchHandler for Windowed<H> {
-    async fn handle_batch(&self, items: &[Item<H::Record>], context: &BatchContext) -> Vec<Outcome> {
+    async fn handle_batch(
+        &self,
+        items: &[Item<H::Record>],
+        context: &BatchContext,
+    ) -> Vec<Outcome> {
         let Some(window) = &context.window else { return self.late(items, context).await };
         let mut state = self.state(window);
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(items.len());
@@ -210,7 +222,9 @@ impl<H: WindowHandler> BatchHandler for Windowed<H> {
                 continue;
             }
             let folded = match &mut state {
-                Ok(state) => item.span.in_scope(|| catch(|| self.0.fold(state, &item.record, window))),
+                Ok(state) => {
+                    item.span.in_scope(|| catch(|| self.0.fold(state, &item.record, window)))
+                }
                 Err(failure) => Err(failure.clone()),
             };
             match folded {

@@ -71,7 +71,12 @@ impl WindowHandler for Collect {
         }
     }
 
-    async fn close(&self, state: &Numbers, window: &Window, _: &BatchContext) -> Result<(), Failure> {
+    async fn close(
+        &self,
+        state: &Numbers,
+        window: &Window,
+        _: &BatchContext,
+    ) -> Result<(), Failure> {
         let mut left = self.closings_left.lock().unwrap();
         if *left > 0 {
             *left -= 1;
@@ -88,7 +93,10 @@ impl WindowHandler for Collect {
 fn event(first: usize, records: &[(u64, &str)], state: &Value, last: bool) -> Box<RawValue> {
     let before = (0..first).fold(KinesisEvent::new(), |event, _| event.record("", ""));
     let all = records.iter().fold(before, |event, (number, act)| {
-        event.record(&format!("key {}", number % 3), json!({ "number": number, "act": act }).to_string())
+        event.record(
+            &format!("key {}", number % 3),
+            json!({ "number": number, "act": act }).to_string(),
+        )
     });
     let mut event = all.value();
     event["Records"].as_array_mut().unwrap().drain(..first);
@@ -133,7 +141,10 @@ async fn the_state_has_the_records_before_the_failed_one_and_no_others() {
             "state": { "numbers": [0, 1, 3] },
         })
     );
-    assert_eq!((report.counts.applied, report.counts.dead_lettered, report.counts.not_run), (2, 1, 1));
+    assert_eq!(
+        (report.counts.applied, report.counts.dead_lettered, report.counts.not_run),
+        (2, 1, 1)
+    );
 }
 
 #[tokio::test]
@@ -151,7 +162,10 @@ async fn a_record_that_panics_in_the_fold_stops_the_batch_and_is_not_in_the_stat
     let event = event(0, &[(1, "ok"), (2, "panic"), (3, "ok")], &json!({}), false);
     let report = run(&runner(&handler, &letters), &event).await;
     assert_eq!(answer(&report)["state"], json!({ "numbers": [1] }));
-    assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [KinesisEvent::sequence_number(1)]);
+    assert_eq!(
+        report.response.unwrap().items().collect::<Vec<_>>(),
+        [KinesisEvent::sequence_number(1)]
+    );
 }
 
 #[tokio::test]
@@ -161,7 +175,10 @@ async fn a_record_whose_letter_is_not_written_stops_the_state_at_it() {
     let event = event(0, &[(1, "ok"), (2, "never"), (3, "ok")], &json!({}), false);
     let report = run(&runner(&handler, &letters), &event).await;
     assert_eq!(answer(&report)["state"], json!({ "numbers": [1] }));
-    assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [KinesisEvent::sequence_number(1)]);
+    assert_eq!(
+        report.response.unwrap().items().collect::<Vec<_>>(),
+        [KinesisEvent::sequence_number(1)]
+    );
 }
 
 #[tokio::test]
@@ -209,7 +226,10 @@ async fn an_aggregate_that_comes_again_is_folded_as_a_whole() {
     let report = run(&runner, &event).await;
     assert_eq!(answer(&report)["state"], json!({ "numbers": [0] }), "all four come again");
     let report = run(&runner, &event).await;
-    assert_eq!(answer(&report), json!({ "batchItemFailures": [], "state": { "numbers": [0, 1, 2, 3, 4] } }));
+    assert_eq!(
+        answer(&report),
+        json!({ "batchItemFailures": [], "state": { "numbers": [0, 1, 2, 3, 4] } })
+    );
 }
 
 #[tokio::test]
@@ -245,7 +265,10 @@ async fn an_answer_without_a_window_has_no_state_and_a_handler_of_records_hands_
     let letters = Arc::new(MemoryDeadLetters::default());
     let runner = Runner::new(Source::Kinesis, EachRecord::new(Plain, 4), "plain", letters);
     let report = run(&runner, &KinesisEvent::new().record("a", "1").build()).await;
-    assert_eq!(serde_json::to_string(&report.response.unwrap()).unwrap(), r#"{"batchItemFailures":[]}"#);
+    assert_eq!(
+        serde_json::to_string(&report.response.unwrap()).unwrap(),
+        r#"{"batchItemFailures":[]}"#
+    );
     let event = event(0, &[(1, "ok")], &json!({ "kept": 1.50 }), false);
     let report = run(&runner, &event).await;
     assert_eq!(answer(&report), json!({ "batchItemFailures": [], "state": { "kept": 1.50 } }));
@@ -271,7 +294,10 @@ async fn a_record_without_a_window_waits_and_in_a_replay_it_is_too_late() {
         invocation.replay = replay;
         let report = runner.run(invocation).await;
         assert_eq!((report.counts.failed, report.counts.total()), (failed, 2), "replay: {replay}");
-        assert_eq!(report.response.unwrap().items().collect::<Vec<_>>(), [KinesisEvent::sequence_number(0)]);
+        assert_eq!(
+            report.response.unwrap().items().collect::<Vec<_>>(),
+            [KinesisEvent::sequence_number(0)]
+        );
     }
     assert!(letters.letters().is_empty());
 }

@@ -49,7 +49,8 @@ impl DeadLetters for QueueDeadLetters {
 impl Post for QueueDeadLetters {
     fn send(&self, body: String) -> BoxFuture<'_, Result<(), Refusal>> {
         async move {
-            let sent = self.sqs.send_message().queue_url(&self.queue_url).message_body(body).send().await;
+            let sent =
+                self.sqs.send_message().queue_url(&self.queue_url).message_body(body).send().await;
             sent.map(|_| ()).map_err(|error| refusal(&error))
         }
         .boxed()
@@ -63,8 +64,10 @@ impl Post for QueueDeadLetters {
             .key(key)
             .content_type("application/json")
             .body(ByteStream::from(json.into_bytes()));
-        async { put.send().await.map(|_| ()).map_err(|error| Failure::aws("dead_letter_bucket", &error)) }
-            .boxed()
+        async {
+            put.send().await.map(|_| ()).map_err(|error| Failure::aws("dead_letter_bucket", &error))
+        }
+        .boxed()
     }
 
     fn bucket(&self) -> &str {
@@ -89,7 +92,8 @@ fn refusal(error: &SdkError<SendMessageError>) -> Refusal {
 }
 
 /// SQS's error codes for a message with a forbidden character, and for a message that is too long.
-const FOR_GOOD: [&str; 3] = ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
+const FOR_GOOD: [&str; 3] =
+    ["InvalidMessageContents", "InvalidParameterValue", "RequestEntityTooLarge"];
 
 #[cfg(test)]
 mod tests;

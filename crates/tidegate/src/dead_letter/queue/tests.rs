@@ -46,9 +46,9 @@ async fn serve(mut connection: TcpStream, status: u16, code: &'static str, seen:
             head.push(byte);
         }
         let head = String::from_utf8(head).unwrap();
-        let length = head
-            .lines()
-            .find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned));
+        let length = head.lines().find_map(|line| {
+            line.to_lowercase().strip_prefix("content-length: ").map(str::to_owned)
+        });
         let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
         connection.read_exact(&mut body).await.unwrap();
         let request: Vec<&str> = head.split(' ').take(2).collect();
@@ -65,9 +65,15 @@ async fn serve(mut connection: TcpStream, status: u16, code: &'static str, seen:
 async fn put(aws: &AwsClients) -> Result<(), Failure> {
     let event = SqsEvent::new().message("body").build();
     let deliveries = Source::Sqs.split(&event).unwrap();
-    let letter =
-        DeadLetter::new("orders", Source::Sqs, &deliveries[0], &Failure::permanent("never", "why \u{ffff}"));
-    QueueDeadLetters::new(aws.sqs(), aws.s3(), "http://queue/1/letters", "bucket", 262_144).put(&letter).await
+    let letter = DeadLetter::new(
+        "orders",
+        Source::Sqs,
+        &deliveries[0],
+        &Failure::permanent("never", "why \u{ffff}"),
+    );
+    QueueDeadLetters::new(aws.sqs(), aws.s3(), "http://queue/1/letters", "bucket", 262_144)
+        .put(&letter)
+        .await
 }
 
 #[tokio::test]
@@ -81,8 +87,10 @@ async fn a_letter_that_sqs_refuses_for_good_is_in_the_bucket() {
         let (aws, requests) = endpoint(status, code).await;
         put(&aws).await.unwrap();
         let requests = requests.lock().unwrap();
-        let objects: Vec<&str> =
-            requests.iter().filter_map(|(request, _)| request.strip_prefix("PUT /bucket/orders/")).collect();
+        let objects: Vec<&str> = requests
+            .iter()
+            .filter_map(|(request, _)| request.strip_prefix("PUT /bucket/orders/"))
+            .collect();
         assert_eq!(objects.len(), 2, "{code}: {requests:?}");
         assert!(objects[1].contains(".letter.json"), "{code}: {objects:?}");
     }
@@ -90,7 +98,8 @@ async fn a_letter_that_sqs_refuses_for_good_is_in_the_bucket() {
 
 #[tokio::test]
 async fn a_queue_that_is_not_there_or_may_not_be_written_fails_the_letter() {
-    for code in ["QueueDoesNotExist", "AccessDeniedException", "KmsAccessDenied", "InvalidSecurity"] {
+    for code in ["QueueDoesNotExist", "AccessDeniedException", "KmsAccessDenied", "InvalidSecurity"]
+    {
         let (aws, requests) = endpoint(400, code).await;
         let failure = put(&aws).await.unwrap_err();
         assert_eq!(failure.code(), "dead_letter_queue", "{code}");
@@ -105,5 +114,8 @@ async fn a_message_holds_characters_alone_that_sqs_takes() {
     let (_, request) = requests.lock().unwrap().remove(0);
     let request: Value = serde_json::from_str(&request).unwrap();
     let body = request["MessageBody"].as_str().unwrap();
-    assert!(body.contains("why \\uffff") && body.chars().all(super::super::text::is_taken), "{body}");
+    assert!(
+        body.contains("why \\uffff") && body.chars().all(super::super::text::is_taken),
+        "{body}"
+    );
 }

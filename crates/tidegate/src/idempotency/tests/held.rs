@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::batch::{BatchContext, Counts, Decode, EachRecord, Handled, Handler, Invocation, Runner};
+use crate::batch::{
+    BatchContext, Counts, Decode, EachRecord, Handled, Handler, Invocation, Runner,
+};
 use crate::dead_letter::MemoryDeadLetters;
 use crate::failure::{Class, Failure};
 use crate::idempotency::*;
@@ -99,10 +101,15 @@ struct Objects {
 }
 
 impl LargeEvents for Objects {
-    fn put<'a>(&'a self, name: &'a str, _: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        _: &'a RawValue,
+    ) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
         self.put.lock().unwrap().push(name.to_owned());
         let object = RepeatEvent::Object { bucket: "letters".to_owned(), key: name.to_owned() };
-        ready(if self.down { Err(Failure::transient("event_bucket", "down")) } else { Ok(object) }).boxed()
+        ready(if self.down { Err(Failure::transient("event_bucket", "down")) } else { Ok(object) })
+            .boxed()
     }
 }
 
@@ -117,7 +124,11 @@ async fn an_event_too_large_for_a_record_goes_to_the_bucket_and_else_its_deliver
         }
         for _ in 0..2 {
             let (counts, effect) = invoke(&effects, &store, Source::Sqs, &large).await;
-            assert_eq!(counts, if kept { held() } else { failed() }, "held in the record, in any case");
+            assert_eq!(
+                counts,
+                if kept { held() } else { failed() },
+                "held in the record, in any case"
+            );
             match effect.repeat.map(|repeat| repeat.event) {
                 Some(RepeatEvent::Object { bucket, .. }) if kept => assert_eq!(bucket, "letters"),
                 None if !kept => {}
@@ -126,9 +137,10 @@ async fn an_event_too_large_for_a_record_goes_to_the_bucket_and_else_its_deliver
         }
         let names = objects.map(|objects| objects.put.lock().unwrap().clone());
         let is_own = |name: &String| name.starts_with("held/mailer/") && name.ends_with(".json");
-        assert!(names.is_none_or(
-            |names| !names.is_empty() && names.iter().all(|name| *name == names[0] && is_own(name))
-        ));
+        assert!(
+            names.is_none_or(|names| !names.is_empty()
+                && names.iter().all(|name| *name == names[0] && is_own(name)))
+        );
     }
     let (store, effects) = world();
     let small = message(Repeat::INLINE_LIMIT - 100);
@@ -145,7 +157,8 @@ async fn run(effects: &Effects, run: &EffectRun) -> Result<Ran<u8>, &'static str
 }
 
 #[tokio::test]
-async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one_brings_the_event() {
+async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one_brings_the_event()
+{
     let (store, effects) = world();
     let whole_batch = BatchContext::new(Duration::from_secs(10));
     let forgotten = EffectRun::new(key(), AfterCrash::Hold, &whole_batch);
@@ -172,7 +185,8 @@ async fn a_run_that_nothing_repeats_fails_where_it_would_be_held_and_a_later_one
 #[tokio::test]
 async fn an_orphan_is_held_with_the_event_of_the_delivery_that_finds_it_and_of_no_other_payload() {
     let event = RawValue::from_string("{}".to_owned()).unwrap();
-    let given = EffectRun::for_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
+    let given =
+        EffectRun::for_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
     let forgotten = EffectRun::new(key(), AfterCrash::Hold, &BatchContext::new(Duration::ZERO));
     let (store, effects) = world();
     let dead = Claim {
@@ -200,7 +214,8 @@ async fn an_orphan_is_held_with_the_event_of_the_delivery_that_finds_it_and_of_n
 }
 
 #[tokio::test]
-async fn an_effect_that_an_operator_released_without_an_event_is_held_again_with_that_of_its_late_run() {
+async fn an_effect_that_an_operator_released_without_an_event_is_held_again_with_that_of_its_late_run()
+ {
     let (store, effects) = world();
     let event = RawValue::from_string("{}".to_owned()).unwrap();
     let run = EffectRun::for_request(key(), AfterCrash::Hold).repeated_by(Repeat::new("f", event));
@@ -217,7 +232,8 @@ async fn an_effect_that_an_operator_released_without_an_event_is_held_again_with
 #[tokio::test]
 async fn a_reason_of_any_length_is_kept_shortened() {
     let (store, effects) = world();
-    let long = async { Err(EffectError::Unknown(Failure::transient("timeout", "ä".repeat(1_000_000)))) };
+    let long =
+        async { Err(EffectError::Unknown(Failure::transient("timeout", "ä".repeat(1_000_000)))) };
     let run = EffectRun::for_request(key(), AfterCrash::Hold);
     assert_eq!(
         effects.run::<u8, _>(&run, &"x", Lease::new(Duration::from_secs(10)), long).await,

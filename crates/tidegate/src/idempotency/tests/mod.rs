@@ -52,7 +52,11 @@ impl World {
         EffectRun::for_request(key(), self.after_crash).repeated_by(Repeat::new("f", event))
     }
 
-    async fn send(&self, fields: &str, result: Result<String, EffectError>) -> Result<Ran<String>, Failure> {
+    async fn send(
+        &self,
+        fields: &str,
+        result: Result<String, EffectError>,
+    ) -> Result<Ran<String>, Failure> {
         let effect = async {
             self.runs.fetch_add(1, Ordering::Relaxed);
             result
@@ -115,7 +119,11 @@ async fn an_effect_whose_answer_was_lost_is_held_until_an_operator_releases_it()
     let world = World::new(AfterCrash::Hold);
     let unknown = EffectError::Unknown(Failure::transient("timeout", "no answer"));
     assert_eq!(world.send("x", Err(unknown)).await, Ok(Ran::Held));
-    assert_eq!(world.send("x", Ok("m".to_owned())).await, Ok(Ran::Held), "redelivery does not run it");
+    assert_eq!(
+        world.send("x", Ok("m".to_owned())).await,
+        Ok(Ran::Held),
+        "redelivery does not run it"
+    );
     let held = world.held().await;
     assert_eq!((held.len(), held[0].reason.as_deref()), (1, Some("no answer")));
     assert_eq!(world.store.release_held(&held[0].key).await, Ok(true));
@@ -182,12 +190,16 @@ async fn a_delivery_older_than_the_records_are_kept_is_held() {
     let run = world.run().arrived_at(Some(Timestamp::UNIX_EPOCH));
     let ran = world
         .effects
-        .run::<String, _>(&run, &"x", &context(Duration::from_secs(10)), async { Ok(String::new()) })
+        .run::<String, _>(&run, &"x", &context(Duration::from_secs(10)), async {
+            Ok(String::new())
+        })
         .await;
     assert_eq!(ran, Ok(Ran::Held));
     assert_eq!(world.store.release_held("test#mail#7").await, Ok(true));
-    let again =
-        world.effects.run(&run, &"x", &context(Duration::from_secs(10)), async { Ok("m".to_owned()) }).await;
+    let again = world
+        .effects
+        .run(&run, &"x", &context(Duration::from_secs(10)), async { Ok("m".to_owned()) })
+        .await;
     assert_eq!(again, Ok(Ran::Applied("m".to_owned())), "an operator decided");
 }
 
@@ -195,9 +207,16 @@ async fn a_delivery_older_than_the_records_are_kept_is_held() {
 async fn a_lost_answer_to_ones_own_write_is_no_conflict() {
     let store = Arc::new(MemoryIdempotency::default());
     let lossy = Watched::new(Arc::<MemoryIdempotency>::clone(&store));
-    for write in
-        ["claim", "complete", "release", "extend", "hold", "hold_orphan", "complete_held", "release_held"]
-    {
+    for write in [
+        "claim",
+        "complete",
+        "release",
+        "extend",
+        "hold",
+        "hold_orphan",
+        "complete_held",
+        "release_held",
+    ] {
         lossy.will(write, Fault::SentAgain, 10);
     }
     holes::a_lost_answer_to_ones_own_write_is_no_conflict(lossy, store).await;
@@ -249,7 +268,11 @@ async fn a_lease_that_was_extended_is_not_put_on_hold() {
     let later = Timestamp::now().saturating_add(Duration::from_secs(60)).unwrap();
     assert_eq!(world.store.extend(&key(), "dead", later).await, Ok(true));
     assert_eq!(world.store.hold_orphan(&key(), "dead", "why", None).await, Ok(false));
-    assert_eq!(world.store.extend(&key(), "dead", Timestamp::UNIX_EPOCH).await, Ok(true), "nothing to do");
+    assert_eq!(
+        world.store.extend(&key(), "dead", Timestamp::UNIX_EPOCH).await,
+        Ok(true),
+        "nothing to do"
+    );
     assert_eq!(world.store.lease_until("test#mail#7"), Some(later), "a lease is never shortened");
 }
 
@@ -300,8 +323,10 @@ async fn a_lease_with_a_heartbeat_begins_with_the_claim_and_not_with_the_wait_fo
         assert_eq!(watched.release(&key(), "dead").await, Ok(true));
         now
     };
-    let run = EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(EffectRun::SHORTEST_HEARTBEAT);
-    let effect = async { Ok(watched.look(&key()).await.unwrap().unwrap().lease_until.as_millisecond()) };
+    let run =
+        EffectRun::for_request(key(), AfterCrash::Hold).heartbeat(EffectRun::SHORTEST_HEARTBEAT);
+    let effect =
+        async { Ok(watched.look(&key()).await.unwrap().unwrap().lease_until.as_millisecond()) };
     let lease = Lease::new(Duration::from_secs(10));
     let (ran, gone) = tokio::join!(effects.run(&run, &"x", lease, effect), gone);
     let least = gone.saturating_add(EffectRun::SHORTEST_HEARTBEAT).unwrap().as_millisecond();
@@ -336,7 +361,10 @@ async fn a_long_effect_ends_when_its_claim_is_lost() {
                 break stored.owner;
             }
         };
-        assert_eq!(world.store.hold(&key(), &owner, "an operator stepped in", None).await, Ok(true));
+        assert_eq!(
+            world.store.hold(&key(), &owner, "an operator stepped in", None).await,
+            Ok(true)
+        );
         tokio::time::sleep(Duration::from_secs(60)).await;
         ended.fetch_add(1, Ordering::Relaxed);
         Ok(String::new())
@@ -358,7 +386,10 @@ async fn a_hook_hears_of_replays_and_of_nothing_else() {
     world.send("y", Ok("m".to_owned())).await.unwrap_err();
     assert!(heard.lock().unwrap().is_empty());
     world.send("x", Ok("other".to_owned())).await.unwrap();
-    assert_eq!(*heard.lock().unwrap(), [("test#mail#7".to_owned(), Kept::Result("\"m\"".to_owned()))]);
+    assert_eq!(
+        *heard.lock().unwrap(),
+        [("test#mail#7".to_owned(), Kept::Result("\"m\"".to_owned()))]
+    );
 }
 
 #[tokio::test]
@@ -366,7 +397,8 @@ async fn a_kept_result_of_another_type_is_an_error_that_names_the_key() {
     let world = World::new(AfterCrash::Hold);
     world.send("x", Ok("m".to_owned())).await.unwrap();
     let effect = async { Ok(7_u32) };
-    let failure = world.effects.run(&world.run(), &"x", &context(Duration::from_secs(10)), effect).await;
+    let failure =
+        world.effects.run(&world.run(), &"x", &context(Duration::from_secs(10)), effect).await;
     let failure = failure.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unreadable_result"));
     assert!(failure.reason().contains("test#mail#7"), "{failure}");
@@ -383,7 +415,11 @@ async fn switched_off_effects_run_each_time_and_fail_as_they_do() {
         assert_eq!(send(Ok(number)).await, Ok(Ran::Applied(number)));
     }
     assert_eq!(send(Err(not_done())).await.unwrap_err().code(), "throttled");
-    assert_eq!(effects.key("mail", "").unwrap_err().code(), "missing_key", "keys are checked all the same");
+    assert_eq!(
+        effects.key("mail", "").unwrap_err().code(),
+        "missing_key",
+        "keys are checked all the same"
+    );
 }
 
 #[tokio::test]
@@ -391,7 +427,8 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
     let world = World::new(AfterCrash::Hold);
     let barrier = tokio::sync::Barrier::new(10);
     let runs = (0..10).map(|number| {
-        let run = EffectRun::for_request(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
+        let run =
+            EffectRun::for_request(world.effects.key("mail", &number).unwrap(), AfterCrash::Hold);
         let (effects, barrier) = (&world.effects, &barrier);
         async move {
             let effect = async {
@@ -402,7 +439,9 @@ async fn the_claims_of_a_batch_are_made_at_the_same_time() {
             effects.run(&run, &"x", Lease::new(Duration::from_secs(10)), effect).await
         }
     });
-    let ran = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(runs)).await.unwrap();
+    let ran = tokio::time::timeout(Duration::from_secs(5), futures::future::join_all(runs))
+        .await
+        .unwrap();
     assert_eq!(ran, (0..10).map(|number| Ok(Ran::Applied(number))).collect::<Vec<_>>());
 }
 
@@ -431,7 +470,10 @@ async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_i
                 assert_eq!(watched.release(&key(), "dead").await, Ok(true));
             } else {
                 let result = Kept::Result("\"theirs\"".to_owned());
-                assert_eq!(watched.complete(&key(), "dead", &result, Timestamp::MAX).await, Ok(true));
+                assert_eq!(
+                    watched.complete(&key(), "dead", &result, Timestamp::MAX).await,
+                    Ok(true)
+                );
             }
         };
         let run = EffectRun::for_request(key(), after_crash);
@@ -440,7 +482,11 @@ async fn a_wait_for_a_twin_is_looks_and_claims_once_more_when_a_look_says_that_i
         let (ran, ()) = tokio::join!(effects.run(&run, &"x", lease, effect), twin);
         assert_eq!(ran.unwrap().result().unwrap(), if gone { "mine" } else { "theirs" });
         assert_eq!(watched.calls("look"), 11);
-        assert_eq!(watched.calls("claim"), if gone { 3 } else { 2 }, "the twin\'s, the first, and the last");
+        assert_eq!(
+            watched.calls("claim"),
+            if gone { 3 } else { 2 },
+            "the twin\'s, the first, and the last"
+        );
     }
 }
 
@@ -449,7 +495,8 @@ async fn an_honest_replay_passes_though_a_map_is_walked_in_another_order() {
     let world = World::new(AfterCrash::Hold);
     // Each map has its own hash state. With 20 names, two of them practically never have the same
     // order.
-    let fields = || (0..20).map(|n| (n.to_string(), n)).collect::<std::collections::HashMap<_, _>>();
+    let fields =
+        || (0..20).map(|n| (n.to_string(), n)).collect::<std::collections::HashMap<_, _>>();
     let send = async |fields| {
         let lease = Lease::new(Duration::from_secs(10));
         world.effects.run(&world.run(), &fields, lease, async { Ok(7) }).await

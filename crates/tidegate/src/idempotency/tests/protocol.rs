@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use crate::idempotency::protocol::{InTheWay, Request, State, Transition, decide, in_the_way};
 use crate::idempotency::{Kept, Status, Stored};
 
-const STATUSES: [Status; 4] = [Status::InProgress, Status::Completed, Status::Held, Status::Released];
+const STATUSES: [Status; 4] =
+    [Status::InProgress, Status::Completed, Status::Held, Status::Released];
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -56,12 +57,20 @@ fn every_transition_is_the_one_in_the_table() {
         (claim("b", true), 5, ["in progress", "refused", "refused", "refused", "in progress"]),
         (claim("b", false), 11, ["in progress", "refused", "refused", "refused", "in progress"]),
         (claim("b", true), 11, ["in progress", "in progress", "refused", "refused", "in progress"]),
-        (claim("b", false), 21, ["in progress", "refused", "in progress", "refused", "in progress"]),
+        (
+            claim("b", false),
+            21,
+            ["in progress", "refused", "in progress", "refused", "in progress"],
+        ),
         (claim("a", true), 11, ["in progress", "already", "refused", "refused", "in progress"]),
         (complete("a"), 11, ["refused", "completed", "already", "completed", "completed"]),
         (complete("b"), 11, ["refused", "refused", "refused", "refused", "refused"]),
         (Request::Release { owner: "a" }, 11, ["already", "none", "refused", "refused", "refused"]),
-        (Request::Release { owner: "b" }, 11, ["already", "refused", "refused", "refused", "refused"]),
+        (
+            Request::Release { owner: "b" },
+            11,
+            ["already", "refused", "refused", "refused", "refused"],
+        ),
         (extend("a", 11), 12, ["refused", "in progress", "refused", "refused", "refused"]),
         (extend("a", 9), 5, ["refused", "already", "refused", "refused", "refused"]),
         (extend("b", 11), 5, ["refused", "refused", "refused", "refused", "refused"]),
@@ -96,7 +105,10 @@ fn a_new_state_keeps_what_the_request_does_not_change() {
     };
     let claim = Request::Claim { owner: "b", lease_until: at(99), take_over: false };
     let claimed = to(Status::Released, claim);
-    assert_eq!((claimed.owner.as_str(), claimed.lease_until, claimed.expires_at), ("b", at(99), None));
+    assert_eq!(
+        (claimed.owner.as_str(), claimed.lease_until, claimed.expires_at),
+        ("b", at(99), None)
+    );
     let completed = to(Status::InProgress, Request::Complete { owner: "a", expires_at: at(50) });
     assert_eq!((completed.owner.as_str(), completed.expires_at), ("a", Some(at(50))));
     let by_hand = to(Status::Held, Request::CompleteHeld { operator: "o", expires_at: at(50) });
@@ -115,7 +127,11 @@ fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it() {
     let orphan = Request::HoldOrphan { owner: "a", repeat: true };
     assert_eq!(outcomes(hold, 11), ["refused", "held", "refused", "held", "held"]);
     assert_eq!(outcomes(orphan, 11), ["refused", "held", "refused", "held", "refused"]);
-    assert_eq!(outcomes(orphan, 5), ["refused", "refused", "refused", "held", "refused"], "it is live");
+    assert_eq!(
+        outcomes(orphan, 5),
+        ["refused", "refused", "refused", "held", "refused"],
+        "it is live"
+    );
     let kept = |status, request| {
         let before = State { repeat: true, ..record(status) };
         match decide(Some(&before), request, at(11)) {
@@ -131,7 +147,11 @@ fn an_effect_that_waits_without_an_event_gets_one_and_keeps_it() {
     let claim = Request::Claim { owner: "b", lease_until: at(99), take_over: false };
     let complete = Request::Complete { owner: "a", expires_at: at(99) };
     let by_hand = Request::CompleteHeld { operator: "o", expires_at: at(99) };
-    assert!(!kept(Status::Released, claim) && !kept(Status::Held, complete) && !kept(Status::Held, by_hand));
+    assert!(
+        !kept(Status::Released, claim)
+            && !kept(Status::Held, complete)
+            && !kept(Status::Held, by_hand)
+    );
 }
 
 #[test]
@@ -140,7 +160,8 @@ fn what_is_in_the_way_is_replayed_left_held_or_waited_for() {
         STATUSES.map(|status| {
             let State { status, owner, lease_until, expires_at, repeat } = record(status);
             let (payload_hash, result) = ("h".into(), Kept::Unknown);
-            let there = Stored { status, owner, lease_until, payload_hash, repeat, result, expires_at };
+            let there =
+                Stored { status, owner, lease_until, payload_hash, repeat, result, expires_at };
             in_the_way(&there, take_over, at(now))
         })
     };

@@ -84,7 +84,8 @@ impl Packing {
         let queues: Vec<Queue> = aggregates
             .into_iter()
             .map(|steps| {
-                let weigh = |step: Step| Weighed { rows: rows.numbers(&step), bytes: step.size(), step };
+                let weigh =
+                    |step: Step| Weighed { rows: rows.numbers(&step), bytes: step.size(), step };
                 let mut steps: Vec<Weighed> = steps.into_iter().map(weigh).collect();
                 steps.reverse();
                 Queue { steps, missing: 0 }
@@ -195,8 +196,11 @@ impl Packing {
     /// Makes the next step of an aggregate available to the group.
     fn offer(&mut self, queue: usize) {
         self.window.insert(queue);
-        for row in
-            self.queues.get(queue).and_then(|queue| queue.steps.last()).map_or(&[][..], |next| &next.rows)
+        for row in self
+            .queues
+            .get(queue)
+            .and_then(|queue| queue.steps.last())
+            .map_or(&[][..], |next| &next.rows)
         {
             if let Some(waiting) = self.waiting.get_mut(*row) {
                 waiting.insert(queue);

@@ -28,7 +28,8 @@ fn by_comparing(mut aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
                 let step = steps.last()?;
                 let added = rows(step).difference(&held).count();
                 let fits = group.is_empty()
-                    || held.len() + added <= TRANSACTION_ITEMS && bytes + step.size() <= PACKED_BYTES;
+                    || held.len() + added <= TRANSACTION_ITEMS
+                        && bytes + step.size() <= PACKED_BYTES;
                 fits.then_some((if group.is_empty() { 0 } else { added }, at))
             });
             let Some((_, at)) = candidates.min() else { break };
@@ -131,16 +132,19 @@ fn no_transaction_is_too_large_and_each_writes_a_row_once() {
 #[test]
 fn a_transaction_is_filled_to_its_last_item() {
     let aggregates = (0..150).map(|n| event(&format!("order#{n}"), 1, [])).collect();
-    let guards: Vec<_> = packed(aggregates).iter().map(|transaction| transaction.guards.len()).collect();
+    let guards: Vec<_> =
+        packed(aggregates).iter().map(|transaction| transaction.guards.len()).collect();
     assert_eq!(guards, [100, 50]);
 }
 
 #[test]
 fn events_that_share_counters_are_put_together() {
     // Two groups of orders over two disjoint sets of products, alternating.
-    let aggregates: Vec<_> =
-        (0..20usize).map(|n| event(&format!("order#{n}"), 1, (n % 2) * 1000..(n % 2) * 1000 + 80)).collect();
-    let writes: usize = packed(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
+    let aggregates: Vec<_> = (0..20usize)
+        .map(|n| event(&format!("order#{n}"), 1, (n % 2) * 1000..(n % 2) * 1000 + 80))
+        .collect();
+    let writes: usize =
+        packed(aggregates).iter().map(|transaction| transaction.counters.len()).sum();
     assert_eq!(writes, 160, "each counter should be written once");
 }
 

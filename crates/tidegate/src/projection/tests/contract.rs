@@ -22,7 +22,10 @@ pub(crate) fn advance(stream: &StreamId, from: Position, to: Position) -> Advanc
     Advance { stream: stream.clone(), from, parked: None, to, event_id }
 }
 
-pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>, counters: &[(&str, i64)]) -> Transaction {
+pub(crate) fn transaction(
+    guards: Vec<(Advance, RowUpdate)>,
+    counters: &[(&str, i64)],
+) -> Transaction {
     let counter = |(key, units): &(&str, i64)| Increment {
         key: (*key).to_owned(),
         add: BTreeMap::from([("units", *units)]),
@@ -70,7 +73,11 @@ async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
     let items = transaction.guards.len() + transaction.counters.len();
     match model.apply(transaction).await {
         Err(ApplyError::Refused { failure, .. }) => {
-            assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unstorable"), "{failure}");
+            assert_eq!(
+                (failure.class(), failure.code()),
+                (Class::Permanent, "unstorable"),
+                "{failure}"
+            );
         }
         other => panic!("{items} items: {other:?}"),
     }
@@ -82,14 +89,26 @@ async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
 
 async fn attributes_may_have_any_name_but_the_guards(model: &dyn ReadModel) {
     // Reserved words, and characters that are not allowed in a placeholder.
-    let names =
-        ["size", "data", "year", "count", "status", "unit-price", "a.b", "größe", "a b", "#n0", ":v0"];
+    let names = [
+        "size",
+        "data",
+        "year",
+        "count",
+        "status",
+        "unit-price",
+        "a.b",
+        "größe",
+        "a b",
+        "#n0",
+        ":v0",
+    ];
     let stream = new_stream();
     let row = names.iter().fold(RowUpdate::default(), |row, name| row.set(name, *name));
     let mut counted = transaction(vec![first(&stream, row)], &[(&unique("product"), 1)]);
     counted.counters[0].add = names.iter().map(|name| (*name, 1)).collect();
     assert_eq!(model.apply(&counted).await, Ok(()));
-    let more = names.iter().fold(RowUpdate::default(), |row, name| row.set_if_absent(name, "other"));
+    let more =
+        names.iter().fold(RowUpdate::default(), |row, name| row.set_if_absent(name, "other"));
     let next = transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[]);
     assert_eq!(model.apply(&next).await, Ok(()));
     for name in [
@@ -124,7 +143,11 @@ async fn a_hundred_items_are_a_transaction_and_no_more(model: &dyn ReadModel) {
 async fn keys_have_a_length(model: &dyn ReadModel) {
     let key = unique("product");
     for (bytes, fits) in [(2048, true), (2049, false), (0, false)] {
-        let key = if bytes == 0 { String::new() } else { format!("{key}{}", "x".repeat(bytes - key.len())) };
+        let key = if bytes == 0 {
+            String::new()
+        } else {
+            format!("{key}{}", "x".repeat(bytes - key.len()))
+        };
         let with = transaction(vec![first(&new_stream(), RowUpdate::default())], &[(&key, 1)]);
         if fits {
             assert_eq!(model.apply(&with).await, Ok(()));
@@ -133,8 +156,12 @@ async fn keys_have_a_length(model: &dyn ReadModel) {
         }
     }
     let id = unique("order");
-    let longest: StreamId = format!("{id}{}", "x".repeat(StreamId::MAX_BYTES - id.len())).parse().unwrap();
-    assert_eq!(model.apply(&transaction(vec![first(&longest, RowUpdate::default())], &[])).await, Ok(()));
+    let longest: StreamId =
+        format!("{id}{}", "x".repeat(StreamId::MAX_BYTES - id.len())).parse().unwrap();
+    assert_eq!(
+        model.apply(&transaction(vec![first(&longest, RowUpdate::default())], &[])).await,
+        Ok(())
+    );
 }
 
 fn large(bytes: usize) -> RowUpdate {
@@ -153,7 +180,8 @@ async fn rows_and_transactions_have_a_size(model: &dyn ReadModel) {
     let stream = new_stream();
     assert_eq!(model.apply(&transaction(vec![first(&stream, large(300_000))], &[])).await, Ok(()));
     let more = RowUpdate::default().set("more", "x".repeat(150_000));
-    is_unstorable(model, &transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[])).await;
+    is_unstorable(model, &transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), more)], &[]))
+        .await;
 }
 
 async fn numbers_go_as_far_as_their_type(model: &dyn ReadModel) {
@@ -186,7 +214,10 @@ async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
     model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream).transpose().unwrap()
 }
 
-async fn an_unreadable_guard_costs_its_own_aggregate(model: &dyn ReadModel, spoil: impl AsyncFn(&StreamId)) {
+async fn an_unreadable_guard_costs_its_own_aggregate(
+    model: &dyn ReadModel,
+    spoil: impl AsyncFn(&StreamId),
+) {
     let streams = [new_stream(), new_stream(), new_stream()];
     let rows = streams.iter().map(|stream| first(stream, RowUpdate::default()));
     assert_eq!(model.apply(&transaction(rows.collect(), &[])).await, Ok(()));
@@ -217,7 +248,8 @@ async fn a_guard_moves_only_from_where_it_is(model: &dyn ReadModel) {
 
 async fn parts_advance_one_by_one(model: &dyn ReadModel) {
     let stream: StreamId = unique("order").parse().unwrap();
-    let part = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    let part =
+        |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
     assert_eq!(model.apply(&part(at(0, 1), at(0, 2))).await, Err(ApplyError::GuardMoved));
     assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Ok(()));
     assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Err(ApplyError::GuardMoved));
@@ -294,8 +326,14 @@ async fn parked_aggregates_are_listed_until_nothing_is_left_of_them(model: &dyn 
     assert_eq!(model.unpark(stream, &parked).await, Ok(()));
     assert_eq!(model.unpark(stream, &parked).await, Err(ApplyError::GuardMoved), "it is no longer");
     let unparked = guard(model, stream).await.unwrap();
-    assert_eq!((unparked.parked, unparked.parked_code.clone(), unparked.listed), (None, None, parked.listed));
-    assert!(mine(list(model).await).contains(stream), "who unparks it may not have read what came since");
+    assert_eq!(
+        (unparked.parked, unparked.parked_code.clone(), unparked.listed),
+        (None, None, parked.listed)
+    );
+    assert!(
+        mine(list(model).await).contains(stream),
+        "who unparks it may not have read what came since"
+    );
     // The guard advances.
     let first = transaction(vec![(advance(stream, at(0, 0), at(1, 0)), RowUpdate::default())], &[]);
     assert_eq!(model.apply(&first).await, Ok(()));
@@ -316,17 +354,25 @@ async fn parked_aggregates_are_listed_until_nothing_is_left_of_them(model: &dyn 
 }
 
 async fn the_list_is_no_counter(model: &dyn ReadModel) {
-    is_unstorable(model, &transaction(vec![first(&new_stream(), RowUpdate::default())], &[("#parked", 1)]))
-        .await;
+    is_unstorable(
+        model,
+        &transaction(vec![first(&new_stream(), RowUpdate::default())], &[("#parked", 1)]),
+    )
+    .await;
 }
 
 async fn parts_of_another_cut_are_not_gone_on_with(model: &dyn ReadModel) {
     let stream = new_stream();
-    let part = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    let part =
+        |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
     assert_eq!(model.apply(&part(at(0, 0), at(0, 1))).await, Ok(()));
     for other in [Some(7), None] {
         let from = Position { cut: other, ..at(0, 1) };
-        assert_eq!(model.apply(&part(from, at(1, 0))).await, Err(ApplyError::GuardMoved), "{other:?}");
+        assert_eq!(
+            model.apply(&part(from, at(1, 0))).await,
+            Err(ApplyError::GuardMoved),
+            "{other:?}"
+        );
     }
     assert_eq!(model.apply(&part(at(0, 1), at(1, 0))).await, Ok(()));
     assert_eq!(guard(model, &stream).await.unwrap().position, at(1, 0));
@@ -334,13 +380,17 @@ async fn parts_of_another_cut_are_not_gone_on_with(model: &dyn ReadModel) {
 
 async fn a_cut_that_was_left_behind_is_replaced(model: &dyn ReadModel) {
     let stream = new_stream();
-    let moves = |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
+    let moves =
+        |from, to| transaction(vec![(advance(&stream, from, to), RowUpdate::default())], &[]);
     // A version of the toolkit that knows no digests finishes an event.
     let left = Position { cut: Some(7), ..at(1, 0) };
     assert_eq!(model.apply(&moves(at(0, 0), left)).await, Ok(()));
     let there = guard(model, &stream).await.unwrap();
     assert_eq!(there.position, left);
-    assert_eq!(model.park(&stream, Version::new(2), &Failure::permanent("bad", "it is")).await, Ok(()));
+    assert_eq!(
+        model.park(&stream, Version::new(2), &Failure::permanent("bad", "it is")).await,
+        Ok(())
+    );
     let parked = guard(model, &stream).await.unwrap();
     assert_eq!(model.unpark(&stream, &parked).await, Ok(()));
     let unparked = guard(model, &stream).await.unwrap();
@@ -364,12 +414,17 @@ async fn the_items_to_blame_are_named(model: &dyn ReadModel) {
     for (guards, expected) in [
         (guards, [vec![1], vec![1]]),
         (
-            vec![second(&text, RowUpdate::default().add("n", 1)), first(&good, RowUpdate::default())],
+            vec![
+                second(&text, RowUpdate::default().add("n", 1)),
+                first(&good, RowUpdate::default()),
+            ],
             [vec![0], vec![]],
         ),
     ] {
         match model.apply(&transaction(guards, &[(&unique("product"), 1)])).await {
-            Err(ApplyError::Refused { items, .. }) => assert!(expected.contains(&items), "{items:?}"),
+            Err(ApplyError::Refused { items, .. }) => {
+                assert!(expected.contains(&items), "{items:?}")
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -379,7 +434,9 @@ async fn the_items_to_blame_are_named(model: &dyn ReadModel) {
 async fn many_guards_are_read_at_once(model: &dyn ReadModel) {
     let streams: Vec<StreamId> = (0..130).map(|_| unique("order").parse().unwrap()).collect();
     for streams in streams.chunks(50) {
-        let guards = streams.iter().map(|stream| (advance(stream, at(0, 0), at(1, 0)), RowUpdate::default()));
+        let guards = streams
+            .iter()
+            .map(|stream| (advance(stream, at(0, 0), at(1, 0)), RowUpdate::default()));
         assert_eq!(model.apply(&transaction(guards.collect(), &[])).await, Ok(()));
     }
     assert_eq!(model.guards(&streams).await.unwrap().len(), 130);

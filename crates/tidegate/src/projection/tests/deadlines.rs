@@ -4,7 +4,8 @@ use super::*;
 
 /// Returns commits of aggregates that share no counter and are too large to share a transaction.
 fn large(order: u32) -> RecordedCommit {
-    let products = (0..60).map(|product| format!("o{order}p{product}")).collect::<Vec<_>>().join(" ");
+    let products =
+        (0..60).map(|product| format!("o{order}p{product}")).collect::<Vec<_>>().join(" ");
     commit(&format!("order#{order}"), 1, &products)
 }
 
@@ -15,7 +16,11 @@ fn cut_off(outcome: &Outcome) -> bool {
 const OUT_OF_TIME: Outcome = Outcome::NotRun(NotRun::OutOfTime);
 const BLOCKED: Outcome = Outcome::NotRun(NotRun::Blocked);
 
-async fn hand_over(world: &World, projection: Products, commits: &[RecordedCommit]) -> Vec<Outcome> {
+async fn hand_over(
+    world: &World,
+    projection: Products,
+    commits: &[RecordedCommit],
+) -> Vec<Outcome> {
     let changes: Vec<_> = commits.iter().cloned().map(CommitChange::Commit).collect();
     let began = Instant::now();
     let outcomes = world.deliver_to(projection, &changes).await;
@@ -48,8 +53,10 @@ async fn of_a_batch_that_is_cut_off_what_was_applied_is_told_from_what_was_not_b
 #[tokio::test(start_paused = true)]
 async fn what_waits_behind_a_transaction_that_was_cut_off_was_not_begun() {
     // The second event of the aggregate is in another transaction.
-    let commits =
-        [large(1), RecordedCommit { stream: "order#1".parse().unwrap(), ..commit("order#1", 2, "b") }];
+    let commits = [
+        large(1),
+        RecordedCommit { stream: "order#1".parse().unwrap(), ..commit("order#1", 2, "b") },
+    ];
     let products = (0..60).map(|product| format!("q{product}")).collect::<Vec<_>>().join(" ");
     let commits = [commits[0].clone(), commit("order#1", 2, &products)];
     let world = World::with(&commits).await;
@@ -82,7 +89,8 @@ async fn an_event_store_that_hangs_costs_the_aggregate_that_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_park_that_is_cut_off_leaves_no_letter() {
-    let commits = [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#2", 1, "a")];
+    let commits =
+        [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#2", 1, "a")];
     for applied in [false, true] {
         let world = World::with(&commits).await;
         world.faults.at(Call::Park, 1, Fault::Hangs { applied });
@@ -99,7 +107,8 @@ async fn pauses_end_at_the_deadline() {
         let time = Duration::from_millis(3);
         let world = World { time, ..World::with(std::slice::from_ref(&placed)).await };
         world.faults.always(Call::Apply, Some(fault.clone()));
-        let outcome = hand_over(&world, Products::default(), std::slice::from_ref(&placed)).await.remove(0);
+        let outcome =
+            hand_over(&world, Products::default(), std::slice::from_ref(&placed)).await.remove(0);
         match fault {
             Fault::Conflict => assert_eq!(outcome, OUT_OF_TIME),
             _ => assert_eq!(outcome.failure().unwrap().code(), Failure::THROTTLED),
@@ -128,8 +137,15 @@ async fn a_list_that_cannot_be_read_stops_nothing_but_what_is_the_wrong_table_st
     let world = World::with(std::slice::from_ref(&placed)).await;
     let wrong = Failure::transient("wrong_table", "it has other keys");
     world.faults.at(Call::Parked, 1, Fault::Failed(wrong.clone()));
-    world.faults.at(Call::Parked, 2, Fault::Failed(Failure::transient("read_model", "no permission")));
-    assert_eq!(world.hand_over(Products::default(), &changes, false).await, [Outcome::Failed(wrong)]);
+    world.faults.at(
+        Call::Parked,
+        2,
+        Fault::Failed(Failure::transient("read_model", "no permission")),
+    );
+    assert_eq!(
+        world.hand_over(Products::default(), &changes, false).await,
+        [Outcome::Failed(wrong)]
+    );
     assert_eq!(world.faults.calls(Call::Guards), 0);
     assert_eq!(world.hand_over(Products::default(), &changes, false).await, [APPLIED]);
 }

@@ -15,7 +15,9 @@ use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::source::Source;
 use crate::store::EventReader;
-use crate::store::{Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent};
+use crate::store::{
+    Commit, CommitChange, EventStore, MemoryEventStore, RecordedCommit, RecordedEvent,
+};
 use crate::test::{Call, DynamoDbEvent, Fault, Faults, Faulty};
 
 mod contract;
@@ -38,15 +40,19 @@ impl Projection for Products {
         stream.kind() == "order"
     }
 
-    fn project(&self, _commit: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
+    fn project(
+        &self,
+        _commit: &RecordedCommit,
+        event: &RecordedEvent,
+    ) -> Result<Projected, Failure> {
         assert!(event.data != "panic", "a projection that panics");
         if let Some(failure) = self.broken.get(&event.data) {
             return Err(failure.clone());
         }
-        let counters = event
-            .data
-            .split(' ')
-            .map(|product| Increment { key: product.to_owned(), add: BTreeMap::from([("units", 1)]) });
+        let counters = event.data.split(' ').map(|product| Increment {
+            key: product.to_owned(),
+            add: BTreeMap::from([("units", 1)]),
+        });
         Ok(Projected {
             row: RowUpdate::default().set("last", event.data.as_str()),
             counters: counters.collect(),
@@ -72,7 +78,8 @@ impl World {
     /// Creates a world whose event store holds these commits.
     async fn with(commits: &[RecordedCommit]) -> Self {
         let time = Duration::from_secs(30);
-        let world = Self { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
+        let world =
+            Self { store: Arc::default(), model: Arc::default(), faults: Faults::none(), time };
         for record in commits {
             world.add(record).await;
         }
@@ -135,7 +142,8 @@ impl World {
     }
 
     async fn deliver(&self, commits: &[&RecordedCommit]) -> Vec<Outcome> {
-        let changes: Vec<_> = commits.iter().map(|commit| CommitChange::Commit((*commit).clone())).collect();
+        let changes: Vec<_> =
+            commits.iter().map(|commit| CommitChange::Commit((*commit).clone())).collect();
         self.deliver_to(Products::default(), &changes).await
     }
 
@@ -149,7 +157,9 @@ impl World {
     }
 
     fn version(&self, stream: &str) -> u64 {
-        self.model.guard(&stream.parse().unwrap()).map_or(0, |guard| guard.position.version.number())
+        self.model
+            .guard(&stream.parse().unwrap())
+            .map_or(0, |guard| guard.position.version.number())
     }
 }
 
@@ -189,7 +199,8 @@ async fn a_gap_is_filled_from_the_store_and_the_late_delivery_is_a_duplicate() {
 
 #[tokio::test]
 async fn events_of_many_aggregates_share_transactions() {
-    let commits: Vec<_> = (0..40).map(|order| commit(&format!("order#{order}"), 1, "a b")).collect();
+    let commits: Vec<_> =
+        (0..40).map(|order| commit(&format!("order#{order}"), 1, "a b")).collect();
     let world = World::with(&commits).await;
     let outcomes = world.deliver(&commits.iter().collect::<Vec<_>>()).await;
     assert!(outcomes.iter().all(|outcome| *outcome == APPLIED), "{outcomes:?}");
@@ -208,13 +219,20 @@ async fn an_event_of_1200_rows_is_applied_in_parts_and_goes_on_where_it_stopped(
     assert_eq!(world.deliver(&[&large]).await, [Outcome::Failed(down)]);
     assert_eq!(world.version("order#1"), 0);
     assert_eq!(world.model.guard(&large.stream).unwrap().position.part, 5);
-    assert_eq!(world.model.attribute(&large.stream, "last"), None, "the row changes with the last part");
+    assert_eq!(
+        world.model.attribute(&large.stream, "last"),
+        None,
+        "the row changes with the last part"
+    );
 
     assert_eq!(world.deliver(&[&large]).await, [APPLIED]);
     let counters = world.model.counters();
     assert_eq!(counters.len(), 1200);
     assert!(counters.values().all(|row| row["units"] == 1), "no part was counted twice");
-    assert_eq!((world.version("order#1"), world.model.guard(&large.stream).unwrap().position.part), (1, 0));
+    assert_eq!(
+        (world.version("order#1"), world.model.guard(&large.stream).unwrap().position.part),
+        (1, 0)
+    );
     assert_eq!(world.model.attribute(&large.stream, "last"), Some(data.into()));
 }
 
@@ -264,7 +282,10 @@ async fn a_gap_is_not_filled_from_another_history_than_the_one_applied() {
     let outcomes = world.deliver(&[&commits[2]]).await;
     assert!(is_rewritten(&outcomes[0]), "{outcomes:?}");
     let Outcome::Failed(failure) = &outcomes[0] else { panic!() };
-    assert!(failure.reason().contains("order#1 1") && failure.reason().contains("another"), "{failure}");
+    assert!(
+        failure.reason().contains("order#1 1") && failure.reason().contains("another"),
+        "{failure}"
+    );
     assert_eq!((world.version("order#1"), world.units("c")), (1, 0));
 }
 
@@ -306,7 +327,11 @@ async fn a_split_commit_is_applied_when_its_last_event_is() {
     let hint = [split(&large)];
     assert_eq!(world.deliver_to(Products::default(), &hint).await, [Outcome::Failed(down)]);
     assert_eq!(world.version("order#1"), 1, "the first event is applied");
-    assert_eq!(world.deliver_to(Products::default(), &hint).await, [APPLIED], "it is no duplicate yet");
+    assert_eq!(
+        world.deliver_to(Products::default(), &hint).await,
+        [APPLIED],
+        "it is no duplicate yet"
+    );
     assert_eq!((world.units("a0"), world.units("b59")), (1, 1));
     assert_eq!(world.deliver_to(Products::default(), &hint).await, [DUPLICATE]);
 }
@@ -319,7 +344,8 @@ fn unstorable() -> String {
 #[tokio::test]
 async fn a_row_that_cannot_be_stored_costs_its_own_aggregate_only() {
     let bad = format!("{} a", unstorable());
-    let commits = [commit("order#1", 1, "a"), commit("order#2", 1, &bad), commit("order#3", 1, "a")];
+    let commits =
+        [commit("order#1", 1, "a"), commit("order#2", 1, &bad), commit("order#3", 1, "a")];
     let world = World::with(&commits).await;
     let outcomes = world.deliver(&commits.iter().collect::<Vec<_>>()).await;
     assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &APPLIED));
@@ -348,7 +374,8 @@ async fn an_unreadable_guard_costs_its_own_aggregate_only() {
 
 #[tokio::test]
 async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
-    let commits = [commit("order#1", 1, "a"), commit("order#1", 2, &unstorable()), commit("order#1", 3, "c")];
+    let commits =
+        [commit("order#1", 1, "a"), commit("order#1", 2, &unstorable()), commit("order#1", 3, "c")];
     for (others, delivered_before) in [(0, false), (3, false), (0, true)] {
         let mut all = commits.to_vec();
         all.extend((0..others).map(|order| commit(&format!("order#o{order}"), 1, "a")));
@@ -363,7 +390,10 @@ async fn an_event_that_cannot_be_stored_costs_none_of_the_events_before_it() {
             matches!(&outcomes[1], Outcome::Failed(failure) if failure.code() == "unstorable"),
             "{outcomes:?}"
         );
-        assert_eq!((world.version("order#1"), world.units("a"), world.units("c")), (1, 1 + others, 0));
+        assert_eq!(
+            (world.version("order#1"), world.units("a"), world.units("c")),
+            (1, 1 + others, 0)
+        );
         assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(2)));
     }
 }
@@ -411,7 +441,8 @@ async fn the_read_model_in_memory_keeps_the_contract() {
 #[test]
 fn deliveries_of_an_aggregate_share_a_lane() {
     let event = DynamoDbEvent::event_store().commit(&commit("order#1", 1, "a")).unwrap().build();
-    let (model, events) = (Arc::new(MemoryReadModel::default()), Arc::new(MemoryEventStore::default()));
+    let (model, events) =
+        (Arc::new(MemoryReadModel::default()), Arc::new(MemoryEventStore::default()));
     let projector = Projector::new(Products::default(), model, events);
     assert_eq!(projector.lane(&Source::DynamoDb.split(&event).unwrap()[0]), "order#1");
 }
@@ -465,20 +496,27 @@ async fn whatever_goes_wrong_deliveries_repeated_until_they_succeed_count_once()
     let data = ["a b", "b", "c a", "b c"];
     let commits: Vec<_> = (0..3)
         .flat_map(|order| {
-            (1..).zip(data).map(move |(version, data)| commit(&format!("order#{order}"), version, data))
+            (1..)
+                .zip(data)
+                .map(move |(version, data)| commit(&format!("order#{order}"), version, data))
         })
         .collect();
     for seed in 0..40 {
         let mut world = World::with(&commits).await;
         world.faults = Faults::seeded(seed, 0.3);
-        let mut left: Vec<&RecordedCommit> =
-            commits.iter().enumerate().filter(|(at, _)| *at != 9).map(|(_, commit)| commit).collect();
+        let mut left: Vec<&RecordedCommit> = commits
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| *at != 9)
+            .map(|(_, commit)| commit)
+            .collect();
         let mut batches = 0;
         while !left.is_empty() {
             batches += 1;
             assert!(batches < 200, "seed {seed}: {left:?} never succeed");
             // Batches of different sizes, every other one in reverse order.
-            let mut batch: Vec<_> = left.iter().copied().take(1 + (batches + seed as usize) % 5).collect();
+            let mut batch: Vec<_> =
+                left.iter().copied().take(1 + (batches + seed as usize) % 5).collect();
             if batches % 2 == 0 {
                 batch.reverse();
             }

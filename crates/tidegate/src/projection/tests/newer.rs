@@ -27,7 +27,10 @@ async fn an_event_of_a_newer_version_parks_its_aggregate_without_a_letter() {
     let outcomes = world.deliver_to(old("new"), &changes(&commits)).await;
     assert_eq!(outcomes, [APPLIED, PARKED, PARKED, APPLIED]);
     let guard = world.model.guard(&commits[0].stream).unwrap();
-    assert_eq!((guard.parked, guard.parked_code.as_deref()), (Some(Version::new(2)), Some(Failure::NEWER)));
+    assert_eq!(
+        (guard.parked, guard.parked_code.as_deref()),
+        (Some(Version::new(2)), Some(Failure::NEWER))
+    );
     assert_eq!(world.listed().await, [commits[0].stream.clone()]);
     // The old version is still running: it tries again on each delivery, and writes nothing.
     assert_eq!(world.deliver_to(old("new"), &changes(&commits[2..3])).await, [PARKED]);
@@ -53,7 +56,9 @@ async fn any_delivery_of_it_releases_it_too() {
     let commits = three();
     let world = World::with(&commits).await;
     world.deliver_to(old("new"), &changes(&commits[..2])).await;
-    world.faults.always(Call::Parked, Some(Fault::Failed(Failure::transient("read_model", "down"))));
+    world
+        .faults
+        .always(Call::Parked, Some(Fault::Failed(Failure::transient("read_model", "down"))));
     assert_eq!(world.deliver(&[&commits[2]]).await, [APPLIED]);
     assert_eq!((world.version("order#1"), world.units("new")), (3, 1));
     world.faults.always(Call::Parked, None);
@@ -119,7 +124,8 @@ async fn the_list_is_read_by_the_first_invocation_and_then_once_in_a_while() {
     tokio::time::pause();
     let world = World::with(&[]).await;
     let model = Arc::new(Faulty::new(Arc::clone(&world.model), world.faults.clone()));
-    let projector = Projector::new(Products::default(), model, Arc::<MemoryEventStore>::clone(&world.store));
+    let projector =
+        Projector::new(Products::default(), model, Arc::<MemoryEventStore>::clone(&world.store));
     let invoke = async || {
         let item = Item::new("", CommitChange::Other);
         projector.handle_batch(&[item], &BatchContext::new(Duration::from_secs(30))).await;
@@ -147,7 +153,8 @@ async fn an_unreadable_guard_on_the_list_keeps_no_other_parked() {
 #[tokio::test]
 async fn a_long_list_is_worked_off_in_parts() {
     tokio::time::pause();
-    let commits: Vec<_> = (0..120).map(|order| commit(&format!("order#{order:03}"), 1, "new")).collect();
+    let commits: Vec<_> =
+        (0..120).map(|order| commit(&format!("order#{order:03}"), 1, "new")).collect();
     let world = World::with(&commits).await;
     world.deliver_to(old("new"), &changes(&commits)).await;
     let projector = Projector::new(
@@ -228,5 +235,8 @@ async fn a_commit_of_a_newer_format_far_below_the_guard_is_a_duplicate() {
     world.deliver(&commits.iter().collect::<Vec<_>>()).await;
     let events = Arc::new(OldFormat { store: Arc::clone(&world.store), unknown: Version::new(1) });
     let change = [unread(&commits[0])];
-    assert_eq!(world.hand_over_from(events, Products::default(), &change, false).await, [DUPLICATE]);
+    assert_eq!(
+        world.hand_over_from(events, Products::default(), &change, false).await,
+        [DUPLICATE]
+    );
 }

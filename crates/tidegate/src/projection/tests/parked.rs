@@ -17,7 +17,11 @@ async fn an_event_that_can_never_be_applied_parks_its_aggregate_and_nobody_elses
     let outcomes = world.deliver_to(broken(), &changes).await;
     assert_eq!(outcomes, [APPLIED, Outcome::Failed(failure.clone()), PARKED, APPLIED]);
     assert_eq!((world.units("a"), world.units("c")), (2, 0));
-    assert_eq!(world.deliver_to(broken(), &changes[2..3]).await, [PARKED], "later events are acknowledged");
+    assert_eq!(
+        world.deliver_to(broken(), &changes[2..3]).await,
+        [PARKED],
+        "later events are acknowledged"
+    );
     assert_eq!(
         world.deliver_to(broken(), &changes[1..2]).await,
         [Outcome::Failed(failure)],
@@ -45,7 +49,8 @@ async fn a_projection_that_panics_parks_like_one_that_refuses() {
 
 /// Returns an aggregate that is parked at its first event, with two more events behind it.
 pub(super) async fn parked() -> (World, [RecordedCommit; 3]) {
-    let commits = [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#1", 3, "worse")];
+    let commits =
+        [commit("order#1", 1, "bad"), commit("order#1", 2, "b"), commit("order#1", 3, "worse")];
     let world = World::with(&commits).await;
     let change = [CommitChange::Commit(commits[0].clone())];
     world.deliver_to(breaking("bad"), &change).await;
@@ -87,7 +92,10 @@ async fn a_replay_that_stops_at_a_further_event_keeps_its_letter() {
     // Only the letter's own event is in the batch. Those behind it come from the event store, and
     // one of them cannot be applied.
     let outcomes = world.hand_over(breaking("worse"), &change, true).await;
-    assert!(matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[0], Outcome::Failed(failure) if failure.code() == "bad"),
+        "{outcomes:?}"
+    );
     assert_eq!((world.version("order#1"), world.units("b")), (2, 1), "what could be applied is");
     assert_eq!(world.replay(&change).await, [DUPLICATE], "mended, and replayed again");
     assert_eq!(world.version("order#1"), 3);
@@ -103,7 +111,10 @@ async fn a_released_aggregate_that_is_parked_again_leaves_a_letter() {
         let changes = vec![change.clone(); earlier.len() + 1];
         let outcomes = world.deliver_to(breaking("worse"), &changes).await;
         let (last, others) = outcomes.split_last().unwrap();
-        assert!(matches!(last, Outcome::Failed(failure) if failure.code() == "bad"), "{outcomes:?}");
+        assert!(
+            matches!(last, Outcome::Failed(failure) if failure.code() == "bad"),
+            "{outcomes:?}"
+        );
         assert_eq!(others, earlier);
         assert_eq!(world.model.guard(&commits[0].stream).unwrap().parked, Some(Version::new(3)));
         assert_eq!(world.replay(&[change]).await, [DUPLICATE]);

@@ -49,11 +49,18 @@ async fn parts_that_were_applied_without_a_digest_are_finished() {
     let large = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&large)).await;
     // The row that a version of the toolkit without digests left behind.
-    let keys = (0..99).map(|n| Increment { key: format!("p{n:03}"), add: BTreeMap::from([("units", 1)]) });
+    let keys =
+        (0..99).map(|n| Increment { key: format!("p{n:03}"), add: BTreeMap::from([("units", 1)]) });
     let to = Position { version: Version::NONE, part: 1, cut: None };
-    let advance =
-        Advance { stream: large.stream.clone(), from: Position::default(), parked: None, to, event_id: None };
-    let part = Transaction { guards: vec![(advance, RowUpdate::default())], counters: keys.collect() };
+    let advance = Advance {
+        stream: large.stream.clone(),
+        from: Position::default(),
+        parked: None,
+        to,
+        event_id: None,
+    };
+    let part =
+        Transaction { guards: vec![(advance, RowUpdate::default())], counters: keys.collect() };
     world.model.apply(&part).await.unwrap();
     let change = [CommitChange::Commit(large.clone())];
     assert_eq!(world.hand_over(Fixed(0..250), &change, false).await, [APPLIED]);

@@ -40,7 +40,8 @@ async fn a_conflicting_transaction_is_run_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn conflicts_without_end_are_transient_and_at_the_deadline_nothing_is_known_against_the_delivery() {
+async fn conflicts_without_end_are_transient_and_at_the_deadline_nothing_is_known_against_the_delivery()
+ {
     let placed = commit("order#1", 1, "a");
     for (time, code) in
         [(Duration::from_secs(30), Some("transaction_conflict")), (Duration::from_millis(1), None)]

@@ -92,14 +92,17 @@ impl Delivery<'_> {
         let event = Fields::in_text(&event)
             .filter(|event| event.get("detail").is_some())
             .and_then(|event| event.with(&[("detail", detail)]))
-            .ok_or_else(|| Failure::permanent("invalid_record", format!("the record is not an {NAME}")))?;
+            .ok_or_else(|| {
+                Failure::permanent("invalid_record", format!("the record is not an {NAME}"))
+            })?;
         standard(NAME, event.get())
     }
 }
 
 fn standard<T: DeserializeOwned>(name: &str, json: &str) -> Result<T, Failure> {
-    serde_json::from_str(json)
-        .map_err(|error| Failure::permanent("invalid_record", format!("not a complete {name}: {error}")))
+    serde_json::from_str(json).map_err(|error| {
+        Failure::permanent("invalid_record", format!("not a complete {name}: {error}"))
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use super::*;
 use crate::failure::Class;
 use crate::source::Source;
-use crate::test::{DynamoDbEvent, EventBridgeEvent as Event, KinesisEvent, S3Event, SnsEvent, SqsEvent};
+use crate::test::{
+    DynamoDbEvent, EventBridgeEvent as Event, KinesisEvent, S3Event, SnsEvent, SqsEvent,
+};
 
 /// Returns the fixtures in the published crate by name.
 fn fixtures() -> BTreeMap<String, Box<RawValue>> {
@@ -68,12 +70,18 @@ fn every_fixture_of_a_source_gives_the_records_that_the_crate_reads_of_the_whole
         let (source, seen, wanted): (_, Vec<Value>, Vec<Value>) = match name.as_str() {
             "example-kinesis-event" | "example-kinesis-event-encrypted" => (
                 "kinesis",
-                of(Source::Kinesis).iter().map(|one| value(&one.kinesis_record().unwrap())).collect(),
+                of(Source::Kinesis)
+                    .iter()
+                    .map(|one| value(&one.kinesis_record().unwrap()))
+                    .collect(),
                 whole::<KinesisRecords>(event).records.iter().map(value).collect(),
             ),
             "example-dynamodb-event" => (
                 "dynamodb",
-                of(Source::DynamoDb).iter().map(|one| value(&one.dynamodb_record().unwrap())).collect(),
+                of(Source::DynamoDb)
+                    .iter()
+                    .map(|one| value(&one.dynamodb_record().unwrap()))
+                    .collect(),
                 whole::<DynamoDbEvents>(event).records.iter().map(value).collect(),
             ),
             "example-sqs-event" | "example-sqs-event-obj" => (
@@ -105,7 +113,8 @@ fn every_fixture_of_a_source_gives_the_records_that_the_crate_reads_of_the_whole
         assert_eq!(seen, wanted, "{name}");
         *passed.entry(source).or_default() += 1;
     }
-    let wanted = [("dynamodb", 1), ("eventbridge", 2), ("kinesis", 2), ("s3", 2), ("sns", 3), ("sqs", 2)];
+    let wanted =
+        [("dynamodb", 1), ("eventbridge", 2), ("kinesis", 2), ("s3", 2), ("sns", 3), ("sqs", 2)];
     assert_eq!(passed, BTreeMap::from(wanted));
 }
 

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::batch::{
-    BatchContext, Decode, EachRecord, Foreign, Handled, Handler, Invocation, Report, Routed, Router, Runner,
-    Unknown,
+    BatchContext, Decode, EachRecord, Foreign, Handled, Handler, Invocation, Report, Routed,
+    Router, Runner, Unknown,
 };
 use crate::dead_letter::{DeadLetter, MemoryDeadLetters, Payload};
 use crate::failure::Failure;
@@ -166,7 +166,8 @@ async fn two_equal_constant_inputs_are_two_deliveries_and_a_retry_is_none() {
     let event = RawValue::from_string(r#"{"myField":"never 1.50"}"#.to_owned()).unwrap();
     // The second invocation is retried twice, as Lambda does, with its own request id.
     for request_id in ["first", "second", "second", "second"] {
-        let report = seen.run(Source::EventBridge, Bodies(Arc::clone(&seen)), &event, request_id).await;
+        let report =
+            seen.run(Source::EventBridge, Bodies(Arc::clone(&seen)), &event, request_id).await;
         assert!(report.response.is_ok());
     }
     assert_eq!(seen.records(), [r#"{"myField":"never 1.50"}"#; 4], "the body is the whole event");
@@ -255,8 +256,12 @@ async fn a_notification_of_a_bucket_is_a_delivery_for_each_record_wherever_it_co
     let object = |key: &str| photos().object("ObjectCreated:Put", key, 3);
     let direct = object("a").object("ObjectRemoved:Delete", "b", 0);
     let text = direct.clone().value().to_string();
-    let wanted: Vec<String> =
-        direct.clone().value()["Records"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let wanted: Vec<String> = direct.clone().value()["Records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(Value::to_string)
+        .collect();
     let one = object("c").value().to_string();
     for (source, event, bodies) in [
         (Source::S3, direct.build(), wanted.clone()),
@@ -288,7 +293,11 @@ async fn a_notification_of_a_bucket_is_a_delivery_for_each_record_wherever_it_co
         let failed = Response::redeliver(source, failed(&deliveries));
         match failed {
             Ok(response) => {
-                assert_eq!(response.items().collect::<Vec<_>>(), event_ids(&event), "a message is named once")
+                assert_eq!(
+                    response.items().collect::<Vec<_>>(),
+                    event_ids(&event),
+                    "a message is named once"
+                )
             }
             Err(_) => assert!(source.is_asynchronous()),
         }

@@ -29,7 +29,9 @@ fn kinesis(sequence: &str, data: &str) -> serde_json::Value {
 
 #[test]
 fn a_kinesis_batch_is_taken_apart_and_bad_base64_costs_only_its_record() {
-    let event = raw(&json!({ "Records": [kinesis("1", "aGVsbG8="), kinesis("2", "!!"), kinesis("3", "")] }));
+    let event = raw(
+        &json!({ "Records": [kinesis("1", "aGVsbG8="), kinesis("2", "!!"), kinesis("3", "")] }),
+    );
     let deliveries = Source::Kinesis.split(&event).unwrap();
     assert_eq!(deliveries[0].bytes().unwrap(), b"hello");
     assert_eq!(deliveries[0].position, "shardId-000000000000:1");
@@ -101,7 +103,10 @@ fn removal_by_time_to_live_is_told_from_a_removal_by_a_writer() {
     let deliveries = Source::DynamoDb.split(&event).unwrap();
     let kinds: Vec<_> =
         deliveries.iter().map(|delivery| delivery.change().map(|change| change.kind)).collect();
-    assert_eq!(kinds[..3], [Ok(ChangeKind::Insert), Ok(ChangeKind::Remove), Ok(ChangeKind::Expire)]);
+    assert_eq!(
+        kinds[..3],
+        [Ok(ChangeKind::Insert), Ok(ChangeKind::Remove), Ok(ChangeKind::Expire)]
+    );
     assert!(kinds[3].as_ref().unwrap_err().reason().contains("`SPLIT`"));
     assert_eq!(deliveries[0].item.as_deref(), Some("111"));
 }
@@ -131,7 +136,9 @@ fn what_a_delivery_does_not_need_may_be_missing_or_wrong_but_a_record_must_have_
     let deliveries = Source::DynamoDb.split(&event).unwrap();
     assert!(deliveries[0].change().is_ok(), "{:?}", deliveries[0]);
     assert_eq!((deliveries[0].position.as_str(), deliveries[0].arrived_at), ("111", None));
-    assert!(deliveries[1].change().unwrap_err().reason().contains("`SequenceNumber` and `eventID`"));
+    assert!(
+        deliveries[1].change().unwrap_err().reason().contains("`SequenceNumber` and `eventID`")
+    );
     assert!(deliveries[1].item.is_none() && !deliveries[1].position.is_empty());
     let event = raw(
         &json!({ "Records": [{ "messageId": "m", "body": "b", "messageAttributes": 5, "attributes": null }] }),
@@ -149,7 +156,8 @@ fn messages_of_a_group_share_a_lane_even_when_their_attributes_are_broken() {
         { "body": "no id" },
     ] }));
     let deliveries = Source::Sqs.split(&event).unwrap();
-    let lanes: Vec<_> = deliveries[..3].iter().map(|delivery| delivery.ordering_key.as_str()).collect();
+    let lanes: Vec<_> =
+        deliveries[..3].iter().map(|delivery| delivery.ordering_key.as_str()).collect();
     assert_eq!(lanes, ["g", "g", "m3"]);
     assert_eq!(deliveries[1].bytes().unwrap(), b"b", "its time is not needed");
     assert_eq!(deliveries[3].item, None);
@@ -176,7 +184,8 @@ fn failed<'a>(deliveries: &'a [Delivery<'a>]) -> impl Iterator<Item = (&'a Deliv
 fn a_stream_is_told_the_lowest_sequence_number_alone() {
     // 56 digits do not fit into 128 bits, and "9" is lower than "10".
     let long = "49590338271490256608559692538361571095921575989136588898";
-    let event = raw(&json!({ "Records": [kinesis(long, ""), kinesis("10", ""), kinesis("9", "")] }));
+    let event =
+        raw(&json!({ "Records": [kinesis(long, ""), kinesis("10", ""), kinesis("9", "")] }));
     let deliveries = Source::Kinesis.split(&event).unwrap();
     let response = Response::redeliver(Source::Kinesis, failed(&deliveries)).unwrap();
     assert_eq!(
@@ -205,15 +214,22 @@ fn a_failed_record_that_cannot_be_named_fails_the_invocation() {
 }
 
 #[test]
-fn the_user_records_of_an_aggregate_have_lanes_and_positions_of_their_own_and_one_name_for_kinesis() {
-    let data = STANDARD.encode(aggregated(&["order#7", "order#8"], &[(1, b"first"), (0, b"second")]));
+fn the_user_records_of_an_aggregate_have_lanes_and_positions_of_their_own_and_one_name_for_kinesis()
+{
+    let data =
+        STANDARD.encode(aggregated(&["order#7", "order#8"], &[(1, b"first"), (0, b"second")]));
     let event = raw(&json!({ "Records": [kinesis("41", "aGVsbG8="), kinesis("42", &data)] }));
     let deliveries = Source::Kinesis.split(&event).unwrap();
     let seen: Vec<_> = deliveries
         .iter()
         .map(|delivery| {
             let body = std::str::from_utf8(delivery.bytes().unwrap()).unwrap();
-            (delivery.position.as_str(), delivery.item.as_deref(), delivery.ordering_key.as_str(), body)
+            (
+                delivery.position.as_str(),
+                delivery.item.as_deref(),
+                delivery.ordering_key.as_str(),
+                body,
+            )
         })
         .collect();
     assert_eq!(

@@ -72,7 +72,9 @@ const SOURCES: [Source; 6] =
 fn needed(source: Source) -> &'static [&'static str] {
     match source {
         Source::Kinesis => &["/kinesis/sequenceNumber", "/kinesis/partitionKey", "/kinesis/data"],
-        Source::DynamoDb => &["/eventName", "/dynamodb/Keys", "/dynamodb/NewImage", "/dynamodb/OldImage"],
+        Source::DynamoDb => {
+            &["/eventName", "/dynamodb/Keys", "/dynamodb/NewImage", "/dynamodb/OldImage"]
+        }
         Source::Sqs => &["/messageId", "/body"],
         Source::EventBridge => &["/detail"],
         Source::Sns => &["/Sns/Message"],
@@ -128,8 +130,15 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
-        prop::sample::select(vec![1e300, -1e300, 9.3e18, -62_135_596_801.0, 253_402_300_800.0, 0.5])
-            .prop_map(Value::from),
+        prop::sample::select(vec![
+            1e300,
+            -1e300,
+            9.3e18,
+            -62_135_596_801.0,
+            253_402_300_800.0,
+            0.5
+        ])
+        .prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
         prop::sample::select(vec![
             "",
@@ -220,7 +229,13 @@ fn all_equal(left: &[Delivery<'_>], right: &[Delivery<'_>]) -> bool {
     left.len() == right.len()
         && left.iter().zip(right).all(|(left, right)| {
             (&left.item, &left.position, &left.ordering_key, left.arrived_at, &left.body)
-                == (&right.item, &right.position, &right.ordering_key, right.arrived_at, &right.body)
+                == (
+                    &right.item,
+                    &right.position,
+                    &right.ordering_key,
+                    right.arrived_at,
+                    &right.body,
+                )
                 && left.record.get() == right.record.get()
         })
 }
@@ -239,7 +254,13 @@ fn event_of(source: Source, record: &str) -> Box<RawValue> {
 }
 
 fn batch_source() -> impl Strategy<Value = Source> {
-    prop::sample::select(vec![Source::Kinesis, Source::DynamoDb, Source::Sqs, Source::Sns, Source::S3])
+    prop::sample::select(vec![
+        Source::Kinesis,
+        Source::DynamoDb,
+        Source::Sqs,
+        Source::Sns,
+        Source::S3,
+    ])
 }
 
 proptest! {

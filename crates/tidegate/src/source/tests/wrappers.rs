@@ -24,7 +24,8 @@ fn notification(message: &str) -> Value {
 #[test]
 fn a_detail_keeps_its_bytes_through_both_wrappers() {
     let detail = r#"{"n": 1.50, "big":123456789012345678901234567890, "half":"\ud800","n":2}"#;
-    let text = event(json!({})).to_string().replace("\"detail\":{}", &format!("\"detail\":{detail}"));
+    let text =
+        event(json!({})).to_string().replace("\"detail\":{}", &format!("\"detail\":{detail}"));
     for body in [text.clone(), format!(" \n{text}\n"), notification(&text).to_string()] {
         let event = of_queue(&body);
         let delivery = &Source::Sqs.split(&event).unwrap()[0];
@@ -56,7 +57,9 @@ fn a_detail_keeps_its_bytes_through_both_wrappers() {
 fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its_own() {
     let damages = |whole: Value, optional: &[&str]| {
         let mut bodies = Vec::new();
-        for name in whole.as_object().unwrap().keys().filter(|name| !optional.contains(&name.as_str())) {
+        for name in
+            whole.as_object().unwrap().keys().filter(|name| !optional.contains(&name.as_str()))
+        {
             let mut lacking = whole.clone();
             lacking.as_object_mut().unwrap().remove(name);
             bodies.push(lacking.to_string());
@@ -97,7 +100,8 @@ fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its
     // value.
     let whole = event(json!({})).to_string();
     bodies.extend([
-        json!({ "id": "e", "source": "s", "type": "t", "specversion": "1.0", "data": {} }).to_string(),
+        json!({ "id": "e", "source": "s", "type": "t", "specversion": "1.0", "data": {} })
+            .to_string(),
         String::new(),
         "{".to_owned(),
         "hello".to_owned(),
@@ -106,7 +110,8 @@ fn what_lacks_a_field_of_a_wrapper_or_has_it_in_another_form_is_a_message_of_its
         format!("[{whole}]"),
         json!({ "event": event(json!({})) }).to_string(),
         json!({ "Records": [] }).to_string(),
-        json!({ "Records": [{ "eventSource": "aws:sqs", "s3": {}, "eventName": "x" }] }).to_string(),
+        json!({ "Records": [{ "eventSource": "aws:sqs", "s3": {}, "eventName": "x" }] })
+            .to_string(),
         json!({ "Records": [{ "eventSource": "aws:s3", "s3": 7, "eventName": "x" }] }).to_string(),
     ]);
     assert!(bodies.len() > 60);
@@ -126,7 +131,10 @@ fn a_wrapper_is_taken_off_once() {
     let bodies = [
         // An event about an event, a notification about a notification: the inner one is content.
         (event(inner.clone()).to_string(), inner.to_string()),
-        (notification(&notification("hello").to_string()).to_string(), notification("hello").to_string()),
+        (
+            notification(&notification("hello").to_string()).to_string(),
+            notification("hello").to_string(),
+        ),
         (event(notification("hello")).to_string(), notification("hello").to_string()),
     ];
     for (body, content) in bodies {
@@ -151,7 +159,8 @@ fn an_archive_replay_is_an_event() {
 #[test]
 fn what_an_input_path_or_a_transformer_made_is_a_message_as_a_whole() {
     let envelope = json!({ "specversion": "1.0", "id": "c", "type": "OrderPlaced", "data": {} });
-    for input in [envelope, json!([1, 2]), json!("text"), json!({ "detail": { "n": 1 } }), json!(7)] {
+    for input in [envelope, json!([1, 2]), json!("text"), json!({ "detail": { "n": 1 } }), json!(7)]
+    {
         let event = raw(&input);
         let deliveries = Source::EventBridge.split_on(&event, "r").unwrap();
         assert_eq!(deliveries[0].json::<Value>().unwrap(), input);

@@ -166,13 +166,17 @@ impl CommitItem {
     /// # Errors
     /// `invalid_commit`, `attributes_too_large` and `commit_too_large` (permanent): the commit
     /// cannot be stored, or could not be read again.
-    pub(super) fn items(commit: &RecordedCommit, attempt: &str) -> Result<(Self, Vec<ChunkItem>), Failure> {
+    pub(super) fn items(
+        commit: &RecordedCommit,
+        attempt: &str,
+    ) -> Result<(Self, Vec<ChunkItem>), Failure> {
         // Only the first version is stored. The others follow from it.
         let consecutive = (commit.first_version().number()..).zip(&commit.events);
         if commit.first_version() == Version::NONE
             || consecutive.into_iter().any(|(number, event)| event.version.number() != number)
         {
-            let versions: Vec<_> = commit.events.iter().map(|event| event.version.number()).collect();
+            let versions: Vec<_> =
+                commit.events.iter().map(|event| event.version.number()).collect();
             return Err(Failure::permanent(
                 "invalid_commit",
                 format!(
@@ -195,12 +199,17 @@ impl CommitItem {
         }
         let data: Vec<String> =
             self.events.iter_mut().map(|event| event.data.take().unwrap_or_default()).collect();
-        let text = serde_json::to_string(&data)
-            .map_err(|error| Failure::permanent("unencodable", format!("{}: {error}", self.stream)))?;
+        let text = serde_json::to_string(&data).map_err(|error| {
+            Failure::permanent("unencodable", format!("{}: {error}", self.stream))
+        })?;
         let key = chunk_key(&self.stream, self.version);
         let chunks: Vec<ChunkItem> = (0..)
             .zip(pieces(&text, CHUNK_BYTES))
-            .map(|(version, part)| ChunkItem { stream: key.clone(), version, part: part.to_owned() })
+            .map(|(version, part)| ChunkItem {
+                stream: key.clone(),
+                version,
+                part: part.to_owned(),
+            })
             .collect();
         self.chunks = u32::try_from(chunks.len()).ok();
         if self.size() + ITEM_RESERVE > ITEM_LIMIT {
@@ -235,10 +244,16 @@ impl CommitItem {
         let before = Version::new(self.version.number().saturating_sub(1));
         let last_version = before.plus(self.events.len());
         match self.events.pop() {
-            Some(last) => {
-                Ok(Head { stream: self.stream, version: self.version, last_version, last_event_id: last.id })
-            }
-            None => Err(Failure::permanent("corrupt_commit", format!("{}: it holds no event", self.stream))),
+            Some(last) => Ok(Head {
+                stream: self.stream,
+                version: self.version,
+                last_version,
+                last_event_id: last.id,
+            }),
+            None => Err(Failure::permanent(
+                "corrupt_commit",
+                format!("{}: it holds no event", self.stream),
+            )),
         }
     }
 
@@ -259,7 +274,8 @@ impl CommitItem {
         };
         let mut split_data = Vec::new();
         if let Some(expected) = self.chunks {
-            let there = (0..).zip(&chunks).take_while(|(number, chunk)| chunk.version == *number).count();
+            let there =
+                (0..).zip(&chunks).take_while(|(number, chunk)| chunk.version == *number).count();
             if there < expected as usize {
                 return Err(Failure::transient(
                     INCOMPLETE,
@@ -276,8 +292,8 @@ impl CommitItem {
                 )));
             }
             let text: String = chunks.into_iter().map(|chunk| chunk.part).collect();
-            split_data =
-                serde_json::from_str::<Vec<String>>(&text).map_err(|error| corrupt(error.to_string()))?;
+            split_data = serde_json::from_str::<Vec<String>>(&text)
+                .map_err(|error| corrupt(error.to_string()))?;
         }
         if self.events.is_empty() {
             return Err(corrupt("it holds no event".to_owned()));
@@ -301,7 +317,8 @@ impl CommitItem {
                 .map_err(|error| corrupt(format!("its attributes cannot be read: {error}")))?,
             None => Extensions::default(),
         };
-        let mut commit = RecordedCommit::new(self.stream, self.source, self.cause, self.written_at, events);
+        let mut commit =
+            RecordedCommit::new(self.stream, self.source, self.cause, self.written_at, events);
         commit.digest = self.digest;
         commit.correlation_id = self.correlation;
         commit.traceparent = self.trace;
@@ -353,7 +370,8 @@ pub(crate) fn image_of(commit: &RecordedCommit) -> Result<Vec<serde_dynamo::Item
     let (head, chunks) = CommitItem::items(commit, &commit.cause.id)?;
     let mut items = vec![serde_dynamo::to_item(head)];
     items.extend(chunks.into_iter().map(serde_dynamo::to_item));
-    let unencodable = |error: serde_dynamo::Error| Failure::permanent("unencodable", error.to_string());
+    let unencodable =
+        |error: serde_dynamo::Error| Failure::permanent("unencodable", error.to_string());
     items.into_iter().map(|item| item.map_err(unencodable)).collect()
 }
 

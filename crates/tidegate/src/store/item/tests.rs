@@ -11,7 +11,8 @@ fn commit(data: &[String]) -> RecordedCommit {
     });
     let (stream, cause) = ("order#1".parse().unwrap(), Cause::new("import", "c1"));
     let written_at = "2026-01-01T00:00:00.5Z".parse().unwrap();
-    let mut commit = RecordedCommit::new(stream, "shop.orders", cause, written_at, events.collect());
+    let mut commit =
+        RecordedCommit::new(stream, "shop.orders", cause, written_at, events.collect());
     commit.arrived_at = Some("2026-01-01T00:00:00.123Z".parse().unwrap());
     commit
 }
@@ -63,7 +64,8 @@ fn an_item_is_split_before_it_is_too_large_and_the_estimate_is_never_too_low() {
         assert_eq!(CommitItem::items(&large, "a").unwrap().1.len(), chunks, "{bytes} bytes");
     }
     let many = commit(&vec!["1".to_owned(); 1000]);
-    let item: serde_dynamo::Item = serde_dynamo::to_item(CommitItem::new(&many, "a", None)).unwrap();
+    let item: serde_dynamo::Item =
+        serde_dynamo::to_item(CommitItem::new(&many, "a", None)).unwrap();
     let real: usize = item.iter().map(|(name, value)| name.len() + stored_bytes(value)).sum();
     let estimated = CommitItem::new(&many, "a", None).size();
     assert!(real < estimated && estimated < real * 2, "{real} bytes, estimated {estimated}");
@@ -77,7 +79,9 @@ fn stored_bytes(value: &serde_dynamo::AttributeValue) -> usize {
         V::S(text) => text.len(),
         V::N(digits) => digits.len() / 2 + 2,
         V::L(values) => 3 + values.iter().map(|value| 1 + stored_bytes(value)).sum::<usize>(),
-        V::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + stored_bytes(value)).sum::<usize>(),
+        V::M(map) => {
+            3 + map.iter().map(|(name, value)| 1 + name.len() + stored_bytes(value)).sum::<usize>()
+        }
         other => panic!("{other:?}"),
     }
 }

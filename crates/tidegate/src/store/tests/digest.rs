@@ -45,7 +45,11 @@ fn from(envelope: &Envelope) -> Origin {
     origin
 }
 
-async fn send(store: &dyn EventStore, command: Command, origin: &Origin) -> Result<Handled, Failure> {
+async fn send(
+    store: &dyn EventStore,
+    command: Command,
+    origin: &Origin,
+) -> Result<Handled, Failure> {
     execute::<Counter>(store, &stream(), &command, origin, Retry::default()).await
 }
 
@@ -79,8 +83,15 @@ async fn a_used_id_is_known_from_a_snapshot_too() {
     let (store, snapshots) = (MemoryEventStore::default(), Arc::new(MemorySnapshots::default()));
     let policy = Snapshots::new(Arc::<MemorySnapshots>::clone(&snapshots)).every(1);
     let send = async |command: Command, origin: &Origin| {
-        execute_with_snapshots::<Counter>(&store, &policy, &stream(), &command, origin, Retry::default())
-            .await
+        execute_with_snapshots::<Counter>(
+            &store,
+            &policy,
+            &stream(),
+            &command,
+            origin,
+            Retry::default(),
+        )
+        .await
     };
     let first = from(&sent("Add", 2, r#"{"units":3}"#));
     assert_eq!(send(Command::Add(3), &first).await, Ok(Handled::Applied));
@@ -103,11 +114,23 @@ async fn an_honest_resend_is_never_refused() {
     ] {
         let mut envelope = sent("Add", version, data);
         envelope.time = "2026-02-02T00:00:00Z".parse().unwrap();
-        envelope.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+        envelope.traceparent =
+            Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
         envelope.correlation_id = "another".to_owned();
-        envelope.extensions.insert("tenant", &serde_json::value::to_raw_value("x").unwrap()).unwrap();
-        assert_eq!(send(&store, Command::Open(3), &from(&envelope)).await, Ok(Handled::Duplicate), "{data}");
-        assert_eq!(send(&store, Command::Add(3), &from(&envelope)).await, Ok(Handled::Duplicate), "{data}");
+        envelope
+            .extensions
+            .insert("tenant", &serde_json::value::to_raw_value("x").unwrap())
+            .unwrap();
+        assert_eq!(
+            send(&store, Command::Open(3), &from(&envelope)).await,
+            Ok(Handled::Duplicate),
+            "{data}"
+        );
+        assert_eq!(
+            send(&store, Command::Add(3), &from(&envelope)).await,
+            Ok(Handled::Duplicate),
+            "{data}"
+        );
     }
     let older = from(&sent("Add", 1, r#"{"amount":4,"of":[1,{"a":"ä","b":null}]}"#));
     assert_reused(send(&store, Command::Open(3), &older).await);
@@ -124,7 +147,11 @@ async fn what_an_older_function_decided_is_compared_in_the_version_that_it_knew(
     );
     assert_eq!(send(&store, Command::Open(3), &from(&envelope)).await, Ok(Handled::Duplicate));
     let newer = from(&sent("Add", 2, r#"{"units":3}"#));
-    assert_eq!(send(&store, Command::Open(3), &newer).await, Ok(Handled::Duplicate), "not comparable");
+    assert_eq!(
+        send(&store, Command::Open(3), &newer).await,
+        Ok(Handled::Duplicate),
+        "not comparable"
+    );
     assert_reused(send(&store, Command::Open(3), &from(&sent("Add", 1, r#"{"amount":4}"#))).await);
 }
 
@@ -181,7 +208,8 @@ async fn a_commit_without_a_digest_is_equal_to_every_content() {
 #[test]
 fn equal_contents_have_different_digests_in_different_places() {
     let content = Content::new("Add", 1, r#"{"amount":3}"#).unwrap();
-    let digest = |stream: &str, id: &str| content.digest(&stream.parse().unwrap(), &Cause::new("test", id));
+    let digest =
+        |stream: &str, id: &str| content.digest(&stream.parse().unwrap(), &Cause::new("test", id));
     let one = digest("counter#1", "a").unwrap();
     assert_eq!(digest("counter#1", "a").as_ref(), Some(&one));
     for other in [digest("counter#2", "a").unwrap(), digest("counter#1", "b").unwrap()] {
@@ -201,7 +229,10 @@ async fn attributes_of_a_command_go_with_the_events_that_it_leads_to() {
         ("tenant", json!({"n": [1.50, "ä"]})),
         ("expirytime", json!("2026-01-02T00:00:00Z")),
     ] {
-        envelope.extensions.insert(name, &serde_json::value::to_raw_value(&value).unwrap()).unwrap();
+        envelope
+            .extensions
+            .insert(name, &serde_json::value::to_raw_value(&value).unwrap())
+            .unwrap();
     }
     let store = MemoryEventStore::default();
     send(&store, Command::Open(3), &from(&envelope)).await.unwrap();

@@ -41,7 +41,8 @@ async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<Strin
                 let (status, body) = answers.get(next).or(answers.last()).unwrap();
                 next += 1;
                 let body = body.to_string();
-                let head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n", body.len());
+                let head =
+                    format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n", body.len());
                 connection.write_all((head + &body).as_bytes()).await.unwrap();
             }
         }
@@ -56,7 +57,8 @@ async fn request(connection: &mut TcpStream) -> Option<String> {
         head.push(connection.read_u8().await.ok()?);
     }
     let head = String::from_utf8(head).unwrap().to_lowercase();
-    let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+    let field =
+        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
     let mut body = vec![0; field("content-length: ").map_or(0, |length| length.parse().unwrap())];
     connection.read_exact(&mut body).await.ok()?;
     field("x-amz-target: dynamodb_20120810.")
@@ -92,7 +94,8 @@ async fn chunks_that_are_not_visible_yet_are_read_again() {
     let (head, chunks) = items.split_first().unwrap();
     let head = page(std::slice::from_ref(head));
     // The first read finds no chunks, the second some, the third all.
-    let answers = vec![head.clone(), page(&[]), head.clone(), page(&chunks[1..]), head.clone(), page(chunks)];
+    let answers =
+        vec![head.clone(), page(&[]), head.clone(), page(&chunks[1..]), head.clone(), page(chunks)];
     let (store, calls) = store(answers).await;
     assert_eq!(store.read(&stream(), Version::NONE).await, Ok(vec![large.record]));
     assert_eq!(calls.lock().unwrap().len(), 6);
@@ -147,7 +150,8 @@ async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
 
 #[tokio::test]
 async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_is_in_the_way() {
-    let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
+    let newer =
+        json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
     let in_the_way = refused("ConditionalCheckFailedException", json!({ "Item": newer.clone() }));
     let (reads, _) = store(vec![page(&[newer])]).await;
     let (writes, _) = store(vec![in_the_way]).await;
@@ -165,7 +169,8 @@ async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_i
 async fn an_event_is_read_whatever_format_the_commits_behind_it_have() {
     let mut record = commit(1).record;
     record.events[0].version = Version::new(2);
-    let newer = json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
+    let newer =
+        json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
     let at = |version| DataRef { stream: stream(), version: Version::new(version) };
     // Reads backwards from the event, so the newer one is not read at all.
     let (reads, calls) = store(vec![page(&items(&record)), page(&[newer])]).await;
@@ -209,8 +214,7 @@ async fn what_cancels_a_transaction_decides_what_becomes_of_the_commit() {
     let conflict = json!({ "Code": "TransactionConflict", "Message": "conflict" });
     let throttled = json!({ "Code": "ThrottlingError", "Message": "slow down" });
     let capacity = json!({ "Code": "ProvisionedThroughputExceeded", "Message": "slow down" });
-    let size =
-        json!({ "Code": "ValidationError", "Message": "Item size has exceeded the maximum allowed size" });
+    let size = json!({ "Code": "ValidationError", "Message": "Item size has exceeded the maximum allowed size" });
     let keys = json!({ "Code": "ValidationError", "Message": "Missing the key id in the item" });
     let failed = |class: Class, code: &str| Err((class, code.to_owned()));
     for (reasons, wanted) in [
@@ -239,13 +243,17 @@ async fn only_what_is_wrong_with_the_item_itself_is_permanent() {
             Class::Permanent,
         ),
         ("Attempting to store more than 38 significant digits in a Number", Class::Permanent),
-        ("One or more parameter values were invalid: Missing the key id in the item", Class::Transient),
+        (
+            "One or more parameter values were invalid: Missing the key id in the item",
+            Class::Transient,
+        ),
         (
             "One or more parameter values were invalid: Type mismatch for key version expected: S actual: N",
             Class::Transient,
         ),
     ] {
-        let (store, _) = store(vec![refused("ValidationException", json!({ "message": message }))]).await;
+        let (store, _) =
+            store(vec![refused("ValidationException", json!({ "message": message }))]).await;
         assert_eq!(store.commit(&commit(1)).await.unwrap_err().class(), class, "{message}");
     }
 }

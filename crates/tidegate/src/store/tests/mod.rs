@@ -114,7 +114,10 @@ impl EventStore for Watched {
 
 impl Watched {
     fn requests(&self) -> (u32, u32) {
-        (std::mem::take(&mut self.reads.lock().unwrap()), std::mem::take(&mut self.writes.lock().unwrap()))
+        (
+            std::mem::take(&mut self.reads.lock().unwrap()),
+            std::mem::take(&mut self.writes.lock().unwrap()),
+        )
     }
 }
 
@@ -151,9 +154,14 @@ async fn a_duplicate_of_a_later_command_writes_nothing() {
 async fn a_refusal_is_decided_once_too() {
     let store = Watched::default();
     send(&store, "a", Command::Open(9)).await.unwrap();
-    assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Handled::Applied), "a refusal is a decision");
+    assert_eq!(
+        send(&store, "b", Command::Add(5)).await,
+        Ok(Handled::Applied),
+        "a refusal is a decision"
+    );
     assert_eq!(send(&store, "b", Command::Add(5)).await, Ok(Handled::Duplicate));
-    let kinds: Vec<_> = store.store.commits().iter().map(|commit| commit.events[0].kind.clone()).collect();
+    let kinds: Vec<_> =
+        store.store.commits().iter().map(|commit| commit.events[0].kind.clone()).collect();
     assert_eq!(kinds, ["Added", "Refused"]);
 }
 
@@ -197,7 +205,10 @@ async fn a_race_lost_too_often_is_transient() {
     send(&store, "a", Command::Open(1)).await.unwrap();
     store.rivals.lock().unwrap().extend(["r1", "r2", "r3", "r4", "r5"]);
     let failure = send(&store, "b", Command::Add(1)).await.unwrap_err();
-    assert_eq!((failure.class(), failure.code()), (crate::failure::Class::Transient, "version_conflict"));
+    assert_eq!(
+        (failure.class(), failure.code()),
+        (crate::failure::Class::Transient, "version_conflict")
+    );
 }
 
 #[tokio::test]
@@ -235,7 +246,10 @@ async fn a_large_commit_that_is_seen_in_part_is_read_again_for_less_than_a_secon
     store.tear_reads(u32::MAX);
     let began = tokio::time::Instant::now();
     let failure = send(&store, "d", Command::Add(1)).await.unwrap_err();
-    assert_eq!((failure.class(), failure.code()), (crate::failure::Class::Transient, "incomplete_commit"));
+    assert_eq!(
+        (failure.class(), failure.code()),
+        (crate::failure::Class::Transient, "incomplete_commit")
+    );
     assert!(began.elapsed() < std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     assert_eq!(store.commits().len(), 3);
 }
@@ -300,7 +314,9 @@ async fn events_of_an_old_version_are_folded_by_a_newer_reader_and_stay_as_they_
     send(&store, "a", Command::Open(9)).await.unwrap();
     let before = store.commits();
     for (id, units) in [("b", 5), ("c", 1)] {
-        execute::<newer::Counter>(&store, &stream(), &units, &origin(id), Retry::default()).await.unwrap();
+        execute::<newer::Counter>(&store, &stream(), &units, &origin(id), Retry::default())
+            .await
+            .unwrap();
     }
     let commits = store.commits();
     assert_eq!(commits[..1], before);
@@ -314,7 +330,10 @@ async fn events_of_a_newer_version_are_waited_for_and_nothing_is_decided() {
     let store = MemoryEventStore::default();
     execute::<newer::Counter>(&store, &stream(), &3, &origin("a"), Retry::default()).await.unwrap();
     let failure = send(&store, "b", Command::Add(1)).await.unwrap_err();
-    assert_eq!((failure.class(), failure.code()), (crate::failure::Class::Transient, "newer_version"));
+    assert_eq!(
+        (failure.class(), failure.code()),
+        (crate::failure::Class::Transient, "newer_version")
+    );
     assert!(failure.reason().contains("at version 1"), "{failure}");
     assert_eq!(store.commits().len(), 1);
 }

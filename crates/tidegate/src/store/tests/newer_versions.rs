@@ -12,7 +12,8 @@ use crate::test::DynamoDbEvent;
 
 fn commit_of(kind: &str, version: u64) -> RecordedCommit {
     let time = jiff::Timestamp::UNIX_EPOCH;
-    let event = RecordedEvent::new("e", Version::new(version), DataSchema::new(kind, 1), time, "{}");
+    let event =
+        RecordedEvent::new("e", Version::new(version), DataSchema::new(kind, 1), time, "{}");
     RecordedCommit::new(stream(), "test", Cause::new("test", kind), time, vec![event])
 }
 
@@ -37,7 +38,8 @@ async fn a_stored_event_of_an_unknown_type_is_waited_for_and_nothing_is_decided(
 
 #[test]
 fn content_that_no_version_of_a_known_type_has_stays_permanent() {
-    let failure = commit_of("Added", 1).events[0].decode::<super::tests::CounterEvent>().unwrap_err();
+    let failure =
+        commit_of("Added", 1).events[0].decode::<super::tests::CounterEvent>().unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "invalid_data"));
 }
 
@@ -61,7 +63,11 @@ fn a_commit_of_a_newer_format_is_known_by_its_keys_whatever_it_holds() {
 fn a_commit_of_this_format_is_read_whether_it_says_so_or_not() {
     let commit = commit_of("Added", 7);
     let mut event = DynamoDbEvent::event_store().commit(&commit).unwrap().value();
-    assert_eq!(event["Records"][0]["dynamodb"]["NewImage"].get("format"), None, "no byte for what all have");
+    assert_eq!(
+        event["Records"][0]["dynamodb"]["NewImage"].get("format"),
+        None,
+        "no byte for what all have"
+    );
     assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit.clone())));
     event["Records"][0]["dynamodb"]["NewImage"]["format"] = json!({ "N": "1" });
     assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit)));

@@ -54,9 +54,16 @@ impl World {
     }
 
     async fn send_as(&self, policy: &Snapshots, origin: &Origin, command: Command) -> Handled {
-        execute_with_snapshots::<Counter>(&self.store, policy, &stream(), &command, origin, Retry::default())
-            .await
-            .unwrap()
+        execute_with_snapshots::<Counter>(
+            &self.store,
+            policy,
+            &stream(),
+            &command,
+            origin,
+            Retry::default(),
+        )
+        .await
+        .unwrap()
     }
 
     async fn send(&self, id: &str, command: Command) -> Handled {
@@ -66,7 +73,9 @@ impl World {
     /// Stores three events; the last one takes a snapshot.
     async fn with_snapshot() -> Self {
         let world = Self::default();
-        for (id, command) in [("a", Command::Open(5)), ("b", Command::Add(1)), ("c", Command::Add(1))] {
+        for (id, command) in
+            [("a", Command::Open(5)), ("b", Command::Add(1)), ("c", Command::Add(1))]
+        {
             assert_eq!(world.send(id, command).await, Handled::Applied);
         }
         assert_eq!(world.snapshots.snapshots().len(), 1);
@@ -138,8 +147,15 @@ async fn a_delivery_older_than_the_horizon_or_of_unknown_age_is_compared_with_th
         assert_eq!(world.reads(), [2, 0], "{arrived_at:?}");
     }
     let now = Timestamp::now().checked_add(Duration::from_secs(120)).ok();
-    assert_eq!(world.send_as(&policy, &taken_at("d", now), Command::Add(1)).await, Handled::Applied);
-    assert_eq!(world.reads(), [2], "what was taken after all that is forgotten can have no commit there");
+    assert_eq!(
+        world.send_as(&policy, &taken_at("d", now), Command::Add(1)).await,
+        Handled::Applied
+    );
+    assert_eq!(
+        world.reads(),
+        [2],
+        "what was taken after all that is forgotten can have no commit there"
+    );
 }
 
 #[tokio::test]
@@ -207,7 +223,10 @@ async fn a_snapshot_that_cannot_be_read_or_is_of_another_history_is_ignored_and_
         );
         let snapshot = world.snapshots.snapshots().remove(0);
         if number < 2 {
-            assert_eq!((snapshot.version, snapshot.state.as_str()), (Version::new(4), r#"{"sum":7}"#));
+            assert_eq!(
+                (snapshot.version, snapshot.state.as_str()),
+                (Version::new(4), r#"{"sum":7}"#)
+            );
         }
     }
 }
@@ -216,12 +235,20 @@ async fn a_snapshot_that_cannot_be_read_or_is_of_another_history_is_ignored_and_
 struct Down(bool);
 
 impl SnapshotStore for Down {
-    fn load<'a>(&'a self, _: &'a StreamId, _: &'a str) -> BoxFuture<'a, Result<Option<Snapshot>, Failure>> {
+    fn load<'a>(
+        &'a self,
+        _: &'a StreamId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Snapshot>, Failure>> {
         ready(Err(Failure::transient("snapshot", "down"))).boxed()
     }
 
     fn save<'a>(&'a self, _: &'a Snapshot) -> BoxFuture<'a, Result<(), Failure>> {
-        if self.0 { pending().boxed() } else { ready(Err(Failure::transient("snapshot", "down"))).boxed() }
+        if self.0 {
+            pending().boxed()
+        } else {
+            ready(Err(Failure::transient("snapshot", "down"))).boxed()
+        }
     }
 }
 
@@ -244,19 +271,25 @@ async fn with_snapshots_every_stream_is_as_without() {
         let mut random = StdRng::seed_from_u64(seed);
         let world = World::default();
         let plain = MemoryEventStore::default();
-        let policy = world.policy().every(random.random_range(1..5)).horizon(if random.random_bool(0.5) {
-            Duration::ZERO
-        } else {
-            Duration::from_secs(60)
-        });
+        let policy =
+            world.policy().every(random.random_range(1..5)).horizon(if random.random_bool(0.5) {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(60)
+            });
         for _ in 0..30 {
             let (id, amount) = (random.random_range(0..20).to_string(), random.random_range(0..3));
             let command = || if id == "0" { Command::Open(amount) } else { Command::Add(amount) };
             let arrived_at = random.random_bool(0.5).then(Timestamp::now);
             let from = taken_at(&id, arrived_at);
-            let wanted =
-                execute::<Counter>(&plain, &stream(), &command(), &from, Retry::default()).await.unwrap();
-            assert_eq!(world.send_as(&policy, &from, command()).await, wanted, "seed {seed}, command {id}");
+            let wanted = execute::<Counter>(&plain, &stream(), &command(), &from, Retry::default())
+                .await
+                .unwrap();
+            assert_eq!(
+                world.send_as(&policy, &from, command()).await,
+                wanted,
+                "seed {seed}, command {id}"
+            );
         }
         let ids = |store: &MemoryEventStore| -> Vec<_> {
             store.commits().iter().map(|commit| commit.events[0].id.clone()).collect()

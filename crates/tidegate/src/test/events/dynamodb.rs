@@ -125,11 +125,12 @@ impl DynamoDbEvent {
             Item::from(self.keys.iter().filter_map(of).collect::<std::collections::HashMap<_, _>>())
         };
         let old = old.filter(|_| self.view == "NEW_AND_OLD_IMAGES");
-        let images: Vec<(&str, Value)> = [("Keys", Some(keys)), ("NewImage", new), ("OldImage", old)]
-            .into_iter()
-            // An item is JSON whose keys are strings.
-            .filter_map(|(name, image)| Some((name, serde_json::to_value(image?).ok()?)))
-            .collect();
+        let images: Vec<(&str, Value)> =
+            [("Keys", Some(keys)), ("NewImage", new), ("OldImage", old)]
+                .into_iter()
+                // An item is JSON whose keys are strings.
+                .filter_map(|(name, image)| Some((name, serde_json::to_value(image?).ok()?)))
+                .collect();
         let mut change = json!({
             "ApproximateCreationDateTime": self.created_at.as_second() as f64,
             "SequenceNumber": format!("8000000000031262{number:011}"),

@@ -82,7 +82,13 @@ pub(super) fn topic_arn(name: &str) -> String {
 
 /// Returns a notification. Lambda writes `SigningCertUrl`, the body of a queue's message
 /// `SigningCertURL`.
-pub(super) fn notification(topic_arn: &str, message: &str, number: usize, at: Timestamp, url: &str) -> Value {
+pub(super) fn notification(
+    topic_arn: &str,
+    message: &str,
+    number: usize,
+    at: Timestamp,
+    url: &str,
+) -> Value {
     let id = content_uuid(&["notification", topic_arn, &number.to_string()]).to_string();
     let mut notification = json!({
         "Type": "Notification",

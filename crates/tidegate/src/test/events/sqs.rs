@@ -32,7 +32,12 @@ pub struct SqsEvent {
 
 impl Default for SqsEvent {
     fn default() -> Self {
-        Self { queue: "queue".to_owned(), sent_at: Timestamp::now(), receive_count: 1, messages: Vec::new() }
+        Self {
+            queue: "queue".to_owned(),
+            sent_at: Timestamp::now(),
+            receive_count: 1,
+            messages: Vec::new(),
+        }
     }
 }
 
@@ -120,8 +125,10 @@ impl SqsEvent {
             }
             let deduplication = content_uuid(&["deduplication", &number.to_string(), body]);
             attributes.insert("MessageGroupId".to_owned(), group.into());
-            attributes.insert("MessageDeduplicationId".to_owned(), deduplication.to_string().into());
-            attributes.insert("SequenceNumber".to_owned(), format!("188494964604{number:08}").into());
+            attributes
+                .insert("MessageDeduplicationId".to_owned(), deduplication.to_string().into());
+            attributes
+                .insert("SequenceNumber".to_owned(), format!("188494964604{number:08}").into());
         }
         self.messages.push(json!({
             "messageId": Self::message_id(number),

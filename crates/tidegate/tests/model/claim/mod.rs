@@ -84,7 +84,8 @@ fn hole_a_a_release_that_does_not_ask_for_the_owner_runs_the_effect_twice() {
 
 #[test]
 fn hole_b_a_completion_that_does_not_ask_for_the_owner_changes_the_successors_record() {
-    let model = ClaimModel { zombies: true, ..without(Without::OwnerAtComplete, AfterCrash::RunAgain) };
+    let model =
+        ClaimModel { zombies: true, ..without(Without::OwnerAtComplete, AfterCrash::RunAgain) };
     counterexample(model, "nobody changes another's record");
 }
 
@@ -101,7 +102,8 @@ fn hole_d_a_missing_lease_read_as_over_runs_the_effect_twice() {
 #[test]
 fn hole_d_a_missing_lease_read_as_endless_leaves_deliveries_waiting_for_ever() {
     for after_crash in [AfterCrash::Hold, AfterCrash::RunAgain] {
-        let way = stuck(&without(Without::LeaseWithoutEnd, after_crash), |state| state.is_settled());
+        let way =
+            stuck(&without(Without::LeaseWithoutEnd, after_crash), |state| state.is_settled());
         assert!(way.is_some(), "{after_crash:?}");
     }
 }
@@ -133,7 +135,10 @@ fn a_delivery_older_than_the_records_runs_the_effect_twice_unless_it_is_held() {
 
 #[test]
 fn an_orphan_held_before_its_lease_is_over_costs_a_live_run_its_claim() {
-    let way = counterexample(without(Without::LeaseAtHold, AfterCrash::Hold), "a live claim is its owner's");
+    let way = counterexample(
+        without(Without::LeaseAtHold, AfterCrash::Hold),
+        "a live claim is its owner's",
+    );
     assert!(!way.is_empty());
 }
 

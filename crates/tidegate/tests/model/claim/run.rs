@@ -156,7 +156,9 @@ impl Runs {
     pub(super) fn new(after_crash: AfterCrash, event: Event, faults: u8) -> Self {
         let of = |old| {
             Automaton::new(
-                |answers| run(answers, async |script| run_effect(after_crash, event, old, script).await),
+                |answers| {
+                    run(answers, async |script| run_effect(after_crash, event, old, script).await)
+                },
                 possible,
                 faults,
             )
@@ -188,7 +190,13 @@ fn possible(ask: Ask) -> (Vec<Answer>, Vec<Answer>) {
                         (Order::Held, true, true),
                         (Order::Released, true, false),
                     ] {
-                        answers.push(Answer::InTheWay(There { status, own, lease_over, event, hash }));
+                        answers.push(Answer::InTheWay(There {
+                            status,
+                            own,
+                            lease_over,
+                            event,
+                            hash,
+                        }));
                     }
                 }
             }
@@ -207,12 +215,17 @@ async fn run_effect(
     old: bool,
     script: Arc<Script<Ask, Answer>>,
 ) -> End {
-    let store =
-        Arc::new(AskingStore { script: Arc::clone(&script), own: Mutex::default(), hash: Mutex::default() });
-    let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600))
-        .large_events(Arc::new(AskingBucket { script: Arc::clone(&script), large: event == Event::Large }));
-    let mut run = EffectRun::for_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
-        .arrived_at(old.then_some(Timestamp::UNIX_EPOCH));
+    let store = Arc::new(AskingStore {
+        script: Arc::clone(&script),
+        own: Mutex::default(),
+        hash: Mutex::default(),
+    });
+    let effects = Effects::new(store, "model", Duration::from_secs(30 * 24 * 3600)).large_events(
+        Arc::new(AskingBucket { script: Arc::clone(&script), large: event == Event::Large }),
+    );
+    let mut run =
+        EffectRun::for_request(EffectKey::new("model", "effect", "1").unwrap(), after_crash)
+            .arrived_at(old.then_some(Timestamp::UNIX_EPOCH));
     if event != Event::Forgotten {
         run = run.repeated_by(Repeat::new("model", RawValue::from_string("1".to_owned()).unwrap()));
     }
@@ -223,7 +236,9 @@ async fn run_effect(
     let effect = async {
         match script.ask(Ask::Execute).await {
             Answer::TookPlace => Ok(()),
-            Answer::DidNotTakePlace => Err(EffectError::NotDone(Failure::transient("refused", "try later"))),
+            Answer::DidNotTakePlace => {
+                Err(EffectError::NotDone(Failure::transient("refused", "try later")))
+            }
             _ => Err(EffectError::Unknown(Failure::transient("timeout", "no answer"))),
         }
     };
@@ -255,7 +270,11 @@ impl LargeEvents for AskingBucket {
         if self.large { 0 } else { Repeat::INLINE_LIMIT }
     }
 
-    fn put<'a>(&'a self, name: &'a str, _: &'a RawValue) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
+    fn put<'a>(
+        &'a self,
+        name: &'a str,
+        _: &'a RawValue,
+    ) -> BoxFuture<'a, Result<RepeatEvent, Failure>> {
         let put = async move {
             match self.script.ask(Ask::PutEvent).await {
                 Answer::Succeeded(_) => {
@@ -341,7 +360,11 @@ impl IdempotencyStore for AskingStore {
         self.succeeded(Ask::Complete).boxed()
     }
 
-    fn release<'a>(&'a self, _: &'a EffectKey, owner: &'a str) -> BoxFuture<'a, Result<bool, Failure>> {
+    fn release<'a>(
+        &'a self,
+        _: &'a EffectKey,
+        owner: &'a str,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
         assert!(self.is_own(owner));
         self.succeeded(Ask::Release).boxed()
     }
@@ -361,7 +384,8 @@ impl IdempotencyStore for AskingStore {
             match self.script.ask(Ask::Look).await {
                 Answer::Gone => Ok(None),
                 Answer::InTheWay(there) => {
-                    let (own, hash) = (self.own.lock().unwrap().clone(), self.hash.lock().unwrap().clone());
+                    let (own, hash) =
+                        (self.own.lock().unwrap().clone(), self.hash.lock().unwrap().clone());
                     Ok(Some(Self::stored(there, &own, hash.unwrap())))
                 }
                 _ => Err(no_answer()),

@@ -171,7 +171,8 @@ impl State {
         let runs = self.runs.iter().flat_map(|run| [Some(run.token), run.met]);
         let late = self.late.iter().flat_map(|late| [Some(late.token), late.met]);
         let record = self.record.iter().map(|record| Some(record.owner));
-        let taken = runs.chain(late).chain(record).flatten().filter(|token| *token != OPERATOR).max();
+        let taken =
+            runs.chain(late).chain(record).flatten().filter(|token| *token != OPERATOR).max();
         taken.map_or(0, |taken| taken + 1)
     }
 }

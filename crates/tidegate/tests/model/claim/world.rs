@@ -150,7 +150,8 @@ impl ClaimModel {
         let claims = matches!(ask, Ask::Claim { .. });
         let succeeded = match &transition {
             Transition::To(to) => {
-                let payload = before.as_ref().filter(|_| !claims).map_or(payload, |before| before.payload);
+                let payload =
+                    before.as_ref().filter(|_| !claims).map_or(payload, |before| before.payload);
                 state.record = Some(Record::new(to, payload));
                 true
             }
@@ -180,7 +181,9 @@ impl ClaimModel {
         }
         match before {
             Some(before) if !succeeded => Answer::InTheWay(self.shown(&before, token, payload)),
-            Some(Record { status: Order::Released, .. }) if matches!(transition, Transition::To(_)) => {
+            Some(Record { status: Order::Released, .. })
+                if matches!(transition, Transition::To(_)) =>
+            {
                 Answer::ClaimedAfterRelease
             }
             _ => Answer::Claimed,
@@ -188,7 +191,8 @@ impl ClaimModel {
     }
 
     fn shown(&self, record: &Record, token: u8, payload: Payload) -> There {
-        let stored = self.without != Some(Without::HashWithResult) || record.status != Order::Completed;
+        let stored =
+            self.without != Some(Without::HashWithResult) || record.status != Order::Completed;
         There {
             status: record.status,
             own: record.owner == token,
@@ -266,8 +270,11 @@ impl Model for ClaimModel {
     type Action = Action;
 
     fn init_states(&self) -> Vec<State> {
-        let queue =
-            self.deliveries.iter().map(|payload| Delivery { payload: *payload, old: false }).collect();
+        let queue = self
+            .deliveries
+            .iter()
+            .map(|payload| Delivery { payload: *payload, old: false })
+            .collect();
         vec![State {
             record: None,
             runs: Vec::new(),
@@ -298,8 +305,11 @@ impl Model for ClaimModel {
                 // A look that comes late or twice changes nothing. Neither does a crash after a
                 // look.
                 if ask != Ask::Look {
-                    let other =
-                        if ask == Ask::Execute { Action::Refuse(index) } else { Action::Repeat(index) };
+                    let other = if ask == Ask::Execute {
+                        Action::Refuse(index)
+                    } else {
+                        Action::Repeat(index)
+                    };
                     actions.extend([Action::Delay(index), other, Action::CrashAfter(index)]);
                 }
             }
@@ -337,7 +347,12 @@ impl Model for ClaimModel {
                 let place = state.queue.iter().position(|queued| *queued == delivery)?;
                 state.queue.remove(place);
                 let token = state.unused_token();
-                state.runs.push(Run { delivery, node: self.runs.of(delivery).start(), token, met: None });
+                state.runs.push(Run {
+                    delivery,
+                    node: self.runs.of(delivery).start(),
+                    token,
+                    met: None,
+                });
             }
             Action::Serve(index) => {
                 let answer = self.perform(&mut state, &request(index));
@@ -396,7 +411,8 @@ impl Model for ClaimModel {
                 }
             }
             Action::OperatorCompletes => {
-                let request = Request::CompleteHeld { operator: &name(OPERATOR), expires_at: later(false) };
+                let request =
+                    Request::CompleteHeld { operator: &name(OPERATOR), expires_at: later(false) };
                 if !self.operator(&mut state, request) {
                     return None;
                 }
@@ -447,10 +463,10 @@ impl Model for ClaimModel {
             }),
         ];
         if self.releases > 0 {
-            properties
-                .push(Property::sometimes("a released effect takes place again", |_, state: &State| {
-                    state.released == 1 && state.executions() == 2
-                }));
+            properties.push(Property::sometimes(
+                "a released effect takes place again",
+                |_, state: &State| state.released == 1 && state.executions() == 2,
+            ));
         }
         properties
     }

@@ -29,7 +29,12 @@ fn parking(workers: usize) -> ProjectionModel {
 
 /// A version that knows the event is deployed, and runs beside the old one for a while.
 fn rolling(workers: usize, faults: u8) -> ProjectionModel {
-    ProjectionModel { first: Version::Older, rolling: true, committed: true, ..model(workers, faults) }
+    ProjectionModel {
+        first: Version::Older,
+        rolling: true,
+        committed: true,
+        ..model(workers, faults)
+    }
 }
 
 /// A version that cuts the event at another place runs beside the deployed version.
@@ -39,7 +44,12 @@ fn recut(workers: usize) -> ProjectionModel {
 
 /// A version whose toolkit has digests of cuts runs beside a version whose toolkit has none.
 fn undigested(workers: usize, faults: u8) -> ProjectionModel {
-    ProjectionModel { first: Version::Undigested, rolling: true, committed: true, ..model(workers, faults) }
+    ProjectionModel {
+        first: Version::Undigested,
+        rolling: true,
+        committed: true,
+        ..model(workers, faults)
+    }
 }
 
 #[test]
@@ -111,7 +121,10 @@ fn without_a_digest_of_the_cut_a_row_is_counted_twice() {
 
 #[test]
 fn taken_off_the_list_without_a_condition_a_parked_aggregate_is_forgotten() {
-    let model =
-        ProjectionModel { without: Some(Without::ConditionOfUnlist), committed: false, ..rolling(2, 0) };
+    let model = ProjectionModel {
+        without: Some(Without::ConditionOfUnlist),
+        committed: false,
+        ..rolling(2, 0)
+    };
     counterexample(model, "an aggregate that is parked is on the list");
 }

@@ -13,8 +13,8 @@ use tidegate::envelope::DataSchema;
 use tidegate::failure::{Class, Failure};
 use tidegate::ids::{Cause, StreamId, Version as EventVersion};
 use tidegate::projection::{
-    Advance, ApplyError, Guard, Guards, Increment, Position, Projected, Projection, Projector, ReadModel,
-    RowUpdate, Transaction,
+    Advance, ApplyError, Guard, Guards, Increment, Position, Projected, Projection, Projector,
+    ReadModel, RowUpdate, Transaction,
 };
 use tidegate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent};
 
@@ -158,9 +158,13 @@ async fn invoke(invocation: &Invocation, script: Arc<Script<Ask, Answer>>) -> Ve
     let looks = invocation.batch.is_empty();
     let undigested = invocation.version == Version::Undigested;
     let world = Arc::new(World { script, looks, undigested });
-    let projector = Projector::new(Counting(invocation.version), Arc::<World>::clone(&world), world);
-    let items: Vec<_> =
-        invocation.batch.iter().map(|number| Item::new("", CommitChange::Commit(commit(*number)))).collect();
+    let projector =
+        Projector::new(Counting(invocation.version), Arc::<World>::clone(&world), world);
+    let items: Vec<_> = invocation
+        .batch
+        .iter()
+        .map(|number| Item::new("", CommitChange::Commit(commit(*number))))
+        .collect();
     let mut context = BatchContext::new(Duration::from_secs(30));
     context.replay = invocation.replay;
     let outcomes = projector.handle_batch(&items, &context).await;
@@ -181,7 +185,8 @@ pub(super) fn stream() -> StreamId {
 
 fn commit(number: u8) -> RecordedCommit {
     let (time, version) = (Timestamp::UNIX_EPOCH, EventVersion::new(number.into()));
-    let event = RecordedEvent::new(event_id(number), version, DataSchema::new("Counted", 1), time, "");
+    let event =
+        RecordedEvent::new(event_id(number), version, DataSchema::new("Counted", 1), time, "");
     let cause = Cause::new("model", number.to_string());
     RecordedCommit::new(stream(), "model", cause, time, vec![event])
 }
@@ -286,7 +291,8 @@ impl Move {
         let to = Place::new(advance.to);
         let new = (to.version > Place::new(advance.from).version).then(|| event_id(to.version));
         assert_eq!(advance.event_id, new);
-        let counters = transaction.counters.iter().map(|counter| (counter.key.clone(), counter.add.clone()));
+        let counters =
+            transaction.counters.iter().map(|counter| (counter.key.clone(), counter.add.clone()));
         let counters: BTreeMap<_, _> = counters.collect();
         let counts = Counts::new(&counters);
         let rows = (0..SHIFTED).filter(|row| counters.contains_key(&counter(*row))).count();
@@ -300,8 +306,13 @@ impl Move {
         let Self { from, parked, to, undigested: _, counts } = self;
         let parked = parked.map(|parked| EventVersion::new(parked.into()));
         let event_id = (to.version > from.version).then(|| event_id(to.version));
-        let advance =
-            Advance { stream: stream(), from: from.position(), parked, to: to.position(), event_id };
+        let advance = Advance {
+            stream: stream(),
+            from: from.position(),
+            parked,
+            to: to.position(),
+            event_id,
+        };
         let counters = [
             increment("all", counts.total),
             increment(&counter(0), counts.first),
@@ -360,7 +371,8 @@ impl ReadModel for World {
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {
-        self.write(Ask::Apply(Move { undigested: self.undigested, ..Move::new(transaction) })).boxed()
+        self.write(Ask::Apply(Move { undigested: self.undigested, ..Move::new(transaction) }))
+            .boxed()
     }
 
     fn park<'a>(
@@ -390,11 +402,19 @@ impl ReadModel for World {
         answer.boxed()
     }
 
-    fn unpark<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unpark<'a>(
+        &'a self,
+        _: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         self.write(Ask::Unpark(Row::from_guard(guard))).boxed()
     }
 
-    fn unlist<'a>(&'a self, _: &'a StreamId, guard: &'a Guard) -> BoxFuture<'a, Result<(), ApplyError>> {
+    fn unlist<'a>(
+        &'a self,
+        _: &'a StreamId,
+        guard: &'a Guard,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
         self.write(Ask::Unlist(Row::from_guard(guard))).boxed()
     }
 }

@@ -8,8 +8,8 @@ use tidegate::projection::{ApplyError, ReadModel};
 use tidegate::test::MemoryReadModel;
 
 use super::run::{
-    Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, Version, failure,
-    stream,
+    Answer, Ask, COMMITS, Counts, Fate, IN_PARTS, Invocation, Move, Place, Row, Runs, Version,
+    failure, stream,
 };
 use crate::program::Next;
 
@@ -131,9 +131,9 @@ impl ProjectionModel {
     fn perform(&self, state: &mut State, ask: Ask) -> Answer {
         match ask {
             // Without this guard no digest is read, so any version continues the event.
-            Ask::Guard if self.without == Some(Without::Cut) => {
-                Answer::Guard(state.row.map(|row| Row { place: Place { cut: None, ..row.place }, ..row }))
-            }
+            Ask::Guard if self.without == Some(Without::Cut) => Answer::Guard(
+                state.row.map(|row| Row { place: Place { cut: None, ..row.place }, ..row }),
+            ),
             Ask::Guard => Answer::Guard(state.row),
             Ask::Read => Answer::Commits(state.head),
             Ask::List => Answer::Listed(state.row.is_some_and(|row| row.listed)),
@@ -162,7 +162,9 @@ impl ProjectionModel {
                 }
                 match self.without {
                     Some(Without::Condition) => (advance.from, advance.parked) = (at, there.parked),
-                    Some(Without::ExactVersion) if at.version < advance.to.version => advance.from = at,
+                    Some(Without::ExactVersion) if at.version < advance.to.version => {
+                        advance.from = at
+                    }
                     Some(Without::Part) if at.version == advance.from.version => advance.from = at,
                     Some(Without::Parked) => advance.parked = there.parked,
                     Some(Without::Cut)
@@ -173,7 +175,8 @@ impl ProjectionModel {
                     _ => {}
                 }
                 let transaction = advance.transaction();
-                let answer = write(state, |model| model.apply(&transaction).now_or_never().unwrap());
+                let answer =
+                    write(state, |model| model.apply(&transaction).now_or_never().unwrap());
                 if let (Some(row), Some(Without::Parked)) = (&mut state.row, self.without)
                     && row.parked.is_none()
                 {
@@ -187,7 +190,8 @@ impl ProjectionModel {
                 answer
             }
             Ask::Park { at, newer } => {
-                if let (Some(row), Some(Without::ConditionOfPark)) = (&mut state.row, self.without) {
+                if let (Some(row), Some(Without::ConditionOfPark)) = (&mut state.row, self.without)
+                {
                     (row.parked, row.listed) = (Some(at), true);
                     return Answer::Done;
                 }
@@ -205,7 +209,9 @@ impl ProjectionModel {
         let fates = loop {
             match self.runs.next(&run.invocation, &run.answers) {
                 // The event store is complete. Its answer is always the same, whenever it is read.
-                Next::Asks(Ask::Read) if state.head == COMMITS => run.answers.push(Answer::Commits(COMMITS)),
+                Next::Asks(Ask::Read) if state.head == COMMITS => {
+                    run.answers.push(Answer::Commits(COMMITS))
+                }
                 Next::Asks(_) => return,
                 Next::Ends(fates) => break fates,
             }
@@ -231,7 +237,10 @@ impl ProjectionModel {
 }
 
 /// Writes to the real double, in the state of the model.
-fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), ApplyError>) -> Answer {
+fn write(
+    state: &mut State,
+    write: impl FnOnce(&MemoryReadModel) -> Result<(), ApplyError>,
+) -> Answer {
     let model = MemoryReadModel::default();
     let (from, to) = (Place::default(), state.row.unwrap_or_default().place);
     let before = Move { from, parked: None, to, undigested: false, counts: state.counts };
@@ -248,7 +257,11 @@ fn write(state: &mut State, write: impl FnOnce(&MemoryReadModel) -> Result<(), A
             model.unpark(&stream(), &guard).now_or_never().unwrap().unwrap();
         }
         let guard = model.guard(&stream()).unwrap();
-        assert_eq!((Row::from_guard(&guard).listed, row.listed), (true, true), "who is parked is listed");
+        assert_eq!(
+            (Row::from_guard(&guard).listed, row.listed),
+            (true, true),
+            "who is parked is listed"
+        );
     }
     let answer = match write(&model) {
         Ok(()) => Answer::Done,
@@ -266,7 +279,8 @@ fn expected(place: Place, shifted: i64) -> Counts {
     let past = |number: u8| i64::from(place.version >= number);
     let begun = (place.version, place.part) >= (IN_PARTS - 1, 1);
     let first = i64::from(begun);
-    let shifted = if place.version == IN_PARTS - 1 && place.part == 1 { shifted.min(1) } else { first };
+    let shifted =
+        if place.version == IN_PARTS - 1 && place.part == 1 { shifted.min(1) } else { first };
     Counts { total: past(1) + 10 * first + 100 * past(3), first, shifted, second: past(IN_PARTS) }
 }
 
@@ -332,7 +346,8 @@ impl Model for ProjectionModel {
                 let listed = state.row.is_some_and(|row| row.listed);
                 actions.extend(listed.then_some(Action::Look(version)));
             }
-            actions.extend(state.dead_letters.iter().map(|number| Action::OperatorReplays(*number)));
+            actions
+                .extend(state.dead_letters.iter().map(|number| Action::OperatorReplays(*number)));
         }
         if state.faults > 0 {
             actions.extend(queued.iter().map(|number| Action::GiveUp(*number)));
@@ -344,12 +359,13 @@ impl Model for ProjectionModel {
                 actions.extend([Action::CrashBefore(index), Action::CutOff(index)]);
                 match self.ask(run) {
                     Ask::Guard | Ask::Read | Ask::List => actions.push(Action::LoseAnswer(index)),
-                    Ask::Apply(_) | Ask::Park { .. } | Ask::Unpark(_) | Ask::Unlist(_) => actions.extend([
-                        Action::LoseAnswer(index),
-                        Action::Delay(index),
-                        Action::Conflict(index),
-                        Action::CrashAfter(index),
-                    ]),
+                    Ask::Apply(_) | Ask::Park { .. } | Ask::Unpark(_) | Ask::Unlist(_) => actions
+                        .extend([
+                            Action::LoseAnswer(index),
+                            Action::Delay(index),
+                            Action::Conflict(index),
+                            Action::CrashAfter(index),
+                        ]),
                 }
             }
         }
@@ -428,7 +444,8 @@ impl Model for ProjectionModel {
                     self.perform(&mut state, asked(index));
                 }
                 let invocation = state.runs.remove(index).invocation;
-                let back = if invocation.replay { &mut state.dead_letters } else { &mut state.queue };
+                let back =
+                    if invocation.replay { &mut state.dead_letters } else { &mut state.queue };
                 back.extend(invocation.batch);
             }
             Action::Deploy => state.version = Version::Current,
@@ -439,9 +456,10 @@ impl Model for ProjectionModel {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = vec![
-            Property::always("counters are the sum of the events up to the guard", |_, state: &State| {
-                state.counts == expected(state.place(), state.counts.shifted)
-            }),
+            Property::always(
+                "counters are the sum of the events up to the guard",
+                |_, state: &State| state.counts == expected(state.place(), state.counts.shifted),
+            ),
             Property::always("the guard never goes back", |_, state: &State| {
                 state.wrong != Some(Wrong::GuardWentBack)
             }),
@@ -449,20 +467,27 @@ impl Model for ProjectionModel {
                 state.wrong != Some(Wrong::FalseSuccess)
             }),
             Property::always("it is parked at the event after the guard", |_, state: &State| {
-                state.row.is_none_or(|row| row.parked.is_none_or(|parked| parked == row.place.version + 1))
+                state.row.is_none_or(|row| {
+                    row.parked.is_none_or(|parked| parked == row.place.version + 1)
+                })
             }),
             // An operator sees a dead letter. Parking for good writes one, and so does a source
             // that gives up. Aggregates on the list are released without an operator.
-            Property::always("when all is quiet, all is applied or an operator knows", |_, state: &State| {
-                let by_itself = |row: Row| row.listed && (row.parked.is_none() || row.newer);
-                let known = !state.dead_letters.is_empty() || state.row.is_some_and(by_itself);
-                !state.is_quiet() || state.place().version == state.head || known
-            }),
+            Property::always(
+                "when all is quiet, all is applied or an operator knows",
+                |_, state: &State| {
+                    let by_itself = |row: Row| row.listed && (row.parked.is_none() || row.newer);
+                    let known = !state.dead_letters.is_empty() || state.row.is_some_and(by_itself);
+                    !state.is_quiet() || state.place().version == state.head || known
+                },
+            ),
             Property::always("an aggregate that is parked is on the list", |_, state: &State| {
                 state.row.is_none_or(|row| row.parked.is_none() || row.listed)
             }),
             Property::sometimes("all is applied", |_, state: &State| state.is_done()),
-            Property::sometimes("a part is applied alone", |_, state: &State| state.place().part == 1),
+            Property::sometimes("a part is applied alone", |_, state: &State| {
+                state.place().part == 1
+            }),
         ];
         match self.first {
             Version::Current => {}
@@ -475,9 +500,10 @@ impl Model for ProjectionModel {
                 }),
             ]),
             Version::Broken | Version::Older | Version::Recut => {
-                properties.push(Property::sometimes("an aggregate is parked", |_, state: &State| {
-                    state.row.is_some_and(|row| row.parked.is_some())
-                }));
+                properties
+                    .push(Property::sometimes("an aggregate is parked", |_, state: &State| {
+                        state.row.is_some_and(|row| row.parked.is_some())
+                    }));
             }
         }
         properties

@@ -43,5 +43,9 @@ fn snapshots_remember_causes_for_longer_than_anything_is_replayed() {
 #[test]
 fn a_table_of_snapshots_says_for_how_long_it_remembers_causes() {
     let text = with_snapshots("mailer", 31).replacen("cause_retention_days = 31", "", 1);
-    only_mistake(&text, line_of(&text, "SNAPSHOT_TABLE"), "must declare cause_retention_days, 15 or more");
+    only_mistake(
+        &text,
+        line_of(&text, "SNAPSHOT_TABLE"),
+        "must declare cause_retention_days, 15 or more",
+    );
 }

@@ -195,14 +195,19 @@ fn a_topology_that_keeps_every_rule_has_no_mistake() {
 
 #[test]
 fn a_functions_records_are_as_old_as_the_last_of_its_sources_lets_them_become() {
-    let age =
-        |text: &str, function: &str| parse(text).expect("no mistake").maximum_record_age_seconds(function);
+    let age = |text: &str, function: &str| {
+        parse(text).expect("no mistake").maximum_record_age_seconds(function)
+    };
     assert_eq!(age(GOOD, "processor"), Some(345_600), "its queues, and not its streams");
     assert_eq!(age(GOOD, "mailer"), Some(21_600), "asynchronous invocations");
     let retention = "retention_seconds          = 345600\n    visibility_timeout_seconds = 180\n    redrive                    = { queue = \"work-dead\"";
     for (seconds, largest) in [("3600", 345_600), ("604800", 604_800)] {
         let other = with(retention, &retention.replace("345600", seconds));
-        assert_eq!(age(&other, "processor"), Some(largest), "one queue keeps {seconds}, the other 345600");
+        assert_eq!(
+            age(&other, "processor"),
+            Some(largest),
+            "one queue keeps {seconds}, the other 345600"
+        );
     }
     assert_eq!(age(GOOD, "unknown"), None);
 }
@@ -216,15 +221,16 @@ fn a_request_to_aws_ends_before_the_function_does() {
 
 #[test]
 fn this_repositorys_topology_has_no_mistake() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra/topology.auto.tfvars");
     let topology = load(&path).unwrap_or_else(|error| panic!("{error}"));
     assert!(topology.functions.contains_key("order-processor"));
 }
 
 #[test]
 fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
-    let text =
-        with("timeout_seconds     = 30", "timeout_seconds     = 1000").replace("shards = 1", "shards = 0");
+    let text = with("timeout_seconds     = 30", "timeout_seconds     = 1000")
+        .replace("shards = 1", "shards = 0");
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), text).expect("written");
     let error = load(file.path()).expect_err("several mistakes");
@@ -233,7 +239,9 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
     assert_eq!(lines[0], format!("{name}:3:14: streams.orders.shards is 0; must be 1 to 10000"));
     assert_eq!(
         lines.last(),
-        Some(&format!("{name}:63:5: functions.processor.timeout_seconds is 1000; must be 1 to 900"))
+        Some(&format!(
+            "{name}:63:5: functions.processor.timeout_seconds is 1000; must be 1 to 900"
+        ))
     );
     // A longer timeout also makes the visibility timeout of both queues too short, by Lambda's own
     // rule.
@@ -244,12 +252,19 @@ fn all_mistakes_are_reported_at_once_in_the_order_of_the_file() {
 fn a_file_that_is_not_there_is_named() {
     let error = load(std::path::Path::new("no/such/topology")).expect_err("no file");
     assert!(matches!(error, TopologyError::Unreadable { .. }));
-    assert!(error.to_string().starts_with("no/such/topology: cannot read the topology: "), "{error}");
+    assert!(
+        error.to_string().starts_with("no/such/topology: cannot read the topology: "),
+        "{error}"
+    );
 }
 
 #[test]
 fn names_that_refer_to_nothing_are_mistakes() {
-    slip("table = \"events\", access", "table = \"evnts\", access", "declared tables: events, plain");
+    slip(
+        "table = \"events\", access",
+        "table = \"evnts\", access",
+        "declared tables: events, plain",
+    );
     slip(
         "DEAD_URL     = { queue = \"failures\"",
         "DEAD_URL     = { queue = \"x\"",
@@ -258,11 +273,27 @@ fn names_that_refer_to_nothing_are_mistakes() {
     slip("bucket = \"letters\"", "bucket = \"x\"", "declared buckets: letters");
     slip("BUS          = { bus = \"shop\"", "BUS          = { bus = \"x\"", "declared buses: shop");
     slip("{ stream = \"orders\", access", "{ stream = \"x\", access", "declared streams: orders");
-    slip("stream                     = \"orders\"", "stream                     = \"x\"", "declared streams");
-    slip("table                      = \"events\"", "table                      = \"x\"", "declared tables");
+    slip(
+        "stream                     = \"orders\"",
+        "stream                     = \"x\"",
+        "declared streams",
+    );
+    slip(
+        "table                      = \"events\"",
+        "table                      = \"x\"",
+        "declared tables",
+    );
     slip("queue               = \"steps\"", "queue               = \"x\"", "declared queues");
-    slip("function                  = \"mailer\"", "function                  = \"x\"", "declared functions");
-    slip("queue                     = \"work\"", "queue                     = \"x\"", "declared queues");
+    slip(
+        "function                  = \"mailer\"",
+        "function                  = \"x\"",
+        "declared functions",
+    );
+    slip(
+        "queue                     = \"work\"",
+        "queue                     = \"x\"",
+        "declared queues",
+    );
     slip("queue = \"work-dead\", max", "queue = \"x\", max", "queues.work.redrive.queue is x");
     slip(
         "on_failure                = { queue = \"failures\" }",
@@ -318,13 +349,33 @@ fn values_outside_their_ranges_are_mistakes() {
     slip("memory_mb           = 256", "memory_mb           = 127", "must be 128 to 10240");
     slip("timeout_seconds     = 10", "timeout_seconds     = 0", "must be 1 to 900");
     slip("maximum_concurrency = 3", "maximum_concurrency = 0", "must be 1 to 1000");
-    slip("batch_size                 = 100", "batch_size                 = 10001", "must be 1 to 10000");
+    slip(
+        "batch_size                 = 100",
+        "batch_size                 = 10001",
+        "must be 1 to 10000",
+    );
     slip("batching_window_seconds    = 1", "batching_window_seconds    = 301", "must be 0 to 300");
     slip("parallelization_factor     = 2", "parallelization_factor     = 11", "must be 1 to 10");
-    slip("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = 10001", "must be 0 to 10000");
-    slip("maximum_record_age_seconds = 43200", "maximum_record_age_seconds = 59", "must be 60 to 604800");
-    slip("      maximum_retry_attempts    = 2\n", "      maximum_retry_attempts    = 3\n", "must be 0 to 2");
-    slip("      maximum_event_age_seconds = 21600", "      maximum_event_age_seconds = 21601", "60 to 21600");
+    slip(
+        "maximum_retry_attempts     = 1000",
+        "maximum_retry_attempts     = 10001",
+        "must be 0 to 10000",
+    );
+    slip(
+        "maximum_record_age_seconds = 43200",
+        "maximum_record_age_seconds = 59",
+        "must be 60 to 604800",
+    );
+    slip(
+        "      maximum_retry_attempts    = 2\n",
+        "      maximum_retry_attempts    = 3\n",
+        "must be 0 to 2",
+    );
+    slip(
+        "      maximum_event_age_seconds = 21600",
+        "      maximum_event_age_seconds = 21601",
+        "60 to 21600",
+    );
     slip(
         "batch_size          = 9\n        maximum_concurrency = 2",
         "batch_size          = 9\n        maximum_concurrency = 1",

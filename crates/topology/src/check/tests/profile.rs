@@ -141,8 +141,13 @@ functions = {
     let says = "functions.worker.reserved_concurrency is 3; its queues together may run 4 batches at a time";
     assert!(warnings(&two).iter().any(|said| said.starts_with(says)), "{:#?}", warnings(&two));
     let bounded = text.replacen("\"LATEST\"", "\"LATEST\", maximum_retry_attempts = 2", 1);
-    let says = "functions.worker.sources.orders has no on_failure: discarded records are lost silently";
-    assert!(warnings(&bounded).iter().any(|said| said.starts_with(says)), "{:#?}", warnings(&bounded));
+    let says =
+        "functions.worker.sources.orders has no on_failure: discarded records are lost silently";
+    assert!(
+        warnings(&bounded).iter().any(|said| said.starts_with(says)),
+        "{:#?}",
+        warnings(&bounded)
+    );
 }
 
 #[test]
@@ -156,7 +161,10 @@ fn a_fifo_queue_is_a_target_with_a_message_group() {
     assert!(error(&fifo("")).contains("add message_group_id"));
     for bad in ["", "a b", &"g".repeat(101)] {
         let said = error(&fifo(&format!("message_group_id = \"{bad}\"")));
-        assert!(said.contains("message_group_id is not a valid message group; use 1 to 100"), "{said}");
+        assert!(
+            said.contains("message_group_id is not a valid message group; use 1 to 100"),
+            "{said}"
+        );
     }
     let function = "function                  = \"mailer\"\n";
     let text = with(function, &format!("{function}      message_group_id = \"g\"\n"));

@@ -6,7 +6,8 @@ use super::super::super::{Mistake, Severity};
 use super::parse;
 
 /// The topology file's content.
-const TOPOLOGY: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
+const TOPOLOGY: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars"));
 
 /// One edit below the line that begins with `within`, apart from indentation.
 ///
@@ -25,8 +26,10 @@ impl Slip<'_> {
     #[track_caller]
     fn is_found(&self) {
         let begin = begin_of(TOPOLOGY, self.within);
-        let offset = TOPOLOGY[begin..].find(self.from).unwrap_or_else(|| panic!("no {}", self.from)) + begin;
-        let text = format!("{}{}{}", &TOPOLOGY[..offset], self.to, &TOPOLOGY[offset + self.from.len()..]);
+        let offset =
+            TOPOLOGY[begin..].find(self.from).unwrap_or_else(|| panic!("no {}", self.from)) + begin;
+        let text =
+            format!("{}{}{}", &TOPOLOGY[..offset], self.to, &TOPOLOGY[offset + self.from.len()..]);
 
         let mistakes = parse(&text).expect_err(self.to);
         let [Mistake { position, message, .. }] = mistakes.as_slice() else {
@@ -67,8 +70,16 @@ fn slip<'a>(within: &'a str, from: &'a str, to: &'a str, says: &'a [&'a str]) ->
 fn every_stream_mapping_is_bounded_bisected_and_partial() {
     let order_processor = "order-processor = {";
     for (from, to, says) in [
-        ("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1", "bounded: 0 to 10000"),
-        ("maximum_record_age_seconds = 21600", "maximum_record_age_seconds = -1", "bounded: 60 to 604800"),
+        (
+            "maximum_retry_attempts     = 1000",
+            "maximum_retry_attempts     = -1",
+            "bounded: 0 to 10000",
+        ),
+        (
+            "maximum_record_age_seconds = 21600",
+            "maximum_record_age_seconds = -1",
+            "bounded: 60 to 604800",
+        ),
         (
             "maximum_record_age_seconds = 21600",
             "maximum_record_age_seconds = 86400",
@@ -84,13 +95,21 @@ fn every_stream_mapping_is_bounded_bisected_and_partial() {
             "bisect_on_error            = false",
             "set it to true: otherwise",
         ),
-        ("dead_letter_after_seconds  = 10800", "dead_letter_after_seconds  = 10801", "must be 1 to 10800"),
+        (
+            "dead_letter_after_seconds  = 10800",
+            "dead_letter_after_seconds  = 10801",
+            "must be 1 to 10800",
+        ),
     ] {
-        slip(order_processor, from, to, &["functions.order-processor.sources.orders", says]).is_found();
+        slip(order_processor, from, to, &["functions.order-processor.sources.orders", says])
+            .is_found();
     }
     for (gone, says) in [
         ("        dead_letter_after_seconds  = 10800\n", "has no dead_letter_after_seconds"),
-        ("        on_failure                 = { queue = \"stream-failures\" }\n", "has no on_failure"),
+        (
+            "        on_failure                 = { queue = \"stream-failures\" }\n",
+            "has no on_failure",
+        ),
         ("        report_batch_item_failures = true\n", "report_batch_item_failures is not set"),
         ("        bisect_on_error            = true\n", "bisect_on_error is not set"),
     ] {
@@ -140,7 +159,8 @@ fn sources_fit_into_the_reserved_concurrency_of_their_function() {
         "at least 6 is required",
     ];
     let at = Some("maximum_concurrency = 4");
-    Slip { within: "streams = {", from: "shards = 1", to: "shards = 3", at, says: &says }.is_found();
+    Slip { within: "streams = {", from: "shards = 1", to: "shards = 3", at, says: &says }
+        .is_found();
 }
 
 #[test]
@@ -149,7 +169,10 @@ fn failures_wait_for_a_long_weekend_and_their_payload_as_long_as_they() {
         let says = ["is 345599; must be at least 345600", "the failures of"];
         slip(queue, "retention_seconds = 1209600", "retention_seconds = 345599", &says).is_found();
     }
-    let says = ["buckets.dead-letters.expiration_days is 13; must be at least 14", "letters in dead-letters"];
+    let says = [
+        "buckets.dead-letters.expiration_days is 13; must be at least 14",
+        "letters in dead-letters",
+    ];
     slip("buckets = {", "expiration_days = 14", "expiration_days = 13", &says).is_found();
 }
 
@@ -176,14 +199,23 @@ fn a_failure_queue_keeps_longer_than_its_writer_retries() {
 fn it_is_known_that_an_effect_took_place_for_longer_than_its_letter_can_be_replayed() {
     let within = "idempotency = {";
     let days = "record_retention_days = 31";
-    slip(within, days, "record_retention_days = 14", &["is 14; must be 15 to 3650", "replayed for 14 days"])
-        .is_found();
+    slip(
+        within,
+        days,
+        "record_retention_days = 14",
+        &["is 14; must be 15 to 3650", "replayed for 14 days"],
+    )
+    .is_found();
     let says = ["is 30; must be above 30", "the archive of bus shop"];
     slip(within, days, "record_retention_days = 30", &says).is_found();
     let ttl = "    ttl_attribute         = \"expires_at\"\n";
     let at = Some(days);
-    Slip { within, from: ttl, to: "", at, says: &["record_retention_days needs ttl_attribute"] }.is_found();
-    let says = &["IDEMPOTENCY_TABLE.table is idempotency", "must declare record_retention_days, 15 or more"];
+    Slip { within, from: ttl, to: "", at, says: &["record_retention_days needs ttl_attribute"] }
+        .is_found();
+    let says = &[
+        "IDEMPOTENCY_TABLE.table is idempotency",
+        "must declare record_retention_days, 15 or more",
+    ];
     let at = Some("IDEMPOTENCY_TABLE ");
     Slip { within, from: days, to: "#", at, says }.is_found();
     let sold = "SALES_TABLE           = { table = \"sales\", access = \"read-write\" }";
@@ -196,8 +228,11 @@ fn it_is_known_that_an_effect_took_place_for_longer_than_its_letter_can_be_repla
         )
     };
     let text = TOPOLOGY.replacen(sold, &twice, 1);
-    let text =
-        text.replacen("tables = {\n", &format!("tables = {{\n{}{}", table("one-a"), table("one-b")), 1);
+    let text = text.replacen(
+        "tables = {\n",
+        &format!("tables = {{\n{}{}", table("one-a"), table("one-b")),
+        1,
+    );
     let mistakes = parse(&text).expect_err("two such tables");
     assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
     assert!(mistakes[0].message.contains("NEXT.table is one-b, a second table"), "{mistakes:#?}");
@@ -220,7 +255,8 @@ fn names_fit_every_service_with_a_prefix_and_are_no_wildcards() {
         let body = &declared[declared.find('{').unwrap()..=end_of_object(declared)];
         let text = format!("{}{} = {body}\n{declared}", &TOPOLOGY[..at], "a".repeat(length));
         let mistakes = parse(&text).expect_err(within);
-        let named = mistakes.iter().find(|mistake| mistake.message.contains("well-formed")).expect(within);
+        let named =
+            mistakes.iter().find(|mistake| mistake.message.contains("well-formed")).expect(within);
         assert!(named.message.contains(&format!("use {allowed} lower-case")), "{named:?}");
         assert_eq!(named.position.line, text[..at].matches('\n').count() + 1, "{named:?}");
     }
@@ -259,7 +295,8 @@ fn end_of_object(text: &str) -> usize {
 #[test]
 fn a_table_belongs_to_one_function_and_the_event_store_to_nobody_who_changes_it() {
     let letters = "DEAD_LETTER_QUEUE_URL = {";
-    let shared = format!("ORDER_VIEW = {{ table = \"order-view\", access = \"read\" }}\n      {letters}");
+    let shared =
+        format!("ORDER_VIEW = {{ table = \"order-view\", access = \"read\" }}\n      {letters}");
     let says = [
         "functions.order-projection.uses.ORDER_VIEW_TABLE.table is order-view",
         "which event-publisher uses",
@@ -268,8 +305,10 @@ fn a_table_belongs_to_one_function_and_the_event_store_to_nobody_who_changes_it(
     Slip { within: "event-publisher = {", from: letters, to: &shared, at, says: &says }.is_found();
     for access in ["write", "read-write"] {
         let to = format!("access = \"{access}\"");
-        let says =
-            ["EVENT_STORE_TABLE.access lets order-processor change", "only read and append are allowed"];
+        let says = [
+            "EVENT_STORE_TABLE.access lets order-processor change",
+            "only read and append are allowed",
+        ];
         slip("order-processor = {", "access = \"append\"", &to, &says).is_found();
     }
 }
@@ -306,13 +345,17 @@ fn a_rule_matches_envelope_attributes_and_never_the_content() {
         ("{ \"$or\" = [{ source = [\"a\"] }, {}] }", "$or.1 is empty"),
         ("{ source = [] }", "pattern.source is an empty list"),
         ("{ detail = [\"x\"] }", "pattern.detail is not an object"),
-        ("{ \"$or\" = [{ source = [\"a\"] }, { detail = { data = [1] } }] }", "$or.1.detail.data is content"),
+        (
+            "{ \"$or\" = [{ source = [\"a\"] }, { detail = { data = [1] } }] }",
+            "$or.1.detail.data is content",
+        ),
         ("{ \"$or\" = [{ source = [\"a\"] }] }", "at least two"),
         ("{ \"$or\" = [1, { source = [\"a\"] }] }", "$or.0 is not a pattern"),
         ("{}", "pattern is empty"),
         ("[]", "is not a pattern"),
     ] {
-        slip("rules = {", pattern, to, &["rules.order-placed-notification.pattern", says]).is_found();
+        slip("rules = {", pattern, to, &["rules.order-placed-notification.pattern", says])
+            .is_found();
     }
     let long = format!("{{ source = [\"{}\"] }}", "a".repeat(2_034));
     let says = ["pattern has 2049 characters; at most 2048 are allowed"];
@@ -332,15 +375,22 @@ fn a_rule_matches_envelope_attributes_and_never_the_content() {
 #[test]
 fn what_the_toolkit_writes_for_a_function_can_be_written() {
     let within = "order-processor = {";
-    let uses =
-        |variable: &'static str, from: &'static str, to: &'static str, says: &'static [&'static str]| {
-            let begin = begin_of(TOPOLOGY, within);
-            let line = &TOPOLOGY[begin + TOPOLOGY[begin..].find(variable).unwrap()..];
-            let line = &line[..line.find('\n').unwrap()];
-            Slip { within, from: line, to: &line.replacen(from, to, 1), at: None, says }.is_found();
-        };
+    let uses = |variable: &'static str,
+                from: &'static str,
+                to: &'static str,
+                says: &'static [&'static str]| {
+        let begin = begin_of(TOPOLOGY, within);
+        let line = &TOPOLOGY[begin + TOPOLOGY[begin..].find(variable).unwrap()..];
+        let line = &line[..line.find('\n').unwrap()];
+        Slip { within, from: line, to: &line.replacen(from, to, 1), at: None, says }.is_found();
+    };
     let queue = "DEAD_LETTER_QUEUE_URL";
-    uses(queue, "write", "read", &["DEAD_LETTER_QUEUE_URL.access is read; the toolkit needs write"]);
+    uses(
+        queue,
+        "write",
+        "read",
+        &["DEAD_LETTER_QUEUE_URL.access is read; the toolkit needs write"],
+    );
     uses(
         "DEAD_LETTER_BUCKET",
         "write",
@@ -361,8 +411,9 @@ fn what_the_toolkit_writes_for_a_function_can_be_written() {
 
 #[test]
 fn limits_of_sizes_are_kept() {
-    let says =
-        ["event_bytes_limit is 262145; the queues that Terraform's AWS provider 5 creates take 262144 bytes"];
+    let says = [
+        "event_bytes_limit is 262145; the queues that Terraform's AWS provider 5 creates take 262144 bytes",
+    ];
     slip("event_bytes_limit", "262144", "262145", &says).is_found();
 }
 
@@ -395,7 +446,12 @@ fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
             "visibility_timeout",
             "at least 180: six times the timeout of order-processor",
         ),
-        ("        maximum_concurrency = 4\n", "", "work = {\n        queue", "has no maximum_concurrency"),
+        (
+            "        maximum_concurrency = 4\n",
+            "",
+            "work = {\n        queue",
+            "has no maximum_concurrency",
+        ),
         (
             "maximum_concurrency = 6",
             "maximum_concurrency = 5",
@@ -424,7 +480,9 @@ fn a_queue_that_a_function_reads_is_bounded_and_hides_long_enough() {
         assert_eq!(good.matches(from).count(), 1, "{from}");
         let text = good.replacen(from, to, 1);
         let mistakes = parse(&text).expect_err(says);
-        let [Mistake { position, message, .. }] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
+        let [Mistake { position, message, .. }] = mistakes.as_slice() else {
+            panic!("{mistakes:#?}")
+        };
         assert!(message.contains(says), "{message}");
         let found = text.find(at).unwrap_or_else(|| panic!("no {at}"));
         assert_eq!(position.line, text[..found].matches('\n').count() + 1, "{message}");

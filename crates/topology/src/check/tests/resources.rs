@@ -28,7 +28,9 @@ fn a_batching_window_is_shorter_than_messages_are_hidden() {
         let mistakes = check_text(&text(window)).expect_err("an error");
         let [mistake] = mistakes.as_slice() else { panic!("{mistakes:#?}") };
         assert_eq!(mistake.severity, Severity::Error);
-        let says = format!("is 180; must be more than the batching window of processor, which is {window}");
+        let says = format!(
+            "is 180; must be more than the batching window of processor, which is {window}"
+        );
         assert!(mistake.message.contains(&says), "{}", mistake.message);
     }
     let warnings = check_text(&text(179)).expect("AWS takes it").warnings;
@@ -120,12 +122,18 @@ fn keys_of_a_table_differ_from_each_other_and_from_its_time_to_live() {
 fn a_rule_has_a_pattern_and_its_function_a_destination() {
     slip("{ source = [\"shop.stock\"] }", "{}", "pattern is empty");
     let asynchronous = &GOOD[GOOD.find("    asynchronous = {").expect("it occurs")..];
-    slip_at(asynchronous, "  }\n}\n", "function                  = \"mailer\"", "declares no asynchronous");
+    slip_at(
+        asynchronous,
+        "  }\n}\n",
+        "function                  = \"mailer\"",
+        "declares no asynchronous",
+    );
 }
 
 #[test]
 fn a_target_is_not_its_own_dead_letter_queue() {
-    let from = "queue                     = \"work\"\n      dead_letter_queue         = \"failures\"\n";
+    let from =
+        "queue                     = \"work\"\n      dead_letter_queue         = \"failures\"\n";
     let to = from.replace("work", "failures").replace("\"\n", "\" # x\n").replacen(" # x", "", 1);
     slip_at(from, &to, "# x", "the target itself");
 }

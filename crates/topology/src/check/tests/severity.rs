@@ -64,7 +64,10 @@ fn what_only_this_project_asks_for_is_a_warning() {
         ("\"work-dead\", maximum_receives = 5", "\"work-dead\", maximum_receives = 1"),
         ("    redrive                    = { queue = \"work-dead\", maximum_receives = 5 }\n", ""),
         ("maximum_concurrency = 10", "maximum_concurrency = 1"),
-        ("      dead_letter_queue         = \"failures\"\n      maximum_retry_attempts    = 185\n", ""),
+        (
+            "      dead_letter_queue         = \"failures\"\n      maximum_retry_attempts    = 185\n",
+            "",
+        ),
         ("{ source = [\"shop.stock\"] }", "{ source = [\"x\"], detail = { status = [\"paid\"] } }"),
         ("SLICES = \"4\"", "slices = \"4\""),
         ("SLICES = \"4\"", "AWS_LAMBDA_EXEC_WRAPPER = \"4\""),
@@ -87,7 +90,8 @@ fn a_warning_stands_beside_an_error_in_the_order_of_the_file() {
         [Severity::Error, Severity::Warning],
         "{found:#?}"
     );
-    let shown: Vec<String> = check_text(&text).unwrap_err().iter().map(ToString::to_string).collect();
+    let shown: Vec<String> =
+        check_text(&text).unwrap_err().iter().map(ToString::to_string).collect();
     assert_eq!(shown[0], "3:14: streams.orders.shards is 0; must be 1 to 10000");
     assert!(shown[1].contains(": warning: functions.processor.environment.slices"), "{shown:?}");
 }
@@ -105,14 +109,19 @@ fn with_patterns(rule: &str, filter: &str) -> String {
 
 fn errors(text: &str) -> Vec<String> {
     let mistakes = check_text(text).err().unwrap_or_default();
-    mistakes.iter().filter(|mistake| mistake.severity == Severity::Error).map(ToString::to_string).collect()
+    mistakes
+        .iter()
+        .filter(|mistake| mistake.severity == Severity::Error)
+        .map(ToString::to_string)
+        .collect()
 }
 
 // vals-ai/Valkyrie#278: EventBridge refuses the fourth stack.
 #[test]
 fn a_rule_with_too_complex_wildcards_is_refused_at_its_place() {
     let stack = |name: &str| format!("{{ wildcard = \"*:stack/{name}/*\" }}");
-    let stacks = |names: &[&str]| names.iter().map(|name| stack(name)).collect::<Vec<_>>().join(", ");
+    let stacks =
+        |names: &[&str]| names.iter().map(|name| stack(name)).collect::<Vec<_>>().join(", ");
     let filter = r#"{"body": {"a": [1]}}"#;
     assert_eq!(errors(&with_patterns(&stacks(&["one", "two", "three"]), filter)), [""; 0]);
     let refused = errors(&with_patterns(&stacks(&["one", "two", "three", "four"]), filter));
@@ -157,32 +166,48 @@ functions = {
     let target = &topology.rules["all"].target;
     assert_eq!((target.maximum_retry_attempts, target.maximum_event_age_seconds), (185, 86_400));
     let worker = &topology.functions["worker"];
-    assert_eq!((worker.memory_mb, worker.timeout_seconds, worker.maximum_concurrency), (128, 3, 10));
+    assert_eq!(
+        (worker.memory_mb, worker.timeout_seconds, worker.maximum_concurrency),
+        (128, 3, 10)
+    );
     assert_eq!((worker.sources["jobs"].batch_size, worker.sources["orders"].batch_size), (10, 100));
     // Zero is also the field's internal value before the default, so an explicit zero must be
     // refused.
     let zero = text.replacen("queue = \"jobs\"", "queue = \"jobs\", batch_size = 0", 1);
     let refused = check_text(&zero).unwrap_err();
-    assert!(refused.iter().any(|mistake| mistake.message.contains("batch_size is 0; must be 1 to 10000")));
+    assert!(
+        refused
+            .iter()
+            .any(|mistake| mistake.message.contains("batch_size is 0; must be 1 to 10000"))
+    );
     assert!(checked.warnings.iter().all(|warning| warning.severity == Severity::Warning));
 }
 
 #[test]
 fn a_command_has_a_program_and_a_directory_a_command() {
-    let command =
-        |command: &str| with("memory_mb           = 512", &format!("memory_mb = 512\n    {command}"));
+    let command = |command: &str| {
+        with("memory_mb           = 512", &format!("memory_mb = 512\n    {command}"))
+    };
     for (text, says) in [
-        ("command = []", "functions.mailer.command names no program; use a program and its arguments"),
+        (
+            "command = []",
+            "functions.mailer.command names no program; use a program and its arguments",
+        ),
         ("command = [\"\"]", "functions.mailer.command names no program"),
         ("directory = \"code\"", "functions.mailer.directory is set without a command"),
     ] {
         let found = mistakes(&command(text));
-        let [(severity, message)] = found.as_slice() else { panic!("one mistake expected: {found:#?}") };
+        let [(severity, message)] = found.as_slice() else {
+            panic!("one mistake expected: {found:#?}")
+        };
         assert_eq!(*severity, Severity::Error);
         assert!(message.contains(says), "{message}");
     }
     assert_eq!(mistakes(&command("command = \"python3 app.py\"")).len(), 1);
-    assert_eq!(mistakes(&command("command = [\"python3\", \"app.py\"]\n directory = \"code\"")), []);
+    assert_eq!(
+        mistakes(&command("command = [\"python3\", \"app.py\"]\n directory = \"code\"")),
+        []
+    );
 }
 
 #[test]

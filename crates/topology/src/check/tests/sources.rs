@@ -22,14 +22,22 @@ fn a_table_source_needs_a_stream_view() {
 
 #[test]
 fn a_stream_mapping_is_bounded_by_retries_and_by_age() {
-    slip("maximum_retry_attempts     = 1000", "maximum_retry_attempts     = -1", "is -1, without limit");
+    slip(
+        "maximum_retry_attempts     = 1000",
+        "maximum_retry_attempts     = -1",
+        "is -1, without limit",
+    );
     slip_at(
         "        maximum_retry_attempts     = 1000\n",
         "",
         "orders-in = {",
         "maximum_retry_attempts is not set",
     );
-    slip("maximum_record_age_seconds = 43200", "maximum_record_age_seconds = -1", "is -1, without limit");
+    slip(
+        "maximum_record_age_seconds = 43200",
+        "maximum_record_age_seconds = -1",
+        "is -1, without limit",
+    );
     slip_at(
         "        maximum_record_age_seconds = 43200\n",
         "",
@@ -45,7 +53,12 @@ fn a_stream_mapping_is_bounded_by_retries_and_by_age() {
 
 #[test]
 fn a_stream_mapping_has_an_on_failure_destination_and_a_start() {
-    slip_at("        on_failure = { queue = \"failures\" }\n", "", "events-in = {", "has no on_failure");
+    slip_at(
+        "        on_failure = { queue = \"failures\" }\n",
+        "",
+        "events-in = {",
+        "has no on_failure",
+    );
     slip_at(
         "        starting_position          = \"LATEST\"\n",
         "",
@@ -65,8 +78,17 @@ fn a_tables_stream_has_at_most_two_readers() {
         )
     };
     let third = reader.replace("table = \"events\"", "table = \"events\" # third");
-    let text = format!("functions = {{\n{}{}", function("another", reader), function("reader-three", &third));
-    slip_at("functions = {\n", &text, "# third", "is reader 3 of the stream of events; AWS allows 2");
+    let text = format!(
+        "functions = {{\n{}{}",
+        function("another", reader),
+        function("reader-three", &third)
+    );
+    slip_at(
+        "functions = {\n",
+        &text,
+        "# third",
+        "is reader 3 of the stream of events; AWS allows 2",
+    );
 }
 
 #[test]
@@ -131,7 +153,12 @@ fn a_function_dead_letters_before_its_queue_moves_the_message() {
     let size = "batch_size          = 9";
     let after = |seconds: u32| format!("{size}\n        dead_letter_after_seconds = {seconds}");
     super::parse(&super::with(size, &after(720))).unwrap();
-    slip_at(size, &after(721), "dead_letter_after_seconds = 721", "is 721; must be 1 to 720: work hides");
+    slip_at(
+        size,
+        &after(721),
+        "dead_letter_after_seconds = 721",
+        "is 721; must be 1 to 720: work hides",
+    );
 }
 
 #[test]
@@ -155,7 +182,12 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
     queue(&[body.as_str(); 6].join(", "), "filter_criteria has 6 filters; at most 5 are allowed");
     let filter = format!("filter_criteria = [{body}]");
     let position = "starting_position          = \"LATEST\"";
-    slip_at(position, &format!("{position}\n{filter}"), "filter_criteria", "expected dynamodb, eventName");
+    slip_at(
+        position,
+        &format!("{position}\n{filter}"),
+        "filter_criteria",
+        "expected dynamodb, eventName",
+    );
     let position = "starting_position          = \"TRIM_HORIZON\"";
     slip_at(
         position,
@@ -173,20 +205,34 @@ fn a_filter_is_a_pattern_of_what_its_source_can_be_filtered_by() {
 
 #[test]
 fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
-    let (latest, horizon) =
-        ("starting_position          = \"LATEST\"", "starting_position          = \"TRIM_HORIZON\"");
+    let (latest, horizon) = (
+        "starting_position          = \"LATEST\"",
+        "starting_position          = \"TRIM_HORIZON\"",
+    );
     let at = |moment: &str| {
-        format!("starting_position = \"AT_TIMESTAMP\"\n        starting_position_timestamp = \"{moment}\"")
+        format!(
+            "starting_position = \"AT_TIMESTAMP\"\n        starting_position_timestamp = \"{moment}\""
+        )
     };
     let topology = parse(&with(horizon, &at("2026-01-31T12:00:00Z"))).expect("no mistake");
     let source = &topology.functions["processor"].sources["orders-in"];
     assert_eq!(source.starting_position_timestamp, "2026-01-31T12:00:00Z".parse().ok());
     slip(latest, &at("2026-01-31T12:00:00Z"), "is AT_TIMESTAMP, which is for Kinesis");
     slip(horizon, "starting_position = \"AT_TIMESTAMP\"", "needs starting_position_timestamp too");
-    slip_at(horizon, &at("2999-01-31T12:00:00Z"), "starting_position_timestamp", "is in the future");
+    slip_at(
+        horizon,
+        &at("2999-01-31T12:00:00Z"),
+        "starting_position_timestamp",
+        "is in the future",
+    );
     slip_at(horizon, &at("yesterday"), "starting_position_timestamp", "yesterday is not a time");
     let both = format!("{horizon}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
-    slip_at(horizon, &both, "starting_position_timestamp", "is for a starting_position of AT_TIMESTAMP");
+    slip_at(
+        horizon,
+        &both,
+        "starting_position_timestamp",
+        "is for a starting_position of AT_TIMESTAMP",
+    );
     let size = "batch_size          = 9";
     let queue = format!("{size}\n        starting_position_timestamp = \"2026-01-31T12:00:00Z\"");
     slip_at(size, &queue, "starting_position_timestamp", "is for streams");
@@ -196,8 +242,9 @@ fn a_kinesis_mapping_may_start_at_a_past_moment_and_a_tables_may_not() {
 fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
     let horizon = "starting_position          = \"TRIM_HORIZON\"";
     let (latest, queue) = ("starting_position          = \"LATEST\"", "batch_size          = 9");
-    let window =
-        |beside: &str, seconds: u32| format!("{beside}\n        tumbling_window_seconds = {seconds}");
+    let window = |beside: &str, seconds: u32| {
+        format!("{beside}\n        tumbling_window_seconds = {seconds}")
+    };
     slip_at(latest, &window(latest, 901), "tumbling_window_seconds", "is 901; must be 0 to 900");
     slip_at(
         horizon,
@@ -208,7 +255,10 @@ fn a_tumbling_window_has_up_to_fifteen_minutes_and_one_batch_per_shard() {
     slip_at(queue, &window(queue, 1), "tumbling_window_seconds", "is for streams");
     for seconds in [0, 900] {
         let topology = parse(&with(latest, &window(latest, seconds))).expect("no mistake");
-        assert_eq!(topology.functions["processor"].sources["events-in"].tumbling_window_seconds, seconds);
+        assert_eq!(
+            topology.functions["processor"].sources["events-in"].tumbling_window_seconds,
+            seconds
+        );
     }
 }
 
@@ -217,14 +267,22 @@ fn a_stream_gives_up_to_one_of_queue_topic_and_bucket() {
     let queue = "on_failure                 = { queue = \"failures\" }";
     let to = |destination: &str| format!("on_failure = {{ {destination} }}");
     slip(queue, &to(""), "on_failure needs exactly one of queue, topic, bucket, function and bus");
-    slip(queue, &to("queue = \"failures\", bucket = \"letters\""), "needs exactly one of queue, topic");
+    slip(
+        queue,
+        &to("queue = \"failures\", bucket = \"letters\""),
+        "needs exactly one of queue, topic",
+    );
     slip(
         queue,
         &to("topic = \"nobody\""),
         "on_failure.topic is nobody, which is not declared; declared topics: none",
     );
     slip(queue, &to("bucket = \"nothing\""), "on_failure.bucket is nothing, which is not declared");
-    slip(queue, &to("function = \"mailer\""), "on_failure.function is for asynchronous invocations");
+    slip(
+        queue,
+        &to("function = \"mailer\""),
+        "on_failure.function is for asynchronous invocations",
+    );
     slip(queue, &to("bus = \"shop\""), "on_failure.bus is for asynchronous invocations");
     slip(queue, &to("queue = \"steps-dead\""), "a FIFO queue; use a standard queue");
     parse(&with(queue, &to("bucket = \"letters\""))).expect("no mistake");

@@ -24,7 +24,11 @@ fn all_fields_must_match_and_one_value_of_each() {
             "detail": {"state": ["terminated"]}
         }),
         &[instance()],
-        &[json!({"source": "aws.ec2", "detail": {"state": "terminated"}}), json!([]), json!("aws.ec2")],
+        &[
+            json!({"source": "aws.ec2", "detail": {"state": "terminated"}}),
+            json!([]),
+            json!("aws.ec2"),
+        ],
     );
     check(&json!({"detail": {"state": ["running", "terminated"]}}), &[instance()], &[]);
     check(&json!({"detail": {"state": ["Terminated"]}}), &[], &[instance()]);
@@ -101,7 +105,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("running"), json!(null), json!(1)],
         &[json!("initializing")],
     );
-    operator(json!([{"anything-but": 123}]), &[json!(124), json!("123")], &[json!(123), json!(1.23e2)]);
+    operator(
+        json!([{"anything-but": 123}]),
+        &[json!(124), json!("123")],
+        &[json!(123), json!(1.23e2)],
+    );
     operator(
         json!([{"anything-but": ["stopped", "overloaded"]}]),
         &[json!("running")],
@@ -124,7 +132,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("Initializing"), json!("STOPPED")],
     );
     // "Anything-but matching on prefixes" and "on suffixes": one text and a list.
-    operator(json!([{"anything-but": {"prefix": "init"}}]), &[json!("running")], &[json!("initializing")]);
+    operator(
+        json!([{"anything-but": {"prefix": "init"}}]),
+        &[json!("running")],
+        &[json!("initializing")],
+    );
     operator(
         json!([{"anything-but": {"prefix": ["init", "stop"]}}]),
         &[json!("running")],
@@ -155,7 +167,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
     );
     operator(json!([{"numeric": ["<", 10]}]), &[json!(-10), json!(9.99)], &[json!(10)]);
     operator(json!([{"numeric": ["=", 3.018e2]}]), &[json!(301.8)], &[json!(301.800_1)]);
-    operator(json!([{"numeric": [">=", 5, "<", 6]}]), &[json!(5), json!(5.999_999)], &[json!(6), json!(4.9)]);
+    operator(
+        json!([{"numeric": [">=", 5, "<", 6]}]),
+        &[json!(5), json!(5.999_999)],
+        &[json!(6), json!(4.9)],
+    );
     operator(
         json!([{"numeric": [">", 9_999]}]),
         &[json!(10_000), json!(5.0e9), json!(6.0e9), json!(1.7e308)],
@@ -167,7 +183,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("10.0.0.0"), json!("10.0.0.255")],
         &[json!("10.0.1.0"), json!("10.0.0"), json!("::a00:0")],
     );
-    operator(json!([{"cidr": "2001:db8::/33"}]), &[json!("2001:db8:7fff::1")], &[json!("2001:db8:8000::")]);
+    operator(
+        json!([{"cidr": "2001:db8::/33"}]),
+        &[json!("2001:db8:7fff::1")],
+        &[json!("2001:db8:8000::")],
+    );
     operator(json!([{"cidr": "1.2.3.4/0"}]), &[json!("255.255.255.255")], &[json!("::1")]);
     // "Equals-ignore-case matching".
     operator(
@@ -187,7 +207,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!("/dir/c")],
     );
     operator(json!([{"wildcard": "ab*bc"}]), &[json!("abbc")], &[json!("abc")]);
-    operator(json!([{"wildcard": "a\\*b\\\\*"}]), &[json!("a*b\\c")], &[json!("axb\\c"), json!("a*bc")]);
+    operator(
+        json!([{"wildcard": "a\\*b\\\\*"}]),
+        &[json!("a*b\\c")],
+        &[json!("axb\\c"), json!("a*bc")],
+    );
     operator(json!([{"wildcard": "*"}]), &[json!(""), json!("a\nb")], &[json!(1), json!(null)]);
     // Values of other types, and an address in another notation.
     operator(
@@ -195,7 +219,11 @@ fn every_documented_operator_matches_what_the_guide_says() {
         &[json!(true), json!(null), json!(7), json!(7.0)],
         &[json!("true"), json!(8)],
     );
-    operator(json!([123_456_789_012_u64]), &[json!(123_456_789_012_u64)], &[json!(123_456_789_013_u64)]);
+    operator(
+        json!([123_456_789_012_u64]),
+        &[json!(123_456_789_012_u64)],
+        &[json!(123_456_789_013_u64)],
+    );
     operator(json!(["2001:db8::1"]), &[json!("2001:DB8:0::1")], &[json!("2001:db8::2")]);
 }
 
@@ -209,7 +237,11 @@ fn exists_is_about_fields_with_a_value() {
         std::slice::from_ref(&present),
         std::slice::from_ref(&absent),
     );
-    check(&json!({"detail": {"state": [{"exists": false}]}}), std::slice::from_ref(&absent), &[present]);
+    check(
+        &json!({"detail": {"state": [{"exists": false}]}}),
+        std::slice::from_ref(&absent),
+        &[present],
+    );
     check(&json!({"detail": {"c-count": [{"exists": false}]}}), std::slice::from_ref(&absent), &[]);
     check(
         &json!({"detail": {"c-count": [{"exists": true}]}}),
@@ -217,8 +249,16 @@ fn exists_is_about_fields_with_a_value() {
         &[absent],
     );
     check(&json!({"a": [{"exists": false}]}), &[json!({"a": []}), json!({})], &[json!({"a": [1]})]);
-    check(&json!({"a": [{"exists": false}, "x"]}), &[json!({"a": "x"}), json!({})], &[json!({"a": "y"})]);
-    check(&json!({"a": [{"anything-but": "x"}]}), &[json!({"a": "y"})], &[json!({}), json!({"a": {"b": 1}})]);
+    check(
+        &json!({"a": [{"exists": false}, "x"]}),
+        &[json!({"a": "x"}), json!({})],
+        &[json!({"a": "y"})],
+    );
+    check(
+        &json!({"a": [{"anything-but": "x"}]}),
+        &[json!({"a": "y"})],
+        &[json!({}), json!({"a": {"b": 1}})],
+    );
 }
 
 // "Complex example with multiple matching".
@@ -301,17 +341,26 @@ fn fields_of_different_elements_of_a_list_do_not_match_together() {
     check(&json!({"employees": {"firstName": ["Anna"], "lastName": ["Jones"]}}), &[], &both);
     // A field counts as absent if the element in which the other field matched lacks it.
     let event = json!({"list": [{"a": 1}, {"a": 2, "b": 1}]});
-    check(&json!({"list": {"a": [1], "b": [{"exists": false}]}}), std::slice::from_ref(&event), &[]);
+    check(
+        &json!({"list": {"a": [1], "b": [{"exists": false}]}}),
+        std::slice::from_ref(&event),
+        &[],
+    );
     check(&json!({"list": {"a": [2], "b": [{"exists": false}]}}), &[], &[event]);
     // A list in an element: the value beside it and one of its elements match together.
-    let nested = json!({"list": [{"a": 1, "in": [{"b": 1}, {"b": 2, "c": 1}]}, {"a": 2, "in": [{"c": 2}]}]});
+    let nested =
+        json!({"list": [{"a": 1, "in": [{"b": 1}, {"b": 2, "c": 1}]}, {"a": 2, "in": [{"c": 2}]}]});
     let of = |a: u8, b: u8, c: u8| json!({"list": {"a": [a], "in": {"b": [b], "c": [c]}}});
     check(&of(1, 2, 1), std::slice::from_ref(&nested), &[]);
     for other in [of(1, 1, 1), of(2, 2, 1), of(1, 2, 2)] {
         check(&other, &[], std::slice::from_ref(&nested));
     }
     let two = json!({"a": {"x": [{"n": 1}]}, "b": [[{"m": 1}, {"m": 2}], [{"m": 3, "k": 1}]]});
-    check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [3], "k": [1]}}), std::slice::from_ref(&two), &[]);
+    check(
+        &json!({"a": {"x": {"n": [1]}}, "b": {"m": [3], "k": [1]}}),
+        std::slice::from_ref(&two),
+        &[],
+    );
     check(&json!({"a": {"x": {"n": [1]}}, "b": {"m": [2], "k": [1]}}), &[], &[two]);
     // Elements of different lists match together.
     let lists = json!({"one": [{"a": 1}, {"a": 2}], "two": [{"b": 1}, {"b": 2}]});
@@ -321,8 +370,10 @@ fn fields_of_different_elements_of_a_list_do_not_match_together() {
 // Event Ruler's README, "Compiled rules and JSON keys with dots".
 #[test]
 fn a_point_in_a_name_is_a_level() {
-    let events =
-        [json!({"detail": {"state": {"status": "running"}}}), json!({"detail": {"state.status": "running"}})];
+    let events = [
+        json!({"detail": {"state": {"status": "running"}}}),
+        json!({"detail": {"state.status": "running"}}),
+    ];
     check(&json!({"detail": {"state.status": ["running"]}}), &events, &[]);
     check(&json!({"detail": {"state": {"status": ["running"]}}}), &events, &[]);
 }

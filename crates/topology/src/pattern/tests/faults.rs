@@ -19,26 +19,44 @@ fn a_fault_names_its_place_and_what_is_allowed() {
         (json!({"a": "x"}), "a is not a list; use a list of values"),
         (json!({"a": []}), "a is an empty list"),
         (json!({"a": [["x"]]}), "a.0 is a list in a list"),
-        (json!({"a": ["x", {}]}), "a.1 needs exactly one operator; expected one of anything-but, cidr"),
+        (
+            json!({"a": ["x", {}]}),
+            "a.1 needs exactly one operator; expected one of anything-but, cidr",
+        ),
         (json!({"a": [{"prefix": "x", "suffix": "y"}]}), "a.0 needs exactly one operator"),
-        (json!({"a": [{"starts": "x"}]}), "a.0 has an unknown operator starts; expected one of anything-but"),
+        (
+            json!({"a": [{"starts": "x"}]}),
+            "a.0 has an unknown operator starts; expected one of anything-but",
+        ),
         (json!({"a": [{"prefix": 3}]}), "a.0.prefix is not a string"),
         (
             json!({"a": [{"prefix": {"wildcard": "x"}}]}),
             "a.0.prefix is not a string; use a string, or an object with",
         ),
         (json!({"a": [{"suffix": {"equals-ignore-case": ["x"]}}]}), "a.0.suffix is not a string"),
-        (json!({"a": [{"suffix": {"equals-ignore-case": "x", "y": 1}}]}), "a.0.suffix is not a string"),
+        (
+            json!({"a": [{"suffix": {"equals-ignore-case": "x", "y": 1}}]}),
+            "a.0.suffix is not a string",
+        ),
         (json!({"a": [{"equals-ignore-case": ["x"]}]}), "a.0.equals-ignore-case is not a string"),
         (json!({"a": [{"wildcard": 5}]}), "a.0.wildcard is not a string"),
-        (json!({"a": [{"wildcard": "foo**bar"}]}), "a.0.wildcard has consecutive asterisks at position 3"),
+        (
+            json!({"a": [{"wildcard": "foo**bar"}]}),
+            "a.0.wildcard has consecutive asterisks at position 3",
+        ),
         (json!({"a": [{"wildcard": "a\\d"}]}), "a.0.wildcard has an invalid escape at position 1"),
         (json!({"a": [{"wildcard": "a\\"}]}), "a.0.wildcard has an invalid escape at position 1"),
         (json!({"a": [{"exists": "yes"}]}), "a.0.exists is neither true nor false"),
         (json!({"a": [{"cidr": "foo"}]}), "a.0.cidr is not a CIDR block"),
         (json!({"a": [{"cidr": "10.0.0/8"}]}), "a.0.cidr has 10.0.0 for an address"),
-        (json!({"a": [{"cidr": "10.0.0.0/32"}]}), "a.0.cidr has 32 for the number of bits; must be 0 to 31"),
-        (json!({"a": [{"cidr": "::/128"}]}), "a.0.cidr has 128 for the number of bits; must be 0 to 127"),
+        (
+            json!({"a": [{"cidr": "10.0.0.0/32"}]}),
+            "a.0.cidr has 32 for the number of bits; must be 0 to 31",
+        ),
+        (
+            json!({"a": [{"cidr": "::/128"}]}),
+            "a.0.cidr has 128 for the number of bits; must be 0 to 127",
+        ),
         (json!({"a": [{"numeric": 5}]}), "a.0.numeric is not a list"),
         (json!({"a": [{"numeric": ["="]}]}), "a.0.numeric is not a comparison"),
         (json!({"a": [{"numeric": ["=", "1"]}]}), "a.0.numeric is not a comparison"),
@@ -63,9 +81,15 @@ fn a_fault_names_its_place_and_what_is_allowed() {
             json!({"a": [{"anything-but": ["x", 1]}]}),
             "a.0.anything-but is not a list of strings or a list of numbers",
         ),
-        (json!({"a": [{"anything-but": {"cidr": "::/1"}}]}), "a.0.anything-but needs exactly one operator"),
+        (
+            json!({"a": [{"anything-but": {"cidr": "::/1"}}]}),
+            "a.0.anything-but needs exactly one operator",
+        ),
         (json!({"a": [{"anything-but": {"prefix": ""}}]}), "a.0.anything-but.prefix is empty"),
-        (json!({"a": [{"anything-but": {"suffix": ["x", ""]}}]}), "a.0.anything-but.suffix is empty"),
+        (
+            json!({"a": [{"anything-but": {"suffix": ["x", ""]}}]}),
+            "a.0.anything-but.suffix is empty",
+        ),
         (
             json!({"a": [{"anything-but": {"prefix": 27}}]}),
             "a.0.anything-but.prefix is neither a string nor a list",
@@ -103,7 +127,10 @@ fn every_fault_is_told() {
     assert_eq!(said.len(), begins.len(), "{said:?}");
     assert!(said.iter().zip(begins).all(|(said, begin)| said.starts_with(begin)), "{said:?}");
     let error = Pattern::parse(&json!({"a": [], "b": []})).unwrap_err();
-    assert!(error.to_string().starts_with("the event pattern is not valid: a is an empty list"), "{error}");
+    assert!(
+        error.to_string().starts_with("the event pattern is not valid: a is an empty list"),
+        "{error}"
+    );
     assert!(error.to_string().contains("; b is an empty list"), "{error}");
 }
 
@@ -119,7 +146,10 @@ fn or_makes_a_thousand_combinations_and_no_more() {
     assert!(thousand.matches(&Json::from(&json!({"x": {"a9": 9}, "y": {"b99": 99}}))));
     assert!(!thousand.matches(&Json::from(&json!({"x": {"a9": 9}, "y": {"b99": 98}}))));
     for (pattern, at) in [(two(11, 91), "y.$or"), (json!({"$or": list("a", 100_000)}), "$or")] {
-        assert_eq!(faults(&pattern), [format!("{at} makes more than 1000 combinations, the maximum")]);
+        assert_eq!(
+            faults(&pattern),
+            [format!("{at} makes more than 1000 combinations, the maximum")]
+        );
     }
 }
 

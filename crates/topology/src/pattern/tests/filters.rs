@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::super::filter::{Filter, Filtered};
 
 fn passes(of: Filtered, patterns: &[Value], record: &Value) -> bool {
-    Filter::parse(of, patterns.iter().map(Value::to_string)).unwrap().passes(record.to_string().as_bytes())
+    Filter::parse(of, patterns.iter().map(Value::to_string))
+        .unwrap()
+        .passes(record.to_string().as_bytes())
 }
 
 fn kinesis(data: &[u8]) -> Value {
@@ -50,10 +52,17 @@ fn a_body_of_the_other_form_than_the_pattern_expects_never_matches() {
     assert!(!passes(Filtered::Sqs, &expects_json, &body(r#"{"RecordNumber": 9999}"#)));
     let absent = [json!({"body": {"RecordNumber": [{"exists": false}]}})];
     assert!(passes(Filtered::Sqs, &absent, &body("{}")));
-    assert!(!passes(Filtered::Sqs, &absent, &body("Result: 1")), "a plain text for a pattern of JSON");
-    let expects_text = [json!({"body": [{"anything-but": {"prefix": "Result: "}}, {"prefix": "Result: "}]})];
+    assert!(
+        !passes(Filtered::Sqs, &absent, &body("Result: 1")),
+        "a plain text for a pattern of JSON"
+    );
+    let expects_text =
+        [json!({"body": [{"anything-but": {"prefix": "Result: "}}, {"prefix": "Result: "}]})];
     assert!(passes(Filtered::Sqs, &expects_text, &body("Result: 1")));
-    assert!(passes(Filtered::Sqs, &expects_text, &body("12")), "JSON that is not an object is plain text");
+    assert!(
+        passes(Filtered::Sqs, &expects_text, &body("12")),
+        "JSON that is not an object is plain text"
+    );
     assert!(!passes(Filtered::Sqs, &expects_text, &json_body), "JSON for a pattern of plain text");
     assert!(!passes(Filtered::Sqs, &expects_text, &body(r#"["Result: 1"]"#)));
 }
@@ -71,7 +80,10 @@ fn a_change_is_filtered_with_its_types_and_by_who_made_it() {
         (json!({"dynamodb": {"OldImage": {"Terms": {"N": ["60"]}}}}), true),
         (json!({"dynamodb": {"OldImage": {"Terms": {"N": [60]}}}}), false),
         (json!({"dynamodb": {"NewImage": {"Terms": {"N": [{"exists": false}]}}}}), true),
-        (json!({"eventName": ["REMOVE"], "userIdentity": {"principalId": ["dynamodb.amazonaws.com"]}}), true),
+        (
+            json!({"eventName": ["REMOVE"], "userIdentity": {"principalId": ["dynamodb.amazonaws.com"]}}),
+            true,
+        ),
         (json!({"eventName": ["INSERT", "MODIFY"]}), false),
     ] {
         assert_eq!(
@@ -94,8 +106,7 @@ fn one_of_several_filters_is_enough() {
 #[test]
 fn a_pattern_that_is_no_json_is_told_with_its_place() {
     let error = Filter::parse(Filtered::Sqs, ["{\"body\": [\"x\"}"]).unwrap_err();
-    let says =
-        "the event pattern is not valid: the pattern is not JSON: expected `,` or `]` at line 1 column 14";
+    let says = "the event pattern is not valid: the pattern is not JSON: expected `,` or `]` at line 1 column 14";
     assert_eq!(error.to_string(), says);
 }
 
@@ -107,7 +118,11 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
             json!({"partitionKey": ["1"]}),
             "partitionKey cannot be filtered by; expected data",
         ),
-        (Filtered::Kinesis, json!({"data": ["x"]}), "data is not an object; a filter expects JSON here"),
+        (
+            Filtered::Kinesis,
+            json!({"data": ["x"]}),
+            "data is not an object; a filter expects JSON here",
+        ),
         (Filtered::DynamoDb, json!({"dynamodb": ["x"]}), "dynamodb is not an object"),
         (
             Filtered::DynamoDb,
@@ -124,7 +139,11 @@ fn what_a_source_cannot_be_filtered_by_is_told() {
             json!({"$or": [{"body": ["x"]}, {"body": {"a": [1]}}]}),
             "the pattern expects both plain text and JSON",
         ),
-        (Filtered::Sqs, json!({"$or": [{"body": ["x"]}, {"id": ["x"]}]}), "$or.1.id cannot be filtered by"),
+        (
+            Filtered::Sqs,
+            json!({"$or": [{"body": ["x"]}, {"id": ["x"]}]}),
+            "$or.1.id cannot be filtered by",
+        ),
         (Filtered::Sqs, json!({"body": []}), "body is an empty list"),
     ] {
         let error = Filter::parse(of, [pattern.to_string()]).expect_err(&pattern.to_string());
@@ -164,7 +183,11 @@ fn text_behind_an_object_hides_the_object_from_no_filter() {
         passes(Filtered::Sqs, &[json!({"body": [{"prefix": "{\"n\""}]})], &body),
         "it is a plain text too"
     );
-    assert!(passes(Filtered::Kinesis, &[json!({"data": {"n": [1]}})], &kinesis(b"{\"n\":1}{\"n\":2}")));
+    assert!(passes(
+        Filtered::Kinesis,
+        &[json!({"data": {"n": [1]}})],
+        &kinesis(b"{\"n\":1}{\"n\":2}")
+    ));
 }
 
 // `invocation-eventfiltering`: "numeric" is for numbers, and a table's numbers are texts.
@@ -187,7 +210,8 @@ fn numeric_does_not_match_a_text_and_a_tables_number_is_one() {
 
 #[test]
 fn a_value_of_a_pattern_matches_its_own_type_alone() {
-    let values = [json!(1), json!("1"), json!(true), json!("true"), json!(null), json!("null"), json!("")];
+    let values =
+        [json!(1), json!("1"), json!(true), json!("true"), json!(null), json!("null"), json!("")];
     for wanted in &values {
         for found in &values {
             let body = json!({"body": json!({ "v": found }).to_string()});

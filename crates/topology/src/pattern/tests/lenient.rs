@@ -57,7 +57,11 @@ fn what_a_strict_reader_refuses_matches_as_event_ruler_matches_it() {
         (r#"{"a":[{"numeric":["=",0]}]}"#, r#"{"a":-0.0}"#, true),
         (r#"{"a":[{"numeric":[">",0]}]}"#, r#"{"a":"1"}"#, false),
         (r#"{"a":[{"numeric":[">",1700000000000]}]}"#, r#"{"a":1790000000000}"#, true),
-        (r#"{"a":[{"numeric":[">=",-1.7976931348623157e308]}]}"#, r#"{"a":1.7976931348623157e308}"#, true),
+        (
+            r#"{"a":[{"numeric":[">=",-1.7976931348623157e308]}]}"#,
+            r#"{"a":1.7976931348623157e308}"#,
+            true,
+        ),
         // A name that occurs twice.
         (r#"{"a":{"b":[1],"c":[2]}}"#, r#"{"a":{"b":1},"a":{"c":2}}"#, true),
         (r#"{"a":[{"exists":false}]}"#, r#"{"a":[],"a":1}"#, false),
@@ -69,10 +73,17 @@ fn what_a_strict_reader_refuses_matches_as_event_ruler_matches_it() {
 #[test]
 fn a_number_that_is_not_exactly_a_double_cannot_bound_a_comparison() {
     for (operand, says) in [
-        (r#"{"numeric":[">",0,"<",1e999]}"#, "body.a.0.numeric has 1e999, which is not exactly a double"),
-        (r#"{"anything-but":123456789012345678901}"#, "body.a.0.anything-but has 123456789012345678901"),
+        (
+            r#"{"numeric":[">",0,"<",1e999]}"#,
+            "body.a.0.numeric has 1e999, which is not exactly a double",
+        ),
+        (
+            r#"{"anything-but":123456789012345678901}"#,
+            "body.a.0.anything-but has 123456789012345678901",
+        ),
     ] {
-        let error = Filter::parse(Filtered::Sqs, [format!(r#"{{"body":{{"a":[{operand}]}}}}"#)]).unwrap_err();
+        let error = Filter::parse(Filtered::Sqs, [format!(r#"{{"body":{{"a":[{operand}]}}}}"#)])
+            .unwrap_err();
         assert!(error.faults[0].to_string().starts_with(says), "{error}");
     }
 }

@@ -70,7 +70,8 @@ mod tests {
         let unknown = json!({ "key": true });
         let known = json!({ "key": "7" });
         let keys = ["key"];
-        let event = DynamoDbEvent::new(keys).insert(&unknown).unwrap().insert(&known).unwrap().build();
+        let event =
+            DynamoDbEvent::new(keys).insert(&unknown).unwrap().insert(&known).unwrap().build();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         let counts = report.counts;
         assert_eq!((counts.applied, counts.dead_lettered, counts.total()), (1, 1, 2));

@@ -51,11 +51,15 @@ mod tests {
     async fn an_event_is_applied_and_one_that_cannot_be_read_becomes_a_dead_letter() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let queue = Arc::clone(&letters);
-        let runner = Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", queue);
+        let runner =
+            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", queue);
         for (detail, applied) in [(json!({ "id": "7" }), 1), (json!("no object"), 0)] {
             let event = EventBridgeEvent::new("example", "ExampleHappened", detail).build();
             let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
-            assert_eq!((report.counts.applied, report.counts.dead_lettered), (applied, 1 - applied));
+            assert_eq!(
+                (report.counts.applied, report.counts.dead_lettered),
+                (applied, 1 - applied)
+            );
             assert!(report.response.is_ok(), "Lambda does not invoke it again");
         }
         assert_eq!(letters.letters()[0].code, "invalid_body");

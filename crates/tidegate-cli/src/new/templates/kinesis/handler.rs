@@ -51,7 +51,8 @@ mod tests {
         let letters = Arc::new(MemoryDeadLetters::default());
         let queue = Arc::clone(&letters);
         let runner = Runner::new(Source::Kinesis, EachRecord::new(Records, 1), "function", queue);
-        let event = KinesisEvent::new().record("key", "not JSON").record("key", r#"{"id":"7"}"#).build();
+        let event =
+            KinesisEvent::new().record("key", "not JSON").record("key", r#"{"id":"7"}"#).build();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         let counts = report.counts;
         assert_eq!((counts.applied, counts.dead_lettered, counts.total()), (1, 1, 2));

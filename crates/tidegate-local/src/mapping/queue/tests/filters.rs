@@ -42,7 +42,10 @@ fn a_message_that_passes_no_filter_is_deleted_and_never_delivered() {
 fn deleting_what_passes_no_filter_takes_no_place_from_deliveries() {
     let mut bench = Bench::new(filtered());
     let actions = receive_bodies(&mut bench, &["text"]);
-    assert!(matches!(actions[..], [Action::Delete { batch: 0, .. }, Action::Receive { .. }]), "{actions:?}");
+    assert!(
+        matches!(actions[..], [Action::Delete { batch: 0, .. }, Action::Receive { .. }]),
+        "{actions:?}"
+    );
     assert!(!bench.queue.is_idle(), "the message is still there");
     assert_eq!(invoked(&receive_bodies(&mut bench, &[r#"{"n": 1}"#])).len(), 1);
     bench.step(Input::Deleted { batch: 0 });

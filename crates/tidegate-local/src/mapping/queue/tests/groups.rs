@@ -30,7 +30,8 @@ fn a_batch_has_messages_of_several_groups_each_in_its_order() {
 
 #[test]
 fn a_failure_holds_up_its_own_group_alone() {
-    let mut bench = Bench::new(QueueSettings { batch_size: 2, maximum_concurrency: 1, ..settings() });
+    let mut bench =
+        Bench::new(QueueSettings { batch_size: 2, maximum_concurrency: 1, ..settings() });
     bench.receive(&["a1@A", "b1@B", "a2@A", "b2@B"]);
     let response = success(r#"{"batchItemFailures":[{"itemIdentifier":"a1"}]}"#);
     assert_eq!(deleted(&bench.answer(0, response)), ["receipt-b1"]);
@@ -57,7 +58,8 @@ fn a_group_waits_while_its_batch_waits_after_a_throttle() {
 
 #[test]
 fn messages_that_wait_for_their_group_keep_no_other_group_from_being_received() {
-    let mut bench = Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 2, ..settings() });
+    let mut bench =
+        Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 2, ..settings() });
     bench.receive(&["a1@A"]);
     // The message became visible again while the function works on it.
     assert!(bench.receive(&["a1@A"]).contains(&Action::Receive { limit: 1 }));

@@ -34,7 +34,8 @@ fn a_throttle_is_no_failed_delivery_and_leaves_nothing_to_delete() {
 
 #[test]
 fn a_held_message_that_became_visible_again_is_left_to_its_next_receive() {
-    let mut bench = Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 1, ..settings() });
+    let mut bench =
+        Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 1, ..settings() });
     bench.receive(&["a", "b"]);
     bench.now = bench.now.after(Duration::from_secs(61));
     bench.answer(0, success("null"));
@@ -47,7 +48,8 @@ fn a_held_message_that_became_visible_again_is_left_to_its_next_receive() {
 #[test]
 fn a_held_message_is_delivered_as_long_as_it_is_certainly_hidden() {
     for (seconds, delivered) in [(58, 1), (59, 0)] {
-        let mut bench = Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 1, ..settings() });
+        let mut bench =
+            Bench::new(QueueSettings { batch_size: 1, maximum_concurrency: 1, ..settings() });
         bench.receive(&["a", "b"]);
         bench.now = bench.now.after(Duration::from_secs(seconds));
         bench.answer(0, success("null"));
@@ -56,13 +58,18 @@ fn a_held_message_is_delivered_as_long_as_it_is_certainly_hidden() {
 }
 
 #[test]
-fn a_throttled_batch_whose_timer_comes_too_late_is_left_to_its_next_receive_with_what_is_behind_it() {
+fn a_throttled_batch_whose_timer_comes_too_late_is_left_to_its_next_receive_with_what_is_behind_it()
+{
     let mut bench = Bench::new(settings());
     bench.receive(&["a@g"]);
     bench.wait(10_000);
     bench.receive(&["b@g", "c@h"]);
     bench.answer(0, InvocationResult::Throttled);
-    assert_eq!(invoked(&bench.wait(49_000)), [""; 0], "a is visible again, and b must not overtake it");
+    assert_eq!(
+        invoked(&bench.wait(49_000)),
+        [""; 0],
+        "a is visible again, and b must not overtake it"
+    );
     assert_eq!(bench.queue.lag(), 1, "c is in flight");
 }
 
@@ -72,15 +79,23 @@ fn a_window_longer_than_messages_are_hidden_ends_before_they_are_visible_again()
     for window in [30, 31, 300].map(Duration::from_secs) {
         for (timeout, held) in [(3, 27), (15, 15), (30, 15)] {
             let timeout = Duration::from_secs(timeout);
-            let settings =
-                QueueSettings { batching_window: window, visibility: hidden, timeout, ..settings() };
+            let settings = QueueSettings {
+                batching_window: window,
+                visibility: hidden,
+                timeout,
+                ..settings()
+            };
             let mut bench = Bench::new(settings);
             let actions = bench.receive(&["a"]);
             let due = START.after(Duration::from_secs(held));
             assert!(actions.contains(&Action::WaitUntil(due)), "{actions:?}");
             bench.wait(1000);
             bench.receive(&["b"]);
-            assert_eq!(invoked(&bench.wait(held * 1000 - 1000)), [r#"{"Records":["a","b"]}"#], "{window:?}");
+            assert_eq!(
+                invoked(&bench.wait(held * 1000 - 1000)),
+                [r#"{"Records":["a","b"]}"#],
+                "{window:?}"
+            );
             assert_eq!(deleted(&bench.answer(0, success(""))), ["receipt-a", "receipt-b"]);
         }
     }

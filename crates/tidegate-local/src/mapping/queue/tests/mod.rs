@@ -50,7 +50,8 @@ impl Bench {
     /// Receives messages, written as `id` or `id@group`.
     fn receive(&mut self, messages: &[&str]) -> Vec<Action> {
         let messages = messages.iter().map(|text| {
-            let (id, group) = text.split_once('@').map_or((*text, None), |(id, group)| (id, Some(group)));
+            let (id, group) =
+                text.split_once('@').map_or((*text, None), |(id, group)| (id, Some(group)));
             Message {
                 id: id.to_owned(),
                 receipt: format!("receipt-{id}"),
@@ -139,16 +140,23 @@ fn a_batch_that_failed_as_a_whole_is_deleted_in_no_part() {
 fn a_batch_of_which_every_message_is_reported_comes_again_as_a_whole() {
     let mut bench = Bench::new(settings());
     bench.receive(&["a", "b"]);
-    let response = success(r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#);
+    let response =
+        success(r#"{"batchItemFailures":[{"itemIdentifier":"a"},{"itemIdentifier":"b"}]}"#);
     assert_eq!(deleted(&bench.answer(0, response)), [""; 0]);
     assert_eq!((bench.queue.counts().retries, bench.queue.counts().delivered), (1, 0));
 }
 
 #[test]
 fn a_batch_that_succeeded_as_a_whole_is_deleted_in_every_form_that_says_so() {
-    for response in
-        ["", "null", "\"\"", "{}", "[]", r#"{"batchItemFailures":[]}"#, r#"{"batchItemFailures":null}"#]
-    {
+    for response in [
+        "",
+        "null",
+        "\"\"",
+        "{}",
+        "[]",
+        r#"{"batchItemFailures":[]}"#,
+        r#"{"batchItemFailures":null}"#,
+    ] {
         let mut bench = Bench::new(settings());
         bench.receive(&["a", "b"]);
         let actions = bench.answer(0, success(response));
@@ -159,7 +167,8 @@ fn a_batch_that_succeeded_as_a_whole_is_deleted_in_every_form_that_says_so() {
 #[test]
 fn a_batch_has_up_to_ten_thousand_messages_that_were_received_ten_at_a_time() {
     let window = Duration::from_secs(300);
-    let mut bench = Bench::new(QueueSettings { batch_size: 10_000, batching_window: window, ..settings() });
+    let mut bench =
+        Bench::new(QueueSettings { batch_size: 10_000, batching_window: window, ..settings() });
     let ten = ["m"; 10];
     for receive in 1..1000 {
         let actions = bench.receive(&ten);
@@ -204,8 +213,11 @@ fn batches_run_beside_each_other_up_to_the_maximum_concurrency() {
 
 #[test]
 fn a_window_gathers_messages_over_several_receives() {
-    let mut bench =
-        Bench::new(QueueSettings { batching_window: Duration::from_secs(2), batch_size: 3, ..settings() });
+    let mut bench = Bench::new(QueueSettings {
+        batching_window: Duration::from_secs(2),
+        batch_size: 3,
+        ..settings()
+    });
     let actions = bench.receive(&["a"]);
     assert_eq!(
         actions,

@@ -57,12 +57,12 @@ impl Shard {
                 let invocation = self.next_invocation;
                 self.next_invocation += 1;
                 self.counts.invocations += 1;
-                let closing = self
-                    .windows
-                    .as_ref()
-                    .map(|windows| windows.closing(&self.id, &self.settings.source_arn, segment.is_last()));
+                let closing = self.windows.as_ref().map(|windows| {
+                    windows.closing(&self.id, &self.settings.source_arn, segment.is_last())
+                });
                 let records = segment.entries.iter().map(|entry| &entry.record.json);
-                let payload = batching::event_closed_by(records, closing.as_deref().unwrap_or(CLOSING));
+                let payload =
+                    batching::event_closed_by(records, closing.as_deref().unwrap_or(CLOSING));
                 if let Some(lane) = self.lanes.get_mut(index) {
                     lane.state = LaneState::InFlight { invocation, segment };
                     lane.since = Some(now);
@@ -85,7 +85,11 @@ impl Shard {
         let mut limits = Limits {
             records: self.settings.batch_size,
             bytes: PAYLOAD_LIMIT,
-            window: Window { length: self.settings.batching_window, previous: lane.invoked, longest: None },
+            window: Window {
+                length: self.settings.batching_window,
+                previous: lane.invoked,
+                longest: None,
+            },
         };
         if let Some(windows) = &mut self.windows {
             match windows.next(lane.queue.iter().map(|entry| entry.record.arrived), read) {
@@ -94,7 +98,8 @@ impl Shard {
                 Next::Records { end } => {
                     limits.records = limits.records.min(end.unwrap_or(usize::MAX));
                     let closing = windows.closing(&self.id, &self.settings.source_arn, false).len();
-                    limits.bytes = limits.bytes.saturating_sub(closing - CLOSING.len().min(closing));
+                    limits.bytes =
+                        limits.bytes.saturating_sub(closing - CLOSING.len().min(closing));
                 }
             }
         }

@@ -27,7 +27,9 @@ impl Shard {
             return Err(self.illegal(format!("a shard of {} lanes", self.lanes.len()), &described));
         };
         let mut segment = match lane.take() {
-            LaneState::InFlight { invocation: current, segment } if current == invocation => segment,
+            LaneState::InFlight { invocation: current, segment } if current == invocation => {
+                segment
+            }
             other => {
                 let state = format!("lane {index}, {other},");
                 lane.state = other;
@@ -54,7 +56,8 @@ impl Shard {
         lane.invoked = Some(now);
         segment.history.invocations += 1;
         segment.history.request_id = Some(answer.request_id.clone());
-        segment.history.function_error = matches!(verdict, Verdict::Failed(BatchError::Function(_)));
+        segment.history.function_error =
+            matches!(verdict, Verdict::Failed(BatchError::Function(_)));
         match verdict {
             Verdict::Throttled => {}
             Verdict::Succeeded => {
@@ -68,7 +71,8 @@ impl Shard {
                     lane.failures = 0;
                 }
                 if let Some(entry) = rest.entries.first() {
-                    self.counts.failed(format!("record {} was reported failed", entry.record.sequence));
+                    self.counts
+                        .failed(format!("record {} was reported failed", entry.record.sequence));
                 }
                 self.finish(&segment.entries);
                 // With bisecting, the batch is split at the reported id, and a split does not count
@@ -105,12 +109,19 @@ impl Shard {
         if !split {
             segment.history.attempts += 1;
             if self.is_given_up(&segment) {
-                return self.discard(index, Condition::RetryAttemptsExhausted, segment, now, actions);
+                return self.discard(
+                    index,
+                    Condition::RetryAttemptsExhausted,
+                    segment,
+                    now,
+                    actions,
+                );
             }
         }
         self.counts.retries += 1;
         if let Some(lane) = self.lanes.get_mut(index) {
-            let wait = if split { self.backoff.delay(0) } else { self.backoff.delay(lane.failures) };
+            let wait =
+                if split { self.backoff.delay(0) } else { self.backoff.delay(lane.failures) };
             if !split {
                 lane.failures += 1;
             }
@@ -123,7 +134,8 @@ impl Shard {
     /// The last invocation of a window is never given up: Lambda goes on with the shard only after
     /// it succeeds.
     pub(super) fn is_given_up(&self, segment: &Segment) -> bool {
-        !segment.is_last() && is_exhausted(segment.history.attempts, self.settings.maximum_retry_attempts)
+        !segment.is_last()
+            && is_exhausted(segment.history.attempts, self.settings.maximum_retry_attempts)
     }
 
     pub(super) fn discard(
@@ -155,7 +167,8 @@ impl Shard {
                     entries: &segment.entries,
                 };
                 if let Some(body) = stream_failure::record(condition, &invocations, &range, now) {
-                    let event = batching::event(segment.entries.iter().map(|entry| &entry.record.json));
+                    let event =
+                        batching::event(segment.entries.iter().map(|entry| &entry.record.json));
                     actions.push(Action::HandOver { lane: index, body, event });
                     lane.state = LaneState::HandingOver { segment };
                     lane.since = Some(now);
@@ -200,7 +213,12 @@ impl Shard {
 ///
 /// A response without a state is a failure. If records are done, the new state replaces the old
 /// one.
-fn windowed(windows: &mut Windows, verdict: Verdict, result: &InvocationResult, last: bool) -> Verdict {
+fn windowed(
+    windows: &mut Windows,
+    verdict: Verdict,
+    result: &InvocationResult,
+    last: bool,
+) -> Verdict {
     let (Verdict::Succeeded | Verdict::FailedFrom(_), InvocationResult::Success(response)) =
         (&verdict, result)
     else {

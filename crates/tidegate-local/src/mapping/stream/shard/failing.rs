@@ -73,7 +73,11 @@ impl Failing {
     ///
     /// Batches from the run before are forgotten once the checkpoint has passed them, as when a new
     /// filter rejects their records.
-    pub fn take_change(&mut self, lanes: &[Lane], checkpoint: Option<&SequenceNumber>) -> Option<String> {
+    pub fn take_change(
+        &mut self,
+        lanes: &[Lane],
+        checkpoint: Option<&SequenceNumber>,
+    ) -> Option<String> {
         if !self.any {
             return None;
         }
@@ -113,7 +117,9 @@ impl Failing {
                 Front::Failed(records.take_while(|sequence| **sequence <= batch.last).count())
             }
             Some(_) => Front::Unread,
-            None => Front::New { end: records.position(|sequence| self.resumed.contains_key(sequence)) },
+            None => {
+                Front::New { end: records.position(|sequence| self.resumed.contains_key(sequence)) }
+            }
         }
     }
 
@@ -146,8 +152,7 @@ impl Batch {
 mod tests {
     use super::*;
 
-    const KEPT: &str =
-        r#"[{"first":"9","last":"12","attempts":2,"invocations":3,"request_id":"r","function_error":true}]"#;
+    const KEPT: &str = r#"[{"first":"9","last":"12","attempts":2,"invocations":3,"request_id":"r","function_error":true}]"#;
 
     fn numbers(digits: &[&str]) -> Vec<SequenceNumber> {
         digits.iter().map(|digits| SequenceNumber::new(*digits)).collect()
@@ -182,7 +187,10 @@ mod tests {
         let mut failing = Failing::default();
         failing.resume(KEPT).unwrap();
         assert_eq!(failing.take_change(&[], Some(&SequenceNumber::new("8"))), None);
-        assert_eq!(failing.take_change(&[], Some(&SequenceNumber::new("9"))).as_deref(), Some("[]"));
+        assert_eq!(
+            failing.take_change(&[], Some(&SequenceNumber::new("9"))).as_deref(),
+            Some("[]")
+        );
         assert_eq!(failing.take_change(&[], None), None);
     }
 

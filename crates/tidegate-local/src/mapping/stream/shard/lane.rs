@@ -98,7 +98,9 @@ impl fmt::Display for LaneState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Free => f.write_str("free"),
-            Self::InFlight { invocation, .. } => write!(f, "in flight with invocation {invocation}"),
+            Self::InFlight { invocation, .. } => {
+                write!(f, "in flight with invocation {invocation}")
+            }
             Self::Waiting { .. } => f.write_str("waiting for a retry"),
             Self::HandingOver { segment } => {
                 write!(f, "handing over {} given-up records", segment.entries.len())
@@ -146,7 +148,10 @@ impl Segment {
     /// Splits off the records from `index` on, into a segment with the same history.
     #[must_use]
     pub fn split_off(&mut self, index: usize) -> Self {
-        Self { entries: self.entries.split_off(index.min(self.entries.len())), history: self.history.clone() }
+        Self {
+            entries: self.entries.split_off(index.min(self.entries.len())),
+            history: self.history.clone(),
+        }
     }
 }
 

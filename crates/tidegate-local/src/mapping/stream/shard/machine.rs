@@ -177,7 +177,9 @@ impl Shard {
     fn admit(&mut self, records: Vec<Record>, now: Moment) {
         let lanes = self.lanes.len();
         for record in records {
-            let Some(ordinal) = self.position.read(&record.sequence, record.json.len()) else { continue };
+            let Some(ordinal) = self.position.read(&record.sequence, record.json.len()) else {
+                continue;
+            };
             if self.settings.filter.as_ref().is_some_and(|filter| !filter.passes(&record.json)) {
                 self.position.done(ordinal);
                 self.counts.filtered += 1;
@@ -236,8 +238,9 @@ impl Shard {
         let room = batches.saturating_add(READ_AHEAD).saturating_sub(self.position.undone());
         let bytes = PAYLOAD_LIMIT * self.lanes.len() * BATCHES_PER_LANE;
         let span = batches.saturating_mul(SPAN_FACTOR).saturating_add(READ_AHEAD);
-        let enough =
-            room >= batch.max(READ_AHEAD / 2) && self.position.bytes() < bytes && self.position.span() < span;
+        let enough = room >= batch.max(READ_AHEAD / 2)
+            && self.position.bytes() < bytes
+            && self.position.span() < span;
         enough.then_some(room)
     }
 }
@@ -274,7 +277,11 @@ impl Machine for Shard {
                 Input::Answered { lane, invocation, answer },
             ) => self.answered(lane, invocation, &answer, now, &mut actions)?,
             (
-                Reading::Polling | Reading::Full | Reading::Ended | Reading::Stopping | Reading::Stopped,
+                Reading::Polling
+                | Reading::Full
+                | Reading::Ended
+                | Reading::Stopping
+                | Reading::Stopped,
                 Input::HandedOver { lane },
             ) => self.handed_over(lane)?,
             (_, Input::TimerDue) => {}

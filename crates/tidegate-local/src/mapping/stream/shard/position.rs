@@ -116,8 +116,10 @@ mod tests {
     #[test]
     fn the_checkpoint_never_passes_a_record_that_is_not_done() {
         let mut position = Position::default();
-        let ordinals: Vec<u64> =
-            ["8", "9", "10"].iter().filter_map(|digits| position.read(&number(digits), 1)).collect();
+        let ordinals: Vec<u64> = ["8", "9", "10"]
+            .iter()
+            .filter_map(|digits| position.read(&number(digits), 1))
+            .collect();
         position.done(ordinals[1]);
         position.done(ordinals[2]);
         assert_eq!(position.advance(), None);

@@ -22,7 +22,9 @@ impl Shard {
         });
         let lanes = self.lanes.iter().enumerate();
         let mut lanes: Vec<_> = lanes
-            .filter_map(|(index, lane)| Some(LaneReport { lane: Some(index), ..self.of_lane(lane)? }))
+            .filter_map(|(index, lane)| {
+                Some(LaneReport { lane: Some(index), ..self.of_lane(lane)? })
+            })
             .collect();
         lanes.sort_by_key(|report| report.state == LaneCondition::InFlight);
         full.into_iter().chain(lanes).take(LaneReport::LIMIT).collect()
@@ -43,11 +45,19 @@ impl Shard {
             }
             LaneState::Waiting { until, segment } => {
                 let throttled = lane.throttles > 0;
-                let state = if throttled { LaneCondition::Throttled } else { LaneCondition::WaitingForRetry };
+                let state = if throttled {
+                    LaneCondition::Throttled
+                } else {
+                    LaneCondition::WaitingForRetry
+                };
                 LaneReport { until: Some(*until), ..batch(state, segment) }
             }
             LaneState::Free if !lane.queue.is_empty() => {
-                let state = if lane.due.is_some() { LaneCondition::Gathering } else { LaneCondition::Unread };
+                let state = if lane.due.is_some() {
+                    LaneCondition::Gathering
+                } else {
+                    LaneCondition::Unread
+                };
                 let records = lane.queue.len() as u64;
                 LaneReport { records, until: lane.due, ..LaneReport::new(state) }
             }

@@ -151,7 +151,8 @@ impl Windows {
         let Some(first) = first else { return Next::Nothing };
         let open = self.open.get_or_insert(Open { start: first, state: None, early: false });
         let (start, length) = (open.start, self.length);
-        let mut rest = waiting.enumerate().skip_while(|(_, moment)| start_of(*moment, length) <= start);
+        let mut rest =
+            waiting.enumerate().skip_while(|(_, moment)| start_of(*moment, length) <= start);
         Next::Records { end: rest.next().map(|(at, _)| at) }
     }
 
@@ -206,9 +207,11 @@ fn start_of(moment: Moment, length: i64) -> i64 {
 /// The response has no valid state, so the invocation counts as failed. The error is the reason.
 pub fn state(response: &[u8]) -> Result<State, String> {
     let response: Response = serde_json::from_slice(response).map_err(|_| {
-        "the response is not a JSON object with a state, which a tumbling window requires".to_owned()
+        "the response is not a JSON object with a state, which a tumbling window requires"
+            .to_owned()
     })?;
-    let state = response.state.ok_or("the response has no state, which a tumbling window requires")?;
+    let state =
+        response.state.ok_or("the response has no state, which a tumbling window requires")?;
     if state.get().starts_with('{') {
         Ok(State(state))
     } else {

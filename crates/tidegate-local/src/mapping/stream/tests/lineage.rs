@@ -63,12 +63,18 @@ impl StreamSource for Stream {
         Box::pin(async { Ok(listed) })
     }
 
-    fn iterator<'a>(&'a self, id: &'a str, from: &'a ReadFrom) -> BoxFuture<'a, Result<String, ReadError>> {
+    fn iterator<'a>(
+        &'a self,
+        id: &'a str,
+        from: &'a ReadFrom,
+    ) -> BoxFuture<'a, Result<String, ReadError>> {
         let shards = self.shards.lock().unwrap();
         let records = &shards[id].records;
         let before = match from {
             ReadFrom::Horizon => 0,
-            ReadFrom::Since(moment) => records.iter().filter(|record| record.1 < moment.as_millis()).count(),
+            ReadFrom::Since(moment) => {
+                records.iter().filter(|record| record.1 < moment.as_millis()).count()
+            }
             ReadFrom::After(sequence) => {
                 records.iter().filter(|record| record.0 <= sequence.parse().unwrap()).count()
             }
@@ -85,12 +91,13 @@ impl StreamSource for Stream {
         let shards = self.shards.lock().unwrap();
         let shard = &shards[id];
         let from: usize = iterator.parse().unwrap();
-        let records = shard.records.iter().skip(from).take(limit).map(|(sequence, arrived)| Record {
-            sequence: SequenceNumber::new(sequence.to_string()),
-            key: OrderingKey::new(b"k"),
-            arrived: Moment::from_millis(*arrived),
-            json: Bytes::from(format!("\"{id}:{sequence}\"")),
-        });
+        let records =
+            shard.records.iter().skip(from).take(limit).map(|(sequence, arrived)| Record {
+                sequence: SequenceNumber::new(sequence.to_string()),
+                key: OrderingKey::new(b"k"),
+                arrived: Moment::from_millis(*arrived),
+                json: Bytes::from(format!("\"{id}:{sequence}\"")),
+            });
         let records: Vec<Record> = records.collect();
         let next = from + records.len();
         let next = (!shard.closed || next < shard.records.len()).then(|| next.to_string());
@@ -122,7 +129,8 @@ impl<F: Fn(&[String]) -> InvocationResult + Send + Sync> Function<F> {
 impl<F: Fn(&[String]) -> InvocationResult + Send + Sync> Invoker for Function<F> {
     fn invoke<'a>(&'a self, _function: &'a str, request: Request) -> BoxFuture<'a, Answer> {
         let event: Value = serde_json::from_slice(&request.payload).unwrap();
-        let records = event["Records"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned());
+        let records =
+            event["Records"].as_array().unwrap().iter().map(|r| r.as_str().unwrap().to_owned());
         let records: Vec<String> = records.collect();
         self.delivered.lock().unwrap().extend_from_slice(&records);
         let result = (self.script)(&records);
@@ -155,7 +163,10 @@ fn reading<F>(stream: &Arc<Stream>, function: &Arc<Function<F>>) -> StreamMappin
 where
     F: Fn(&[String]) -> InvocationResult + Send + Sync + 'static,
 {
-    StreamMapping { invoker: Arc::<Function<F>>::clone(function), ..mapping(Arc::<Stream>::clone(stream)) }
+    StreamMapping {
+        invoker: Arc::<Function<F>>::clone(function),
+        ..mapping(Arc::<Stream>::clone(stream))
+    }
 }
 
 #[tokio::test]
@@ -178,7 +189,11 @@ async fn the_children_of_a_split_start_when_the_parent_is_closed_and_done() {
     stream.change("a", |a| a.closed = true);
     let seen = function.delivered().len();
     until(|| function.delivered().len() >= seen + 20).await;
-    assert!(function.delivered().iter().all(|record| record.starts_with("a:")), "{:?}", function.delivered());
+    assert!(
+        function.delivered().iter().all(|record| record.starts_with("a:")),
+        "{:?}",
+        function.delivered()
+    );
     *failing.lock().unwrap() = false;
     function.gets("b:11").await;
     function.gets("c:21").await;
@@ -209,15 +224,18 @@ async fn a_parent_that_gives_a_record_up_lets_its_children_start_once_the_destin
     impl Destination for Gate {
         fn send(&self, _body: String) -> BoxFuture<'_, Result<(), SendError>> {
             let open = *self.0.lock().unwrap();
-            Box::pin(async move { if open { Ok(()) } else { Err("the queue is shut".to_owned().into()) } })
+            Box::pin(async move {
+                if open { Ok(()) } else { Err("the queue is shut".to_owned().into()) }
+            })
         }
     }
     let stream = Stream::new([("a", shard(&[], &[1], true)), ("b", shard(&["a"], &[11], false))]);
-    let function = Function::new(
-        |records: &[String]| {
-            if records.contains(&"a:1".to_owned()) { error() } else { success() }
-        },
-    );
+    let function =
+        Function::new(
+            |records: &[String]| {
+                if records.contains(&"a:1".to_owned()) { error() } else { success() }
+            },
+        );
     let gate = Arc::new(Gate(Mutex::new(false)));
     let mut mapping = reading(&stream, &function);
     mapping.settings.time_scale = 1_000.0;
@@ -267,7 +285,8 @@ async fn parents_that_the_stream_has_forgotten_keep_nobody_waiting() {
 
 #[tokio::test]
 async fn what_was_delivered_of_a_closed_shard_is_not_delivered_again_after_a_restart() {
-    let stream = Stream::new([("a", shard(&[], &[1, 2], true)), ("b", shard(&["a"], &[11], false))]);
+    let stream =
+        Stream::new([("a", shard(&[], &[1, 2], true)), ("b", shard(&["a"], &[11], false))]);
     let checkpoints: Arc<dyn Checkpoints> = Arc::new(MemoryCheckpoints::default());
     for (child, before) in [("b:11", vec!["a:1", "a:2", "b:11"]), ("b:12", vec!["b:12"])] {
         let function = Function::new(|_: &[String]| success());

@@ -77,7 +77,11 @@ impl StreamSource for Scripted {
         };
         let next = (first || shard == "a").then(|| shard.to_owned());
         Box::pin(async move {
-            Ok(Page { records: first.then_some(record).into_iter().collect(), next, millis_behind: None })
+            Ok(Page {
+                records: first.then_some(record).into_iter().collect(),
+                next,
+                millis_behind: None,
+            })
         })
     }
 }
@@ -124,11 +128,15 @@ pub(super) fn mapping(source: Arc<dyn StreamSource>) -> StreamMapping {
 }
 
 fn info(id: &str, parents: &[&str]) -> ShardInfo {
-    ShardInfo { id: id.to_owned(), parents: parents.iter().map(|&parent| parent.to_owned()).collect() }
+    ShardInfo {
+        id: id.to_owned(),
+        parents: parents.iter().map(|&parent| parent.to_owned()).collect(),
+    }
 }
 
 #[tokio::test]
-async fn a_child_is_read_though_the_listing_after_its_parents_end_failed_while_another_shard_goes_on() {
+async fn a_child_is_read_though_the_listing_after_its_parents_end_failed_while_another_shard_goes_on()
+ {
     let before = vec![info("a", &[]), info("b", &[])];
     let after = [before.clone(), vec![info("c", &["b"])]].concat();
     let failed = ReadError::Other("ListShards: down".to_owned());
@@ -166,12 +174,19 @@ async fn a_filtered_record_is_counted_in_the_status_and_its_position_stored() {
     let filter = Filter::parse(Filtered::Kinesis, [r#"{"data": {"n": [1]}}"#]).unwrap();
     mapping.settings.filter = Some(Arc::new(filter));
     let mapping = Arc::new(mapping);
-    let delivery =
-        ShardDelivery { mapping: Arc::clone(&mapping), board: Arc::clone(&board), shard: info("b", &[]) };
+    let delivery = ShardDelivery {
+        mapping: Arc::clone(&mapping),
+        board: Arc::clone(&board),
+        shard: info("b", &[]),
+    };
     let (_stop, receiver) = watch::channel(false);
     assert!(matches!(delivery.run(ReadFrom::Horizon, receiver).await, End::Closed));
-    let status = board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" });
-    assert_eq!((status.filtered, status.records_delivered, status.invocations, status.lag), (1, 0, 0, 0));
+    let status =
+        board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" });
+    assert_eq!(
+        (status.filtered, status.records_delivered, status.invocations, status.lag),
+        (1, 0, 0, 0)
+    );
     assert_eq!(mapping.checkpoints.load("f.s", "b").unwrap().as_deref(), Some("1"));
 }
 
@@ -227,8 +242,12 @@ fn a_child_shard_waits_for_its_parents() {
         let finished = finished.iter().map(|&id| id.to_owned()).collect();
         ready(&shards, &finished).map(|shard| shard.id.clone()).collect()
     };
-    let waiting = |finished: &[&str]| children(&shards, &finished.iter().map(|&id| id.to_owned()).collect());
-    assert_eq!((ids(&[]), waiting(&[])), (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()]));
+    let waiting =
+        |finished: &[&str]| children(&shards, &finished.iter().map(|&id| id.to_owned()).collect());
+    assert_eq!(
+        (ids(&[]), waiting(&[])),
+        (vec!["a".to_owned()], vec!["b".to_owned(), "c".to_owned()])
+    );
     assert_eq!((ids(&["a"]), waiting(&["a"])), (vec!["b".to_owned()], vec!["c".to_owned()]));
     assert!(waiting(&["a", "b"]).is_empty());
     assert_eq!(ids(&["a", "b"]), ["c"]);

@@ -53,7 +53,11 @@ impl Bench {
     }
 
     fn status(&self) -> crate::mapping::MappingStatus {
-        self.board.status(&Name { function: "f".to_owned(), source: "s".to_owned(), kind: "kinesis" })
+        self.board.status(&Name {
+            function: "f".to_owned(),
+            source: "s".to_owned(),
+            kind: "kinesis",
+        })
     }
 }
 

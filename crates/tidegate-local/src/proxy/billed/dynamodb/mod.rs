@@ -38,7 +38,8 @@ const PAGE: usize = 1 << 20;
 const TRANSACTIONAL: f64 = 2.0;
 /// Failures that are billed, because DynamoDB has read the item. Requests that are refused earlier
 /// (throttled, invalid) are free.
-const BILLED_FAILURES: [&str; 2] = ["ConditionalCheckFailedException", "TransactionCanceledException"];
+const BILLED_FAILURES: [&str; 2] =
+    ["ConditionalCheckFailedException", "TransactionCanceledException"];
 
 /// Returns the units of one call.
 pub(super) fn quantities(
@@ -69,7 +70,13 @@ pub(super) fn quantities(
     vec![quantity]
 }
 
-fn single_write(operation: &str, request: &Value, answer: &Value, items: &Items, done: bool) -> f64 {
+fn single_write(
+    operation: &str,
+    request: &Value,
+    answer: &Value,
+    items: &Items,
+    done: bool,
+) -> f64 {
     // `ALL_OLD` and similar settings show the item; a failed condition shows the existing one.
     let shown = ["Attributes", "Item"].iter().filter_map(|name| size_of(answer.get(name)?)).max();
     units(write(operation, request, shown, items, done), WRITE)
@@ -97,7 +104,10 @@ fn written_bytes(action: &Value) -> usize {
         return item;
     }
     let key = action.get("Key").and_then(size_of).unwrap_or(0);
-    key + action.get("UpdateExpression").and_then(Value::as_str).map_or(0, |text| assigned(text, action))
+    key + action
+        .get("UpdateExpression")
+        .and_then(Value::as_str)
+        .map_or(0, |text| assigned(text, action))
 }
 
 /// Returns the bytes of names and values that an update expression mentions. Those in the condition
@@ -153,10 +163,14 @@ fn batch_read(request: &Value, answer: &Value) -> f64 {
     let units = tables.map(|(table, wanted)| {
         let items = answer.get("Responses").and_then(|tables| tables.get(table)?.as_array());
         let items: Vec<usize> = items.into_iter().flatten().filter_map(size_of).collect();
-        let read =
-            keys(request, "RequestItems", table).saturating_sub(keys(answer, "UnprocessedKeys", table));
+        let read = keys(request, "RequestItems", table).saturating_sub(keys(
+            answer,
+            "UnprocessedKeys",
+            table,
+        ));
         let missing = whole(read.saturating_sub(items.len()));
-        (missing + items.into_iter().map(|bytes| units(bytes, READ)).sum::<f64>()) * consistency(wanted)
+        (missing + items.into_iter().map(|bytes| units(bytes, READ)).sum::<f64>())
+            * consistency(wanted)
     });
     units.sum()
 }
@@ -172,13 +186,15 @@ fn transactional_read(answer: &Value) -> f64 {
 fn page(request: &Value, answer: &Value) -> f64 {
     let items = answer.get("Items").and_then(Value::as_array);
     let answered: usize = items.into_iter().flatten().filter_map(size_of).sum();
-    let number =
-        |field: &str| answer.get(field).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
+    let number = |field: &str| {
+        answer.get(field).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok())
+    };
     let looked_at = match (number("Count"), number("ScannedCount")) {
         (Some(count), Some(scanned)) if count > 0 && scanned > count => answered / count * scanned,
         _ => answered,
     };
-    let full = answer.get("LastEvaluatedKey").is_some_and(Value::is_object) && request.get("Limit").is_none();
+    let full = answer.get("LastEvaluatedKey").is_some_and(Value::is_object)
+        && request.get("Limit").is_none();
     let looked_at = if full { looked_at.max(PAGE) } else { looked_at };
     units(looked_at, READ) * consistency(request)
 }

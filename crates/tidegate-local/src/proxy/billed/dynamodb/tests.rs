@@ -58,10 +58,12 @@ fn an_update_costs_its_key_and_what_it_assigns() {
 fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
     let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
     let answer = |operation: &str, request: Value, error: Option<&str>| {
-        let quantities = quantities(operation, &request, BilledReply { error, body: b"{}" }, &items);
+        let quantities =
+            quantities(operation, &request, BilledReply { error, body: b"{}" }, &items);
         quantities[0].1
     };
-    let put = |key: &str, bytes| json!({"TableName": "t", "Item": {"key": {"S": key}, "d": text(bytes)}});
+    let put =
+        |key: &str, bytes| json!({"TableName": "t", "Item": {"key": {"S": key}, "d": text(bytes)}});
     let update = |key: &str| {
         json!({
             "TableName": "t", "Key": {"key": {"S": key}}, "UpdateExpression": "SET #s = :s",
@@ -73,7 +75,8 @@ fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
     assert_eq!(answer("UpdateItem", update("a"), None), 3.0);
     assert_eq!(answer("UpdateItem", update("a"), Some("ConditionalCheckFailedException")), 3.0);
     assert_eq!(answer("UpdateItem", update("b"), None), 1.0);
-    let transaction = json!({"TransactItems": [{"Update": update("a")}, {"ConditionCheck": update("a")}]});
+    let transaction =
+        json!({"TransactItems": [{"Update": update("a")}, {"ConditionCheck": update("a")}]});
     assert_eq!(answer("TransactWriteItems", transaction, None), 12.0);
     assert_eq!(answer("PutItem", put("c", 3000), Some("ConditionalCheckFailedException")), 3.0);
     assert_eq!(answer("UpdateItem", update("c"), None), 1.0, "it was not written");
@@ -94,16 +97,21 @@ fn a_transaction_costs_twice_the_units_of_each_action_also_when_it_is_cancelled(
     ]});
     assert_eq!(billed("TransactWriteItems", &request, &json!({}), None), 8.0);
     let reasons = json!({"CancellationReasons": [{"Code": "None"}, {"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": {"k": text(2000)}}]});
-    assert_eq!(billed("TransactWriteItems", &request, &reasons, Some("TransactionCanceledException")), 10.0);
+    assert_eq!(
+        billed("TransactWriteItems", &request, &reasons, Some("TransactionCanceledException")),
+        10.0
+    );
 }
 
 #[test]
 fn a_batch_write_costs_what_was_written() {
     let put = |bytes| json!({"PutRequest": {"Item": {"k": text(bytes)}}});
-    let request =
-        json!({"RequestItems": {"t": [put(10), put(1500), {"DeleteRequest": {"Key": {"k": text(1)}}}]}});
+    let request = json!({"RequestItems": {"t": [put(10), put(1500), {"DeleteRequest": {"Key": {"k": text(1)}}}]}});
     assert_eq!(done("BatchWriteItem", request.clone(), json!({"UnprocessedItems": {}})), 4.0);
-    assert_eq!(done("BatchWriteItem", request, json!({"UnprocessedItems": {"t": [put(1500)]}})), 2.0);
+    assert_eq!(
+        done("BatchWriteItem", request, json!({"UnprocessedItems": {"t": [put(1500)]}})),
+        2.0
+    );
 }
 
 #[test]
@@ -132,8 +140,14 @@ fn a_batch_read_rounds_each_item_and_bills_missing_ones() {
 fn a_page_is_rounded_once_and_includes_what_its_filter_left_out() {
     let items = json!([{"k": text(2000)}, {"k": text(2000)}, {"k": text(2000)}]);
     let strong = json!({"ConsistentRead": true});
-    assert_eq!(done("Query", strong.clone(), json!({"Items": items, "Count": 3, "ScannedCount": 3})), 2.0);
-    assert_eq!(done("Query", strong.clone(), json!({"Items": [], "Count": 0, "ScannedCount": 0})), 1.0);
+    assert_eq!(
+        done("Query", strong.clone(), json!({"Items": items, "Count": 3, "ScannedCount": 3})),
+        2.0
+    );
+    assert_eq!(
+        done("Query", strong.clone(), json!({"Items": [], "Count": 0, "ScannedCount": 0})),
+        1.0
+    );
     assert_eq!(done("Query", json!({}), json!({"Items": []})), 0.5);
     assert_eq!(done("Scan", strong, json!({"Items": items, "Count": 3, "ScannedCount": 6})), 3.0);
 }
@@ -141,7 +155,11 @@ fn a_page_is_rounded_once_and_includes_what_its_filter_left_out() {
 #[test]
 fn a_page_that_ends_without_a_limit_while_more_follows_has_looked_at_a_megabyte() {
     let page = |request: Value, more: Value| {
-        done("Scan", request, json!({"Items": [], "Count": 0, "ScannedCount": 500, "LastEvaluatedKey": more}))
+        done(
+            "Scan",
+            request,
+            json!({"Items": [], "Count": 0, "ScannedCount": 500, "LastEvaluatedKey": more}),
+        )
     };
     assert_eq!(page(json!({"ConsistentRead": true}), json!({"k": text(1)})), 256.0);
     assert_eq!(page(json!({}), json!({"k": text(1)})), 128.0);

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use tidegate::failure::{Class, Failure};
 use tidegate::idempotency::{
-    AfterCrash, Claim, Claimed, EffectError, EffectRun, Effects, Kept, Lease, PayloadHash, Ran, Repeat,
-    Status,
+    AfterCrash, Claim, Claimed, EffectError, EffectRun, Effects, Kept, Lease, PayloadHash, Ran,
+    Repeat, Status,
 };
 use tidegate::serde_json::value::RawValue;
 use tidegate::serde_json::{self, Value, json};
@@ -22,7 +22,9 @@ use tidegate::source::{Body, ChangeKind, Source};
 use uuid::Uuid;
 
 pub(crate) use world::{Fault, Watched};
-use world::{PATIENCE, RETENTION, Store, World, applied, duplicate, from_now, not_done, unknown, until_past};
+use world::{
+    PATIENCE, RETENTION, Store, World, applied, duplicate, from_now, not_done, unknown, until_past,
+};
 
 /// Passes the names of all holes to a macro that creates a test for each.
 macro_rules! each_hole {
@@ -51,7 +53,9 @@ macro_rules! each_hole {
 }
 pub(crate) use each_hole;
 
-pub(crate) async fn hole_a_a_rejected_duplicate_leaves_the_record_of_the_run_that_owns_it(store: Store) {
+pub(crate) async fn hole_a_a_rejected_duplicate_leaves_the_record_of_the_run_that_owns_it(
+    store: Store,
+) {
     let watched = Watched::new(store);
     let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     assert_eq!(world.claimed("owner", 60_000).await, Claimed::Yes);
@@ -70,7 +74,9 @@ pub(crate) async fn hole_a_a_rejected_duplicate_leaves_the_record_of_the_run_tha
     assert_eq!(world.runs(), 1);
 }
 
-pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_record(store: Store) {
+pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_record(
+    store: Store,
+) {
     for end in [Ok("old"), not_done(), unknown()] {
         for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
             let world = World::new(Arc::clone(&store), AfterCrash::RunAgain);
@@ -79,7 +85,11 @@ pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_r
             run.after_crash = after_crash;
             let end = end.clone().map(str::to_owned);
             let overtaken = async {
-                assert_eq!(world.send("x", Ok("new")).await, applied("new"), "the successor takes over");
+                assert_eq!(
+                    world.send("x", Ok("new")).await,
+                    applied("new"),
+                    "the successor takes over"
+                );
                 end
             };
             let old = world.effects.run::<String, _>(&run, &"x", over, overtaken).await;
@@ -90,23 +100,32 @@ pub(crate) async fn hole_b_a_run_that_outlived_its_lease_leaves_its_successors_r
     }
 }
 
-pub(crate) async fn hole_c_an_expired_record_does_not_let_a_second_run_in_beside_a_live_one(store: Store) {
+pub(crate) async fn hole_c_an_expired_record_does_not_let_a_second_run_in_beside_a_live_one(
+    store: Store,
+) {
     for after_crash in [AfterCrash::RunAgain, AfterCrash::Hold] {
         let world = World::new(Arc::clone(&store), after_crash);
         assert_eq!(world.claimed("first", 60_000).await, Claimed::Yes);
-        let done = world.store.complete(world.key(), "first", &Kept::Unknown, from_now(-5000)).await;
+        let done =
+            world.store.complete(world.key(), "first", &Kept::Unknown, from_now(-5000)).await;
         assert_eq!(done, Ok(true));
         assert_eq!(world.claimed("second", 60_000).await, Claimed::Yes, "the record is expired");
         for rival in ["third", "fourth"] {
-            let Claimed::No(stored) = world.claimed(rival, 60_000).await else { panic!("two runs at once") };
+            let Claimed::No(stored) = world.claimed(rival, 60_000).await else {
+                panic!("two runs at once")
+            };
             assert_eq!((stored.status, stored.owner.as_str()), (Status::InProgress, "second"));
             assert_eq!(stored.expires_at, None, "the old expiry is gone");
         }
     }
 }
 
-pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_after_it(store: Store) {
-    for (after_crash, then) in [(AfterCrash::RunAgain, applied("m")), (AfterCrash::Hold, Ok(Ran::Held))] {
+pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_after_it(
+    store: Store,
+) {
+    for (after_crash, then) in
+        [(AfterCrash::RunAgain, applied("m")), (AfterCrash::Hold, Ok(Ran::Held))]
+    {
         let world = World::new(Arc::clone(&store), after_crash);
         let lease = Lease::new(PATIENCE);
         let mut payload_hash = PayloadHash::from("");
@@ -121,7 +140,10 @@ pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_af
 
         assert_eq!(world.claimed("dead", 60_000).await, Claimed::Yes);
         let impatient = world.effects.clone().wait_at_most(Duration::ZERO);
-        assert_eq!(world.send_with(&impatient, "x", Ok("m")).await.unwrap_err().class(), Class::Busy);
+        assert_eq!(
+            world.send_with(&impatient, "x", Ok("m")).await.unwrap_err().class(),
+            Class::Busy
+        );
         assert_eq!(world.store.release(world.key(), "dead").await, Ok(true));
 
         let dead = Claim { payload_hash, ..world.claim("dead", -2000) };
@@ -133,15 +155,22 @@ pub(crate) async fn hole_d_a_claim_has_an_end_and_is_live_before_and_orphaned_af
 pub(crate) async fn hole_e_no_time_left_is_not_an_unknown_time(store: Store) {
     let world = World::new(store, AfterCrash::RunAgain);
     let effect = async { Ok("begun".to_owned()) };
-    let late = world.effects.run::<String, _>(&world.run, &"x", Lease::new(Duration::ZERO), effect).await;
+    let late =
+        world.effects.run::<String, _>(&world.run, &"x", Lease::new(Duration::ZERO), effect).await;
     let late = late.unwrap_err();
     assert_eq!((late.class(), late.code()), (Class::Transient, "out_of_time"));
     assert_eq!(world.claimed("next", 0).await, Claimed::Yes, "nothing was claimed");
     until_past(world.stored().await.lease_until).await;
-    assert_eq!(world.send("x", Ok("m")).await, applied("m"), "a claim without time is over at once");
+    assert_eq!(
+        world.send("x", Ok("m")).await,
+        applied("m"),
+        "a claim without time is over at once"
+    );
 }
 
-pub(crate) async fn hole_f_an_effect_that_changes_the_payload_completes_the_key_it_claimed(store: Store) {
+pub(crate) async fn hole_f_an_effect_that_changes_the_payload_completes_the_key_it_claimed(
+    store: Store,
+) {
     let world = World::new(store, AfterCrash::Hold);
     let first = json!({"id": "7"});
     let key_of = |payload: &Value| world.effects.key_at("mail", payload, &["/id"]).unwrap();
@@ -161,7 +190,9 @@ pub(crate) async fn hole_f_an_effect_that_changes_the_payload_completes_the_key_
     assert_eq!(world.store.claim(&other).await, Ok(Claimed::Yes), "nothing was recorded there");
 }
 
-pub(crate) async fn hole_g_the_payload_is_checked_against_the_record_that_the_claim_met(store: Store) {
+pub(crate) async fn hole_g_the_payload_is_checked_against_the_record_that_the_claim_met(
+    store: Store,
+) {
     let world = World::new(store, AfterCrash::Hold);
     let remembering = world.effects.clone().remember(10, RETENTION);
     assert_eq!(world.send_with(&remembering, "x", Ok("m")).await, applied("m"));
@@ -175,7 +206,10 @@ pub(crate) async fn hole_g_the_payload_is_checked_against_the_record_that_the_cl
     let watched = Watched::new(Arc::clone(&world.store));
     let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::Hold);
     let (first, twin) = world.twins(&watched, "y").await;
-    assert_eq!((first, twin.unwrap_err().code(), world.runs()), (applied("m"), "payload_mismatch", 0));
+    assert_eq!(
+        (first, twin.unwrap_err().code(), world.runs()),
+        (applied("m"), "payload_mismatch", 0)
+    );
 }
 
 pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: Store) {
@@ -189,7 +223,8 @@ pub(crate) async fn hole_h_every_honest_replay_passes_the_payload_check(store: S
     let held = World::new(store, AfterCrash::Hold);
     assert_eq!(held.send("x", unknown()).await, Ok(Ran::Held));
     let result = Kept::Result("\"by hand\"".to_owned());
-    let done = held.store.complete_held(held.key().as_str(), "operator", &result, from_now(60_000)).await;
+    let done =
+        held.store.complete_held(held.key().as_str(), "operator", &result, from_now(60_000)).await;
     assert_eq!(done, Ok(true));
     assert_eq!(held.send("x", Ok("other")).await, duplicate("by hand"));
     assert_eq!(held.send("y", Ok("other")).await.unwrap_err().code(), "payload_mismatch");
@@ -202,14 +237,22 @@ pub(crate) async fn hole_i_only_completed_records_are_remembered(store: Store) {
     let send = |fields, end| world.send_with(&effects, fields, end);
 
     assert_eq!(send("x", not_done()).await.unwrap_err().code(), "throttled");
-    assert_eq!(send("x", unknown()).await, Ok(Ran::Held), "a failed run was not remembered as done");
+    assert_eq!(
+        send("x", unknown()).await,
+        Ok(Ran::Held),
+        "a failed run was not remembered as done"
+    );
     assert_eq!(world.store.release_held(world.key().as_str()).await, Ok(true));
     watched.will("complete", Fault::Unreached, 1000);
     let lease = Lease::new(Duration::from_millis(100));
     let effect = async { Ok("unconfirmed".to_owned()) };
     let unconfirmed = effects.run(&world.run, &"x", lease, effect).await.unwrap_err();
     assert_eq!(unconfirmed.code(), "not_recorded");
-    assert_eq!(send("x", Ok("m")).await.unwrap_err().code(), "injected", "the store is asked, not memory");
+    assert_eq!(
+        send("x", Ok("m")).await.unwrap_err().code(),
+        "injected",
+        "the store is asked, not memory"
+    );
     watched.faults.lock().unwrap().clear();
     assert_eq!(send("x", Ok("m")).await, duplicate("unconfirmed"), "recorded at last");
 
@@ -224,7 +267,8 @@ pub(crate) async fn hole_j_two_configurations_over_one_store_keep_their_own_sett
     let replays: Arc<Mutex<Vec<String>>> = Arc::default();
     let configured = |namespace: &str, retention| {
         let noted = Arc::clone(&replays);
-        let effects = Effects::new(Arc::clone(&store), format!("{namespace}{}", Uuid::new_v4()), retention);
+        let effects =
+            Effects::new(Arc::clone(&store), format!("{namespace}{}", Uuid::new_v4()), retention);
         effects.on_replay(move |key, _| noted.lock().unwrap().push(key.to_string()))
     };
     let (short, long) = (configured("short", Duration::ZERO), configured("long", RETENTION));
@@ -238,7 +282,11 @@ pub(crate) async fn hole_j_two_configurations_over_one_store_keep_their_own_sett
     until_past(from_now(2000)).await;
     assert_eq!(send(&short, "s2").await, applied("s2"), "its own retention");
     assert_eq!(send(&long, "l2").await, duplicate("l1"));
-    assert_eq!(*replays.lock().unwrap(), [long.key("mail", "7").unwrap().to_string()], "its own hook");
+    assert_eq!(
+        *replays.lock().unwrap(),
+        [long.key("mail", "7").unwrap().to_string()],
+        "its own hook"
+    );
     assert_eq!(world.send("x", Ok("m")).await, applied("m"), "and a third without any");
     assert_eq!(world.send("x", Ok("m2")).await, duplicate("m"));
     assert_eq!(replays.lock().unwrap().len(), 1);
@@ -249,7 +297,8 @@ pub(crate) async fn hole_k_configuring_again_changes_no_key(store: Store) {
     assert_eq!(world.send("x", Ok("m")).await, applied("m"));
     let mut effects = world.effects.clone();
     for _ in 0..3 {
-        effects = effects.wait_at_most(PATIENCE).remember(1, RETENTION).on_replay(|_, _| {}).clone();
+        effects =
+            effects.wait_at_most(PATIENCE).remember(1, RETENTION).on_replay(|_, _| {}).clone();
         assert_eq!(effects.key("mail", "7").unwrap(), *world.key());
         assert_eq!(world.send_with(&effects, "x", Ok("other")).await, duplicate("m"));
     }
@@ -265,7 +314,8 @@ pub(crate) async fn hole_l_deadlines_and_expiries_are_compared_in_their_own_unit
     for (expiry, live) in [(-3000, false), (3000, true), (3_600_000, true)] {
         let world = World::new(Arc::clone(&store), AfterCrash::RunAgain);
         assert_eq!(world.claimed("owner", 60_000).await, Claimed::Yes);
-        let done = world.store.complete(world.key(), "owner", &Kept::Unknown, from_now(expiry)).await;
+        let done =
+            world.store.complete(world.key(), "owner", &Kept::Unknown, from_now(expiry)).await;
         assert_eq!(done, Ok(true));
         let taken = world.claimed("rival", 60_000).await == Claimed::Yes;
         assert_eq!(taken, !live, "an expiry of {expiry} ms");
@@ -274,7 +324,8 @@ pub(crate) async fn hole_l_deadlines_and_expiries_are_compared_in_their_own_unit
 
 pub(crate) async fn hole_m_a_selector_that_yields_only_nulls_is_an_error(store: Store) {
     let world = World::new(store, AfterCrash::Hold);
-    let select = |payload: Value| world.effects.key_at("mail", &payload, &["/order/id", "/order/line"]);
+    let select =
+        |payload: Value| world.effects.key_at("mail", &payload, &["/order/id", "/order/line"]);
     for nothing in [
         json!({}),
         json!(null),
@@ -283,13 +334,23 @@ pub(crate) async fn hole_m_a_selector_that_yields_only_nulls_is_an_error(store: 
         json!({"order": {"id": null, "line": ""}}),
     ] {
         let failure = select(nothing.clone()).unwrap_err();
-        assert_eq!((failure.class(), failure.code()), (Class::Permanent, "missing_key"), "{nothing}");
+        assert_eq!(
+            (failure.class(), failure.code()),
+            (Class::Permanent, "missing_key"),
+            "{nothing}"
+        );
     }
     for absent in [json!(null), json!(""), json!([null, null]), json!([])] {
-        assert_eq!(world.effects.key("mail", &absent).unwrap_err().code(), "missing_key", "{absent}");
+        assert_eq!(
+            world.effects.key("mail", &absent).unwrap_err().code(),
+            "missing_key",
+            "{absent}"
+        );
     }
-    let (one, other) =
-        (json!({"order": {"id": "7", "line": 1}}), json!({"order": {"id": "7", "line": 2, "note": null}}));
+    let (one, other) = (
+        json!({"order": {"id": "7", "line": 1}}),
+        json!({"order": {"id": "7", "line": 2, "note": null}}),
+    );
     for payload in [one, other] {
         let run = EffectRun::for_request(select(payload.clone()).unwrap(), AfterCrash::Hold);
         let effect = async { Ok(String::new()) };
@@ -310,7 +371,11 @@ pub(crate) async fn hole_n_a_renamed_function_keeps_its_history(store: Store) {
     assert_eq!(send(&world.effects, "mailer").await, applied("mailer"));
     assert_eq!(send(&world.effects, "mailer-v2").await, duplicate("mailer"));
     let elsewhere = Effects::new(store, Uuid::new_v4().to_string(), RETENTION);
-    assert_eq!(send(&elsewhere, "mailer").await, applied("mailer"), "only the namespace tells them apart");
+    assert_eq!(
+        send(&elsewhere, "mailer").await,
+        applied("mailer"),
+        "only the namespace tells them apart"
+    );
 }
 
 pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(store: Store) {
@@ -318,7 +383,11 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
     for fault in [Fault::Unreached, Fault::AnswerLost] {
         let world = World::new(Arc::<Watched>::clone(&watched), AfterCrash::RunAgain);
         watched.will("complete", fault, 2);
-        assert_eq!(world.send("x", Ok("m")).await, applied("m"), "{fault:?}: it is recorded in the end");
+        assert_eq!(
+            world.send("x", Ok("m")).await,
+            applied("m"),
+            "{fault:?}: it is recorded in the end"
+        );
         assert_eq!(world.send("x", Ok("other")).await, duplicate("m"));
         assert_eq!(world.runs(), 1);
     }
@@ -336,7 +405,11 @@ pub(crate) async fn hole_o_an_effect_whose_completion_failed_does_not_run_again(
             until_past(lease.until).await;
             let namespace = world.key().as_str().split('#').next().unwrap().to_owned();
             let fresh = Effects::new(Arc::clone(&world.store), namespace, RETENTION);
-            assert_eq!(world.send_with(&fresh, "x", Ok("other")).await, Ok(Ran::Held), "an operator decides");
+            assert_eq!(
+                world.send_with(&fresh, "x", Ok("other")).await,
+                Ok(Ran::Held),
+                "an operator decides"
+            );
         } else {
             assert_eq!(world.send("x", Ok("other")).await, duplicate("m"), "this process knows");
             let recorded = watched.calls("complete");
@@ -354,11 +427,17 @@ pub(crate) async fn hole_p_a_twin_at_work_is_waited_for_and_its_result_used(stor
     let (first, twin) = world.twins(&watched, "x").await;
     assert_eq!((first, twin), (applied("m"), duplicate("m")), "neither has failed");
     assert_eq!(world.runs(), 0);
-    assert_eq!(watched.calls("claim"), 2, "one each: the wait is looks, and the last one brings the result");
+    assert_eq!(
+        watched.calls("claim"),
+        2,
+        "one each: the wait is looks, and the last one brings the result"
+    );
     assert_eq!(watched.calls("release"), 0);
 }
 
-pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_says_so(store: Store) {
+pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_says_so(
+    store: Store,
+) {
     let world = World::new(store, AfterCrash::Hold);
     let large = "x".repeat(500_000);
     assert_eq!(world.send("x", Ok(&large)).await, applied(&large));
@@ -378,7 +457,10 @@ pub(crate) async fn hole_t_a_result_too_large_to_keep_completes_the_effect_and_s
     let world = World::new(Arc::clone(&world.store), AfterCrash::Hold);
     let larger = format!("{largest}x");
     assert_eq!(world.send("x", Ok(&larger)).await, applied(&larger));
-    assert_eq!(world.send("x", Ok("m")).await, Ok(Ran::Duplicate(Kept::TooLarge { bytes: 65_537 })));
+    assert_eq!(
+        world.send("x", Ok("m")).await,
+        Ok(Ran::Duplicate(Kept::TooLarge { bytes: 65_537 }))
+    );
 }
 
 pub(crate) async fn hole_u_expiry_is_checked_and_a_removal_by_time_to_live_is_no_business_delete(
@@ -386,9 +468,14 @@ pub(crate) async fn hole_u_expiry_is_checked_and_a_removal_by_time_to_live_is_no
 ) {
     let world = World::new(store, AfterCrash::Hold);
     assert_eq!(world.claimed("owner", 60_000).await, Claimed::Yes);
-    let done = world.store.complete(world.key(), "owner", &Kept::Unknown, from_now(-86_400_000)).await;
+    let done =
+        world.store.complete(world.key(), "owner", &Kept::Unknown, from_now(-86_400_000)).await;
     assert_eq!(done, Ok(true));
-    assert_eq!(world.send("x", Ok("m")).await, applied("m"), "a day past its expiry, and not deleted yet");
+    assert_eq!(
+        world.send("x", Ok("m")).await,
+        applied("m"),
+        "a day past its expiry, and not deleted yet"
+    );
 
     let removed = |identity: Value| {
         let record = json!({
@@ -445,6 +532,8 @@ pub(crate) async fn a_lost_answer_to_ones_own_write_is_no_conflict(lossy: Store,
     let late = world.claim("a", -5000);
     assert_eq!(store.claim(&late).await, Ok(Claimed::Yes));
     assert_eq!(store.hold_orphan(world.key(), "a", "why", None).await, Ok(true));
-    let Ok(Claimed::No(held)) = lossy.claim(&late).await else { panic!("it runs beside the operator") };
+    let Ok(Claimed::No(held)) = lossy.claim(&late).await else {
+        panic!("it runs beside the operator")
+    };
     assert_eq!(held.status, Status::Held);
 }

@@ -103,7 +103,12 @@ impl IdempotencyStore for Watched {
         self.pass("release", move || self.inner.release(key, owner))
     }
 
-    fn extend<'a>(&'a self, key: &'a EffectKey, owner: &'a str, lease_until: Timestamp) -> Answer<'a, bool> {
+    fn extend<'a>(
+        &'a self,
+        key: &'a EffectKey,
+        owner: &'a str,
+        lease_until: Timestamp,
+    ) -> Answer<'a, bool> {
         self.pass("extend", move || self.inner.extend(key, owner, lease_until))
     }
 
@@ -146,7 +151,9 @@ impl IdempotencyStore for Watched {
         result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> Answer<'a, bool> {
-        self.pass("complete_held", move || self.inner.complete_held(key, operator, result, expires_at))
+        self.pass("complete_held", move || {
+            self.inner.complete_held(key, operator, result, expires_at)
+        })
     }
 
     fn release_held<'a>(&'a self, key: &'a str) -> Answer<'a, bool> {

@@ -24,7 +24,8 @@ fn a_lane_has_one_batch_in_flight() {
 
 #[test]
 fn a_batch_window_gathers_records_until_it_ends() {
-    let mut bench = Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
+    let mut bench =
+        Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
     let actions = bench.read(&[1]);
     assert_eq!(invoked(&actions).len(), 0);
     assert!(actions.contains(&Action::WaitUntil(START.after(Duration::from_secs(1)))));
@@ -34,7 +35,8 @@ fn a_batch_window_gathers_records_until_it_ends() {
 
 #[test]
 fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
-    let mut bench = Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
+    let mut bench =
+        Bench::new(StreamSettings { batching_window: Duration::from_secs(1), ..settings() });
     bench.read(&[1]);
     assert_eq!(invoked(&bench.wait(1000)), [[1]]);
     // Record 2 is read long before the function is done with record 1.
@@ -43,7 +45,10 @@ fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
     let ended = bench.now;
     let actions = bench.answer(0, success(""));
     assert_eq!(invoked(&actions), [[0_u32; 0]; 0]);
-    assert!(actions.contains(&Action::WaitUntil(ended.after(Duration::from_secs(1)))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::WaitUntil(ended.after(Duration::from_secs(1)))),
+        "{actions:?}"
+    );
     bench.wait(400);
     bench.read(&[3]);
     assert_eq!(invoked(&bench.wait(600)), [[2, 3]]);
@@ -54,13 +59,19 @@ fn a_batch_window_begins_when_the_lanes_invocation_before_it_ends() {
     bench.answer(2, success(""));
     bench.wait(900);
     let actions = bench.read(&[4]);
-    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_millis(100)))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_millis(100)))),
+        "{actions:?}"
+    );
     // The window ended without a record: the next one begins with the next record.
     assert_eq!(invoked(&bench.wait(100)), [[4]]);
     bench.answer(3, success(""));
     bench.wait(1001);
     let actions = bench.read(&[5]);
-    assert!(actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_secs(1)))), "{actions:?}");
+    assert!(
+        actions.contains(&Action::WaitUntil(bench.now.after(Duration::from_secs(1)))),
+        "{actions:?}"
+    );
 }
 
 #[test]
@@ -99,8 +110,11 @@ fn reading_ahead_stops_when_a_page_is_not_worth_a_poll() {
 #[test]
 fn a_closed_shard_is_reported_once_everything_of_it_is_done() {
     let mut bench = Bench::new(settings());
-    let actions =
-        bench.step(Input::Read { records: vec![record(1, "k", START)], closed: true, behind: false });
+    let actions = bench.step(Input::Read {
+        records: vec![record(1, "k", START)],
+        closed: true,
+        behind: false,
+    });
     assert!(!actions.contains(&Action::Closed));
     let actions = bench.answer(0, success(""));
     assert_eq!(actions, [Action::Checkpoint(SequenceNumber::new("1")), Action::Closed]);
@@ -129,7 +143,8 @@ fn a_shard_goes_on_after_its_checkpoint() {
     let mut shard = Shard::new("s", settings(), Some(SequenceNumber::new("9")));
     shard.handle(Input::Start, START).unwrap();
     let records = vec![record(9, "k", START), record(10, "k", START)];
-    let actions = shard.handle(Input::Read { records, closed: false, behind: false }, START).unwrap();
+    let actions =
+        shard.handle(Input::Read { records, closed: false, behind: false }, START).unwrap();
     assert_eq!(invoked(&actions), [[10]]);
 }
 
@@ -174,7 +189,10 @@ fn an_event_has_six_megabytes_at_most_with_what_is_around_its_records() {
         let actions = bench.step(Input::Read { records, closed: false, behind: false });
         assert_eq!(payload(&actions).len(), expected);
         let rest = bench.answer(0, success(""));
-        assert_eq!(rest.iter().any(|action| matches!(action, Action::Invoke { .. })), expected != limit);
+        assert_eq!(
+            rest.iter().any(|action| matches!(action, Action::Invoke { .. })),
+            expected != limit
+        );
     }
 }
 

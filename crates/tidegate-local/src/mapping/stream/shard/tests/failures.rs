@@ -55,7 +55,8 @@ fn bisection_halves_a_batch_on_an_error_and_keeps_the_order() {
 
 #[test]
 fn bisection_with_a_partial_response_splits_at_the_returned_id_without_consuming_an_attempt() {
-    let settings = StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
+    let settings =
+        StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
     let mut bench = Bench::new(settings);
     bench.read(&[1, 2, 3, 4]);
     bench.answer(0, partial(2));
@@ -84,7 +85,10 @@ fn without_bounds_a_batch_is_delivered_again_and_again_and_holds_up_its_shard() 
 fn an_event_id_in_place_of_the_sequence_number_fails_the_whole_batch() {
     let mut bench = Bench::new(settings());
     bench.read(&[1, 2]);
-    bench.answer(0, success(r#"{"batchItemFailures":[{"itemIdentifier":"shardId-000000000000:2"}]}"#));
+    bench.answer(
+        0,
+        success(r#"{"batchItemFailures":[{"itemIdentifier":"shardId-000000000000:2"}]}"#),
+    );
     assert_eq!(bench.checkpoint(), None);
     assert_eq!(invoked(&bench.wait(100)), [[1, 2]]);
 }
@@ -102,7 +106,8 @@ fn records_that_succeeded_behind_the_lowest_reported_one_are_delivered_again() {
 fn a_lane_that_fails_holds_up_its_own_keys_alone() {
     let mut bench = Bench::new(StreamSettings { lanes: 2, ..settings() });
     let keys: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let of_lane = |lane| keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == lane).unwrap();
+    let of_lane =
+        |lane| keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == lane).unwrap();
     let (stuck, free) = (of_lane(0), of_lane(1));
     let records = vec![record(1, stuck, START), record(2, free, START)];
     bench.step(Input::Read { records, closed: false, behind: false });

@@ -26,8 +26,11 @@ fn exhausted_attempts_hand_the_range_over_and_checkpoint_only_when_it_has_arrive
 #[test]
 fn without_a_destination_a_given_up_range_is_done_at_once() {
     let unbounded = settings();
-    let mut bench =
-        Bench::new(StreamSettings { maximum_retry_attempts: Some(0), has_destination: false, ..unbounded });
+    let mut bench = Bench::new(StreamSettings {
+        maximum_retry_attempts: Some(0),
+        has_destination: false,
+        ..unbounded
+    });
     bench.read(&[1, 2]);
     let actions = bench.answer(0, error());
     assert!(actions.contains(&Action::Checkpoint(SequenceNumber::new("2"))));
@@ -49,7 +52,8 @@ fn throttles_do_not_consume_attempts() {
 
 #[test]
 fn splits_do_not_consume_attempts() {
-    let settings = StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
+    let settings =
+        StreamSettings { bisect_on_error: true, maximum_retry_attempts: Some(0), ..settings() };
     let mut bench = Bench::new(settings);
     bench.read(&[1, 2]);
     let actions = bench.answer(0, error());
@@ -89,7 +93,8 @@ fn a_throttled_record_is_bounded_by_its_age_alone() {
 #[test]
 fn the_invoke_count_of_an_exhausted_batch_is_its_maximum_of_retries_and_one() {
     for maximum in [0, 1, 4] {
-        let mut bench = Bench::new(StreamSettings { maximum_retry_attempts: Some(maximum), ..settings() });
+        let mut bench =
+            Bench::new(StreamSettings { maximum_retry_attempts: Some(maximum), ..settings() });
         bench.read(&[1]);
         let mut invocation = 0;
         // A throttle between two attempts is not an attempt.

@@ -59,8 +59,12 @@ struct Bench {
 
 impl Bench {
     fn new(settings: StreamSettings) -> Self {
-        let mut bench = Self { shard: Shard::new("shardId-000000000000", settings, None), now: START };
-        assert_eq!(bench.step(Input::Start).first(), Some(&Action::Poll { limit: bench.capacity() }));
+        let mut bench =
+            Self { shard: Shard::new("shardId-000000000000", settings, None), now: START };
+        assert_eq!(
+            bench.step(Input::Start).first(),
+            Some(&Action::Poll { limit: bench.capacity() })
+        );
         bench
     }
 

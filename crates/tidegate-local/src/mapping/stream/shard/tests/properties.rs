@@ -62,7 +62,14 @@ fn case() -> impl Strategy<Value = Case> {
         prop::collection::btree_set(1_usize..60, 0..4),
     )
         .prop_map(
-            |(keys, pages, replies, order, (lanes, batch_size, bisect, attempts, destination), restarts)| {
+            |(
+                keys,
+                pages,
+                replies,
+                order,
+                (lanes, batch_size, bisect, attempts, destination),
+                restarts,
+            )| {
                 Case {
                     keys,
                     pages,
@@ -107,7 +114,9 @@ impl World {
         self.timer = None;
         for action in actions {
             match action {
-                Action::Poll { limit } => assert!(self.poll.replace(limit).is_none(), "two polls at a time"),
+                Action::Poll { limit } => {
+                    assert!(self.poll.replace(limit).is_none(), "two polls at a time")
+                }
                 Action::Invoke { lane, invocation, payload } => {
                     let event: Value = serde_json::from_slice(&payload).unwrap();
                     let batch: Vec<usize> = event["Records"]
@@ -136,7 +145,11 @@ impl World {
                     let bound = |name: &str| -> usize {
                         body["KinesisBatchInfo"][name].as_str().unwrap().parse().unwrap()
                     };
-                    self.hand_overs.push((lane, bound("startSequenceNumber"), bound("endSequenceNumber")));
+                    self.hand_overs.push((
+                        lane,
+                        bound("startSequenceNumber"),
+                        bound("endSequenceNumber"),
+                    ));
                 }
                 Action::WaitUntil(moment) => self.timer = Some(moment),
                 Action::Closed => self.closed = true,
@@ -161,13 +174,18 @@ impl World {
             }
             for earlier in first_of_batch..record {
                 if self.case.keys[earlier] == self.case.keys[record] {
-                    assert!(batch.contains(&earlier) || self.is_done(earlier), "{record} overtook {earlier}");
+                    assert!(
+                        batch.contains(&earlier) || self.is_done(earlier),
+                        "{record} overtook {earlier}"
+                    );
                 }
             }
         }
         for (_, _, other) in &self.in_flight {
             assert!(
-                batch.iter().all(|a| other.iter().all(|b| self.case.keys[*a] != self.case.keys[*b])),
+                batch
+                    .iter()
+                    .all(|a| other.iter().all(|b| self.case.keys[*a] != self.case.keys[*b])),
                 "two batches of one key are in flight"
             );
         }
@@ -183,10 +201,12 @@ impl World {
 
     /// Answers one invocation, chosen at random among those in flight.
     fn answer(&mut self) -> Input {
-        let chosen = self.case.order[self.steps % self.case.order.len()].index(self.in_flight.len());
+        let chosen =
+            self.case.order[self.steps % self.case.order.len()].index(self.in_flight.len());
         let (lane, invocation, batch) = self.in_flight.swap_remove(chosen);
         let partial = |id: String| {
-            let response = serde_json::json!({"batchItemFailures": [{"itemIdentifier": id}]}).to_string();
+            let response =
+                serde_json::json!({"batchItemFailures": [{"itemIdentifier": id}]}).to_string();
             InvocationResult::Success(Bytes::from(response))
         };
         // Every function recovers in the end: only age limits endless throttles, and it is off
@@ -228,7 +248,8 @@ impl World {
         self.in_flight.clear();
         self.hand_overs.clear();
         self.read = self.checkpoint.map_or(0, |checkpoint| checkpoint + 1);
-        let checkpoint = self.checkpoint.map(|checkpoint| SequenceNumber::new(checkpoint.to_string()));
+        let checkpoint =
+            self.checkpoint.map(|checkpoint| SequenceNumber::new(checkpoint.to_string()));
         let mut shard = Shard::new("s", settings.clone(), checkpoint);
         if let Some(kept) = &self.kept {
             shard.resume_failing(kept).unwrap();
@@ -265,7 +286,8 @@ impl World {
         if possible.is_empty() {
             return None;
         }
-        let choice = self.case.order[(self.steps * 7) % self.case.order.len()].index(possible.len());
+        let choice =
+            self.case.order[(self.steps * 7) % self.case.order.len()].index(possible.len());
         Some(match possible[choice] {
             0 => self.answer(),
             1 => {

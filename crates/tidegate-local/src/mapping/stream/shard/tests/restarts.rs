@@ -42,7 +42,8 @@ impl Restarted {
     }
 
     fn restart(&mut self) {
-        let mut shard = Shard::new("shardId-000000000000", self.settings.clone(), self.checkpoint.clone());
+        let mut shard =
+            Shard::new("shardId-000000000000", self.settings.clone(), self.checkpoint.clone());
         if let Some(kept) = &self.kept {
             shard.resume_failing(kept).unwrap();
         }
@@ -140,7 +141,8 @@ fn a_batch_that_succeeds_is_no_longer_kept() {
 fn records_before_a_failed_batch_do_not_become_part_of_it() {
     let mut shard = Restarted::new(StreamSettings { lanes: 2, ..attempts(3) });
     let keys: Vec<String> = (0..20).map(|n| n.to_string()).collect();
-    let of_lane = |lane| keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == lane).unwrap();
+    let of_lane =
+        |lane| keys.iter().find(|key| OrderingKey::new(key.as_bytes()).lane(2) == lane).unwrap();
     let (slow, failing) = (of_lane(0), of_lane(1));
     let page = || vec![record(1, slow, START), record(2, failing, START)];
     let read = |records| Input::Read { records, closed: false, behind: false };

@@ -86,7 +86,8 @@ fn run(
     let settings = StreamSettings { bisect_on_error: bisect, batch_size: 4, ..settings() };
     let (all, expected) = written(gaps);
     let mut listed: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    let (mut checkpoint, mut window, mut failing) = (None::<SequenceNumber>, None::<String>, None::<String>);
+    let (mut checkpoint, mut window, mut failing) =
+        (None::<SequenceNumber>, None::<String>, None::<String>);
     let (mut now, mut answers, mut steps) = (at(0), 0, 0);
     let mut closed = false;
     while !closed {
@@ -110,14 +111,17 @@ fn run(
                     Action::Poll { .. } => polled = true,
                     Action::Invoke { invocation, payload, .. } => {
                         prop_assert!(payload.len() <= PAYLOAD_LIMIT);
-                        flight = Some((invocation, serde_json::from_slice::<Value>(&payload).unwrap()));
+                        flight =
+                            Some((invocation, serde_json::from_slice::<Value>(&payload).unwrap()));
                     }
                     Action::KeepWindow(kept) => window = Some(kept),
                     Action::KeepFailing(kept) => failing = Some(kept),
                     Action::Checkpoint(sequence) => checkpoint = Some(sequence),
                     Action::WaitUntil(moment) => timer = Some(moment),
                     Action::Closed => closed = true,
-                    Action::HandOver { .. } | Action::Stopped => prop_assert!(false, "nothing is given up"),
+                    Action::HandOver { .. } | Action::Stopped => {
+                        prop_assert!(false, "nothing is given up")
+                    }
                 }
             }
             if closed || restarts.contains(&steps) {
@@ -130,12 +134,17 @@ fn run(
                 if event["isFinalInvokeForWindow"] == true
                     && !matches!(reply, Reply::NoState | Reply::Error | Reply::Throttle)
                 {
-                    let of_window =
-                        listed.entry(event["window"]["start"].as_str().unwrap().to_owned()).or_default();
+                    let of_window = listed
+                        .entry(event["window"]["start"].as_str().unwrap().to_owned())
+                        .or_default();
                     let numbers = event["state"]["listed"].as_array().unwrap();
                     of_window.extend(numbers.iter().map(|n| n.as_u64().unwrap()));
                 }
-                Input::Answered { lane: 0, invocation, answer: Answer { request_id: String::new(), result } }
+                Input::Answered {
+                    lane: 0,
+                    invocation,
+                    answer: Answer { request_id: String::new(), result },
+                }
             } else if polled {
                 polled = false;
                 let to = (from + pages[steps % pages.len()]).min(all.len());
@@ -148,7 +157,11 @@ fn run(
             };
         }
     }
-    prop_assert_eq!(listed, expected, "the states of the last invocations hold every record once, in order");
+    prop_assert_eq!(
+        listed,
+        expected,
+        "the states of the last invocations hold every record once, in order"
+    );
     Ok(())
 }
 

@@ -114,7 +114,10 @@ fn each_invocation_gets_the_state_of_the_one_before() {
     bench.read(1, &[(2, 1)]);
     let second = event(&bench.answer(0, &json!({"state": {"n": 1}}))).unwrap();
     assert_eq!((&second["Records"], &second["state"]), (&json!([2]), &json!({"n": 1})));
-    assert_eq!(second["window"], json!({"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:05:00Z"}));
+    assert_eq!(
+        second["window"],
+        json!({"start": "2020-12-09T07:04:00Z", "end": "2020-12-09T07:05:00Z"})
+    );
 }
 
 #[test]
@@ -130,7 +133,8 @@ fn the_last_invocation_comes_when_a_record_of_a_later_window_was_read_and_before
 }
 
 #[test]
-fn the_last_invocation_comes_without_new_records_after_a_poll_that_was_begun_when_the_window_was_over() {
+fn the_last_invocation_comes_without_new_records_after_a_poll_that_was_begun_when_the_window_was_over()
+ {
     let mut bench = Bench::new(settings());
     bench.read(1, &[(1, 0)]);
     bench.answer(0, &json!({"state": {"n": 1}}));
@@ -152,8 +156,9 @@ fn an_empty_poll_of_a_shard_that_is_behind_does_not_end_a_window() {
     let mut bench = Bench::new(settings());
     bench.read(70, &[(1, 0)]);
     bench.answer(0, &json!({"state": {}}));
-    let empty =
-        |bench: &mut Bench, behind| bench.step(Input::Read { records: Vec::new(), closed: false, behind });
+    let empty = |bench: &mut Bench, behind| {
+        bench.step(Input::Read { records: Vec::new(), closed: false, behind })
+    };
     assert_eq!(event(&empty(&mut bench, true)), None);
     assert!(event(&empty(&mut bench, false)).is_some());
 }
@@ -206,10 +211,16 @@ fn a_last_invocation_that_fails_holds_up_the_shard_until_it_succeeds() {
     bench.answer(0, &json!({"state": {"n": 1}}));
     for invocation in 1..5 {
         let actions = bench.result(invocation, error());
-        assert!(!actions.iter().any(|action| matches!(action, Action::HandOver { .. })), "{actions:?}");
+        assert!(
+            !actions.iter().any(|action| matches!(action, Action::HandOver { .. })),
+            "{actions:?}"
+        );
         bench.now = bench.now.after(LENGTH);
         let again = event(&bench.step(Input::TimerDue)).unwrap();
-        assert_eq!((&again["isFinalInvokeForWindow"], &again["state"]), (&json!(true), &json!({"n": 1})));
+        assert_eq!(
+            (&again["isFinalInvokeForWindow"], &again["state"]),
+            (&json!(true), &json!({"n": 1}))
+        );
     }
     assert_eq!(event(&bench.answer(5, &json!({"state": {}}))).unwrap()["Records"], json!([2]));
 }
@@ -243,7 +254,8 @@ fn an_open_window_is_kept_with_the_checkpoint_and_goes_on_after_a_restart() {
 #[test]
 fn an_ended_shard_is_closed_after_the_last_invocation_of_its_window() {
     let mut bench = Bench::new(settings());
-    let actions = bench.step(Input::Read { records: vec![record(1, 0)], closed: true, behind: false });
+    let actions =
+        bench.step(Input::Read { records: vec![record(1, 0)], closed: true, behind: false });
     assert!(event(&actions).is_some());
     let actions = bench.answer(0, &json!({"state": {"n": 1}}));
     assert!(!actions.contains(&Action::Closed));
