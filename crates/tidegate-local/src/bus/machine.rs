@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::life::{HandOver, Life, State};
 use super::refusal::{Exhausted, GivenUp, Refusal};
-use super::rule::Retries;
+use super::settings::BusSettings;
 use super::status::RuleStatus;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
@@ -32,17 +32,6 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 /// Most concurrent hand-overs.
 pub(super) const AT_A_TIME: usize = 32;
-
-/// Settings of the routing of a bus.
-#[derive(Clone, Debug)]
-pub struct BusSettings {
-    /// Retry policy of each rule's target.
-    pub retries: Vec<Retries>,
-    /// Visibility timeout of a received event in its queue.
-    pub hidden: Duration,
-    /// Divides the waits between tries; 1 is AWS's pace.
-    pub time_scale: f64,
-}
 
 /// The state machine of one bus: its events that have not reached every target.
 #[derive(Debug)]

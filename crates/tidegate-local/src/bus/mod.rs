@@ -20,6 +20,7 @@ pub mod machine;
 mod refusal;
 mod routing;
 mod rule;
+pub mod settings;
 mod status;
 pub mod step;
 #[cfg(test)]

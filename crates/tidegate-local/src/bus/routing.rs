@@ -13,9 +13,10 @@ use tokio::sync::watch;
 
 use super::infinity::restored;
 use super::letter;
-use super::machine::{BusSettings, Router};
+use super::machine::Router;
 use super::refusal::{GivenUp, Refusal};
 use super::rule::{Rule, Target};
+use super::settings::BusSettings;
 use super::status::{BusRouter, BusStatus, RuleStatus};
 use super::step::{Action, Input};
 use crate::activity::Activity;

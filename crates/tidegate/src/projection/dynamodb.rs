@@ -15,13 +15,12 @@ use super::change::{Increment, RowUpdate, Value};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
 use super::read_model::{Guards, ReadModel};
+use super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::transaction::{PARKED_LIST_KEY, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
 
-/// Partition key of the table of rows; a string. The table has no sort key.
-pub const ROW_KEY: &str = "stream";
 /// Partition key of the table of counters; a string.
 pub const COUNTER_PARTITION_KEY: &str = "key";
 /// Sort key of the table of counters; a number.
@@ -43,8 +42,6 @@ const READ: [&str; 9] = [
 ];
 /// Attributes of a row that mark its aggregate as parked.
 const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
-/// Attribute of a row: the time at which its aggregate was put on the list of parked aggregates.
-const LISTED: &str = "parked_at";
 /// Attribute of an entry of that list: the aggregate.
 const LIST_STREAM: &str = "parked_stream";
 /// Largest number of characters of a reason that are kept in the row.
@@ -290,8 +287,6 @@ fn list_number(stream: &StreamId) -> u64 {
     content_uuid(&[stream.as_str()]).as_u64_pair().0
 }
 
-type Key = HashMap<String, AttributeValue>;
-
 fn row_key(stream: &StreamId) -> Key {
     HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
 }
@@ -323,47 +318,6 @@ fn require_position(expression: &mut Expression, position: Position) {
 
 fn require_version(expression: &mut Expression, version: Version) {
     expression.require("version", (version != Version::NONE).then(|| number(version.number())));
-}
-
-/// Returns the aggregate of a row that DynamoDB returned.
-fn stream_of(row: &Key) -> Result<StreamId, Failure> {
-    let key = row.get(ROW_KEY).and_then(|value| value.as_s().ok()?.parse().ok());
-    key.ok_or_else(|| Failure::transient("read_model", "DynamoDB returned a row without its key"))
-}
-
-fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
-    let corrupt = |name: &str| {
-        let what =
-            "has a value that the projector never writes; another program may have changed it";
-        Failure::permanent(
-            "corrupt_guard",
-            format!("{stream}: the attribute `{name}` of the row {what}"),
-        )
-    };
-    let read = |name: &str| match row.get(name) {
-        None => Ok(None),
-        Some(value) => {
-            let number = value.as_n().ok().and_then(|text| text.parse::<u64>().ok());
-            number.map(Some).ok_or_else(|| corrupt(name))
-        }
-    };
-    let text = |name: &str| row.get(name).and_then(|value| value.as_s().ok()).cloned();
-    Ok(Guard {
-        position: Position {
-            version: read("version")?.map_or(Version::NONE, Version::new),
-            part: read("part")?
-                .map(u32::try_from)
-                .transpose()
-                .map_err(|_| corrupt("part"))?
-                .unwrap_or(0),
-            cut: read("cut")?,
-        },
-        event_id: text("event_id"),
-        parked: read("parked")?.map(Version::new),
-        parked_code: text("parked_code"),
-        parked_reason: text("parked_reason"),
-        listed: read(LISTED)?.map(i64::try_from).transpose().map_err(|_| corrupt(LISTED))?,
-    })
 }
 
 impl ReadModel for DynamoDbReadModel {

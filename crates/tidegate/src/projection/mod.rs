@@ -32,18 +32,18 @@ mod projector;
 mod read_model;
 mod released;
 mod round;
+mod row;
 mod transaction;
 
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection, RowUpdate, Value};
-pub use dynamodb::{
-    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModelTables,
-};
+pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
+pub use row::ROW_KEY;
 pub use transaction::{PARKED_LIST_KEY, Step, Transaction};
 
 #[cfg(test)]

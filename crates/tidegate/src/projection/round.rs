@@ -48,10 +48,7 @@ impl<P: Projection> Projector<P> {
         let guards = match deadline.call(self.read_model.guards(&streams)).await {
             Ok(guards) => guards,
             Err(failure) => {
-                if failure.code() == Failure::THROTTLED {
-                    self.pace.throttled();
-                }
-                fail(outcomes, lanes.values().flatten().map(|hint| hint.place), &failure);
+                self.unread(&lanes, outcomes, &failure);
                 return Next::Nothing;
             }
         };
@@ -90,9 +87,8 @@ impl<P: Projection> Projector<P> {
                 break;
             }
             group.retain(|step| !stopped.contains(&step.advance.stream));
-            for Applied { stream, reached, wanted, result } in
-                self.apply_group(group, deadline).await
-            {
+            let applied = self.apply_group(group, deadline).await;
+            for Applied { stream, reached, wanted, result } in applied {
                 let Some(plan) = plans.get_mut(&stream) else { continue };
                 if let Some(reached) = reached {
                     settle(plan, reached, outcomes);
@@ -101,8 +97,7 @@ impl<P: Projection> Projector<P> {
                     Ok(()) => continue,
                     Err(Stop::Moved) => return Next::AnotherRound,
                     Err(Stop::OutOfTime) => {}
-                    // A step that can never be written parks the aggregate, like an event that can
-                    // never be projected.
+                    // Parks the aggregate, like an event that can never be projected.
                     Err(Stop::Refused { failure, .. }) => {
                         stop_at(plan, plan.reached.next(), failure)
                     }
@@ -112,6 +107,19 @@ impl<P: Projection> Projector<P> {
             }
         }
         self.park(plans, outcomes, deadline).await
+    }
+
+    /// Fails all deliveries of a round whose guards could not be read.
+    fn unread(
+        &self,
+        lanes: &BTreeMap<StreamId, Vec<Hint<'_>>>,
+        outcomes: &mut [Option<Outcome>],
+        failure: &Failure,
+    ) {
+        if failure.code() == Failure::THROTTLED {
+            self.pace.throttled();
+        }
+        fail(outcomes, lanes.values().flatten().map(|hint| hint.place), failure);
     }
 
     /// Returns the undecided deliveries by aggregate, in the order of the batch.

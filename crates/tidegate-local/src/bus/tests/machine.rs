@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::bus::life::State;
-use crate::bus::machine::{AT_A_TIME, BusSettings, Router};
+use crate::bus::machine::{AT_A_TIME, Router};
+use crate::bus::settings::BusSettings;
 use crate::bus::step::{Action, Input};
 use crate::bus::{Exhausted, GivenUp, Refusal, Retries, RuleStatus};
 use crate::driver::Machine;
