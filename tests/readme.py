@@ -45,6 +45,8 @@ def problems(readme, makefile, examples, cost):
     if not re.search(r"USD [0-9]", readme):
         yield "it says nowhere what an environment costs (`USD 0.00`)"
     for number, line in enumerate(readme.splitlines(), 1):
+        if "TODO" in line:
+            yield f"line {number} has a place that nobody has filled in (TODO)"
         if len(line) > WIDTH and not line.startswith("|") and "](" not in line:
             yield f"line {number} has {len(line)} columns; {WIDTH} are allowed"
 
@@ -58,6 +60,7 @@ def self_test():
         (good.replace("make demo", "make dema"), "no target dema"),
         (good + "```sh\nmake other\n```\n", "no target other"),
         (good.replace("run(a", "run(c"), "no example"),
+        (good + "TODO-TIME\n", "TODO"),
         (good.replace("34.65", "34.66"), "USD 34.66"),
         (good.replace("34.65", "4.65"), "USD 4.65"),
         (good.replace("USD 34.65", "little"), "nowhere"),
