@@ -32,7 +32,7 @@ impl Effects {
     /// stored nevertheless. Example: a twin is at work, so the claim finds its record; the run
     /// pauses 20 ms, then 40 ms, and so on, and reads the record after each pause. Once the record
     /// is completed, its result is the answer. Once its lease is over, the run takes the claim over
-    /// or holds the effect, as [`AfterCrash`] prescribes.
+    /// or holds the effect, as [`AfterCrash`](super::run::AfterCrash) prescribes.
     pub(super) async fn claim(
         &self,
         store: &dyn IdempotencyStore,
