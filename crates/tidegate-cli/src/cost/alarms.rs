@@ -5,7 +5,7 @@ use topology::{Access, Function, Topology};
 
 /// Watched metrics per entry of each group of alarms.
 ///
-/// The groups are local values in `infra/observability.tf`.
+/// The groups are local values in `infra/alarms_*.tf`.
 const PER_FUNCTION: usize = 6;
 const PER_RESERVED_CONCURRENCY: usize = 1;
 const PER_PROJECTION: usize = 1;
