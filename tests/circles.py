@@ -16,10 +16,15 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 # What each crate has in `[dependencies]`, as it should be.
 CRATES = {
     "crates/aws-json": [],
+    "crates/engine-client": [],
+    "crates/lambda-shapes": ["aws-json"],
+    "crates/shop": ["events"],
     "crates/terminal": [],
-    "crates/tidegate": [],
+    "crates/tidegate": ["tidegate-derive"],
+    "crates/tidegate-derive": [],
     "crates/tidegate-local": ["aws-json"],
     "crates/tidegate-cli": ["tidegate", "tidegate-local"],
+    "crates/topology": ["aws-json"],
     "events": ["tidegate"],
     "functions/one": ["events", "tidegate"],
 }
@@ -49,6 +54,10 @@ CASES = {
             "crates/tidegate-local/src/lib.rs:1: tidegate-local must not name events",
             "crates/aws-json/src/lib.rs:1: aws-json must not name tidegate-local",
         ],
+    ),
+    "a crate that the tables do not know is not free": (
+        {"crates/new/src/lib.rs": "use tidegate_local::engine;\n"},
+        ["crates/new: say in MAY_USE"],
     ),
     "a function does not name another one": (
         {"functions/one/src/lib.rs": "use two::table;\n", "functions/two/src/lib.rs": ""},

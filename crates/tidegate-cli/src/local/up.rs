@@ -26,6 +26,9 @@ use crate::arguments::Up;
 use crate::topology::{lines, warnings};
 use crate::topology_file::{TOPOLOGY, topology_above};
 
+/// What a signal during the start leads to.
+const ENDED_EARLY: &str = "the local system was ended before it was ready; start it again";
+
 /// Runs the local system until it is ended.
 ///
 /// # Errors
@@ -53,8 +56,8 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(interrupted)?;
     let engine = tokio::select! {
         started = Engine::start(engine_options) => started.map_err(not_started)?,
-        _ = terminate.recv() => return Err(Problem::new("the local system was ended before it was ready; start it again")),
-        _ = interrupt.recv() => return Err(Problem::new("the local system was ended before it was ready; start it again")),
+        _ = terminate.recv() => return Err(Problem::new(ENDED_EARLY)),
+        _ = interrupt.recv() => return Err(Problem::new(ENDED_EARLY)),
     };
     let printed = if options.json {
         output::json(&running(engine.file(), &place.state_dir))

@@ -178,11 +178,11 @@ impl Events for FunctionEvents {
     fn publish(&self, machine: &Invocations, idle_since: Option<u64>) {
         let mut status = self.status.lock();
         let counts = machine.counts();
-        if status.retries != counts.retries || status.failed != counts.failed {
-            let last = counts.last_error.as_deref().map(shortened);
-            status.last_error = last.or(status.last_error.take());
-            let at = counts.last_error_at.map(Moment::with_millis);
-            status.last_error_at = at.or(status.last_error_at.take());
+        // A later failure of a poll or a hand-over stays.
+        let at = counts.last_error_at.map(Moment::with_millis);
+        if at > status.last_error_at {
+            status.last_error = counts.last_error.as_deref().map(shortened);
+            status.last_error_at = at;
         }
         status.waiting = machine.waiting() as u64;
         status.in_flight = machine.in_flight() as u64;

@@ -44,7 +44,6 @@ pub struct IllegalInput {
     /// Name of the machine.
     pub machine: String,
     /// State that refused the input: of the machine, or of its batch or event.
-    /// State in which the input arrived.
     pub state: String,
     /// The refused input.
     pub input: String,

@@ -232,8 +232,9 @@ impl<H: BatchHandler> Runner<H> {
         // user records are folded again.
         let remembers = !context.replay && context.window.is_none();
         let settled = if remembers { self.progress.settled(deliveries) } else { Vec::new() };
+        watch.begun(deliveries);
         let mut decoded = handling.decode(&settled);
-        let whole = watch.decoded(deliveries, &mut decoded);
+        let whole = watch.decoded(&mut decoded);
         handling.handle(decoded, whole).await
     }
 

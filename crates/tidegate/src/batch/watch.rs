@@ -75,17 +75,19 @@ impl Watch<'_> {
         self.observer.is_some() || self.spans.are_wanted()
     }
 
+    /// Opens the spans of the deliveries, before any of them is decoded.
+    pub(super) fn begun(&self, deliveries: &[Delivery<'_>]) {
+        if self.times() {
+            self.spans.open(deliveries);
+        }
+    }
+
     /// Gives each decoded record its stopwatch. Returns a stopwatch for the whole batch, or `None`
     /// if times are not measured.
-    pub(super) fn decoded<R>(
-        &self,
-        deliveries: &[Delivery<'_>],
-        decoded: &mut Decoded<R>,
-    ) -> Option<Stopwatch> {
+    pub(super) fn decoded<R>(&self, decoded: &mut Decoded<R>) -> Option<Stopwatch> {
         if !self.times() {
             return None;
         }
-        self.spans.open(deliveries);
         for (place, item) in decoded.places.iter().zip(&mut decoded.items) {
             item.stopwatch = Stopwatch::running(self.spans.record(*place));
         }

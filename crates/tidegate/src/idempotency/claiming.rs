@@ -1,19 +1,15 @@
 //! Claims an effect, after waiting for a twin that is at work on it.
 
 use jiff::Timestamp;
-use std::time::Duration;
 use tokio::time::Instant;
 
 use super::effects::Effects;
 use super::ownership::from_now;
+use super::pauses::{FIRST_PAUSE, LONGEST_PAUSE};
 use super::protocol::{InTheWay, in_the_way};
 use super::record::{Claim, Claimed, IdempotencyStore, Stored};
 use super::run::EffectRun;
 use crate::failure::Failure;
-
-/// Pauses between reads of a twin's claim.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// Result of an attempt to claim.
 pub(super) enum Decision {

@@ -1,7 +1,5 @@
 //! Records that an effect took place, and answers duplicates from the record.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
@@ -11,14 +9,12 @@ use super::effects::Effects;
 use super::key::EffectKey;
 use super::local::{CompletedEffect, UnrecordedEffect};
 use super::ownership::{claim_lost, from_now};
+use super::pauses::{FIRST_PAUSE, LONGEST_PAUSE};
 use super::payload_hash::{PayloadHash, same_payload};
 use super::record::{Claim, IdempotencyStore, Kept};
 use super::run::Ran;
 use crate::failure::Failure;
 
-/// Pauses between attempts to record that an effect took place.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Smallest number of attempts to record that an effect took place, even after the deadline.
 const ATTEMPTS_TO_RECORD: u32 = 3;
 

@@ -86,6 +86,7 @@ mod local;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
 mod ownership;
+mod pauses;
 mod payload_hash;
 pub mod protocol;
 mod record;

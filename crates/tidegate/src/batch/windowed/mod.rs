@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::time::Instant;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use super::context::BatchContext;
 use super::decode::Decode;
@@ -178,7 +178,8 @@ impl<H: WindowHandler> Windowed<H> {
             outcomes.push(if outcomes.last().is_some_and(Outcome::stops_lane) {
                 Outcome::NotRun(NotRun::Blocked)
             } else {
-                isolate(context.deadline, self.0.late(&item.record, context)).await.flatten().into()
+                let late = self.0.late(&item.record, context).instrument(item.span.clone());
+                isolate(context.deadline, late).await.flatten().into()
             });
         }
         outcomes
