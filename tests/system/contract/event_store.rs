@@ -22,11 +22,13 @@ fn commit(stream: &StreamId, first: u64, cause: &str, data: &[String]) -> Commit
     let mut record =
         RecordedCommit::new(stream.clone(), "test", Cause::new("test", cause), now, events);
     let content = Content::new("Count", 1, r#"{"by":1}"#).unwrap();
-    record.digest = content.digest(stream, &record.cause);
-    record.correlation_id = "correlation".to_owned();
-    record.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
-    record.extensions.insert("tenant", &to_raw_value("ä\"").unwrap()).unwrap();
-    record.arrived_at = Some(now);
+    let decision = &mut record.decisions[0];
+    decision.digest = content.digest(stream, &decision.cause);
+    decision.correlation_id = "correlation".to_owned();
+    decision.traceparent =
+        Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    decision.extensions.insert("tenant", &to_raw_value("ä\"").unwrap()).unwrap();
+    decision.arrived_at = Some(now);
     Commit::new(record, format!("attempt of {cause}"))
 }
 
@@ -109,7 +111,7 @@ async fn versions_go_as_far_as_their_type(store: &dyn EventStore) {
 async fn texts_may_be_empty(store: &dyn EventStore) {
     let mut empty = commit(&new_stream(), 1, "", &["0".to_owned()]);
     empty.record.source.clear();
-    empty.record.correlation_id.clear();
+    empty.record.decisions[0].correlation_id.clear();
     empty.record.events[0].kind.clear();
     is_stored(store, &empty).await;
 }
@@ -146,10 +148,11 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     assert_eq!(store.commit(&rival).await.unwrap(), CommitOutcome::Conflict);
     let mut reused = twin.clone();
     let other = Content::new("Count", 1, r#"{"by":2}"#).unwrap();
-    reused.record.digest = other.digest(&stream, &reused.record.cause);
+    let decision = &mut reused.record.decisions[0];
+    decision.digest = other.digest(&stream, &decision.cause);
     let failure = store.commit(&reused).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "cause_reused"));
-    reused.record.digest = None;
+    reused.record.decisions[0].digest = None;
     assert_eq!(
         store.commit(&reused).await.unwrap(),
         CommitOutcome::Duplicate,

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
 };
@@ -17,6 +16,7 @@ use super::guard::{Advance, Guard, Position};
 use super::read_model::{Guards, ReadModel};
 use super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::transaction::{PARKED_LIST_KEY, Transaction};
+use crate::aws::DynamoDb;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
@@ -66,15 +66,15 @@ pub struct ReadModelTables {
 /// A read model in two DynamoDB tables.
 #[derive(Clone, Debug)]
 pub struct DynamoDbReadModel {
-    client: Client,
+    client: DynamoDb,
     tables: ReadModelTables,
     retry: Retry,
 }
 
 impl DynamoDbReadModel {
     /// Creates the read model in these tables.
-    pub fn new(client: Client, tables: ReadModelTables) -> Self {
-        Self { client, tables, retry: Retry::default() }
+    pub fn new(client: impl Into<DynamoDb>, tables: ReadModelTables) -> Self {
+        Self { client: client.into(), tables, retry: Retry::default() }
     }
 
     async fn read_guards(&self, streams: &[StreamId]) -> Result<Guards, Failure> {
