@@ -1,4 +1,4 @@
-//! Reads statements of PartiQL, DynamoDB's SQL: what they do, in which table, and with which values.
+//! Reads statements of PartiQL, DynamoDB's SQL: verb, table and values.
 //!
 //! It reads what calls of functions say and never refuses a call. What it does not understand stays
 //! unknown.

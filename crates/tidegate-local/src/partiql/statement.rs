@@ -49,11 +49,6 @@ impl Statement {
         };
         Some(Self { verb, table, written, wanted })
     }
-
-    /// Returns the values by which an item is identified, key attributes among them.
-    pub(crate) fn holder(&self) -> &Map<String, Value> {
-        if self.verb == Verb::Insert { &self.written } else { &self.wanted }
-    }
 }
 
 /// The tokens that were not read yet.
