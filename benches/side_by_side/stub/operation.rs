@@ -207,7 +207,7 @@ impl Store {
             });
             let action = match action {
                 Ok((_, place)) if places.contains(&place) => {
-                    return Err("two statements of a batch have the same key".to_owned());
+                    return Err("Provided list of item keys contains duplicates".to_owned());
                 }
                 Ok((action, place)) => {
                     places.insert(place);

@@ -159,25 +159,16 @@ impl<'a> Reader<'a> {
         loop {
             if self.take("SET") {
                 update.push_str(" SET ");
-                self.each(&mut update, |reader| {
-                    let name = reader.name()?;
-                    if Tables::is_key(table, name)? {
-                        return Err(format!("{name} belongs to the key"));
-                    }
-                    let name = reader.name_placeholder(name);
-                    reader.expect("=")?;
-                    let mut term = reader.term()?;
-                    if reader.take("+") {
-                        term = format!("{term} + {}", reader.term()?);
-                    }
-                    Ok(format!("{name} = {term}"))
-                })?;
+                update.push_str(&self.assignment(table)?);
+                while self.take(",") {
+                    update.push_str(", ");
+                    update.push_str(&self.assignment(table)?);
+                }
             } else if self.take("REMOVE") {
-                update.push_str(" REMOVE ");
-                self.each(&mut update, |reader| {
-                    let name = reader.name()?;
-                    Ok(reader.name_placeholder(name))
-                })?;
+                // One attribute a clause: DynamoDB refuses a comma here.
+                let name = self.name()?;
+                let name = self.name_placeholder(name);
+                update.push_str(&format!(" REMOVE {name}"));
             } else {
                 break;
             }
@@ -211,17 +202,19 @@ impl<'a> Reader<'a> {
         Ok(Action { kind: "Delete", fields })
     }
 
-    fn each(
-        &mut self,
-        update: &mut String,
-        one: impl Fn(&mut Self) -> Result<String, String>,
-    ) -> Result<(), String> {
-        update.push_str(&one(self)?);
-        while self.take(",") {
-            update.push_str(", ");
-            update.push_str(&one(self)?);
+    /// Reads an assignment: `a = ?`, `b = b + ?`.
+    fn assignment(&mut self, table: &str) -> Result<String, String> {
+        let name = self.name()?;
+        if Tables::is_key(table, name)? {
+            return Err(format!("{name} belongs to the key"));
         }
-        Ok(())
+        let name = self.name_placeholder(name);
+        self.expect("=")?;
+        let mut term = self.term()?;
+        if self.take("+") {
+            term = format!("{term} + {}", self.term()?);
+        }
+        Ok(format!("{name} = {term}"))
     }
 
     /// An attribute, or a value.

@@ -125,7 +125,7 @@ fn an_update_changes_what_meets_its_conditions() {
     assert_eq!(store.counts.refused, 2);
 
     let remove = statement(
-        "UPDATE idempotency SET owner = 'x' REMOVE m, n WHERE \"key\" = 'a' AND m = 'new'",
+        "UPDATE idempotency SET owner = 'x' REMOVE m REMOVE n WHERE \"key\" = 'a' AND m = 'new'",
         &[],
     );
     let add = statement("UPDATE idempotency SET z = z + 1 WHERE \"key\" = 'b'", &[]);
@@ -197,6 +197,7 @@ fn a_form_that_the_stub_does_not_know_fails_alone() {
         "UPDATE idempotency SET n = 1 WHERE n = 1",
         "UPDATE idempotency SET n = 1 WHERE \"key\" > 'a'",
         "UPDATE idempotency SET n = ? WHERE \"key\" = 'a'",
+        "UPDATE idempotency REMOVE m, n WHERE \"key\" = 'a'",
         "UPDATE idempotency WHERE \"key\" = 'a'",
         "UPDATE idempotency SET n = 1",
         "UPDATE unknown SET n = 1 WHERE \"key\" = 'a'",
