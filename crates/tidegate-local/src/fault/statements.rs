@@ -64,7 +64,7 @@ impl Failing {
     /// Returns the answer with errors between the answers of the others.
     fn inserted(&self, reply: Reply) -> Reply {
         with_answers(reply, |answers| {
-            let mut others = answers.drain(..).collect::<Vec<_>>().into_iter();
+            let mut others = std::mem::take(answers).into_iter();
             let each = self
                 .failing
                 .iter()

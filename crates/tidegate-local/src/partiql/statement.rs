@@ -279,7 +279,7 @@ mod tests {
                 json!({}),
             ),
             (
-                r#"UPDATE "t" SET a = ?, "b" = "b" + ? REMOVE c, d SET e = list_append(e, ?), f = f WHERE "k" = ? AND "s" = ? AND b < ?"#,
+                r#"UPDATE "t" SET a = ?, "b" = "b" + ? REMOVE c REMOVE d SET e = list_append(e, ?), f = f WHERE "k" = ? AND "s" = ? AND b < ?"#,
                 Verb::Update,
                 json!({"a": n(1), "b": n(2), "e": n(3)}),
                 json!({"k": n(4), "s": n(5)}),
