@@ -53,6 +53,19 @@ variable "metrics_namespace" {
   }
 }
 
+variable "statements" {
+  type        = string
+  description = "How functions send conditional writes to DynamoDB: several in one request (batched), or each alone (single)."
+  default     = "batched"
+  nullable    = false
+
+  validation {
+    # Owner: topology check, types.
+    condition     = contains(["batched", "single"], var.statements)
+    error_message = "statements is \"${var.statements}\"; allowed are \"batched\" and \"single\"."
+  }
+}
+
 variable "streams" {
   type = map(object({
     shards          = optional(number, 1)

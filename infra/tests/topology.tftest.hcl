@@ -44,6 +44,16 @@ run "metrics_are_not_among_those_of_aws" {
   expect_failures = [var.metrics_namespace]
 }
 
+run "statements_are_batched_or_single" {
+  command = plan
+
+  variables {
+    statements = "double"
+  }
+
+  expect_failures = [var.statements]
+}
+
 run "a_stream_keeps_records_for_a_day" {
   command = plan
 
