@@ -259,6 +259,14 @@ locals {
     ]
   }
 
+  # Formats in which functions write commits to the event stores that they use.
+  commit_formats = {
+    for name, function in var.functions : name => [
+      for use in function.uses : var.tables[use.table].commit_format
+      if try(var.tables[use.table].commit_format, null) != null
+    ]
+  }
+
   # The toolkit's counts, from which metrics and alarms are made, are log lines without a level,
   # which Lambda takes for INFO. So Lambda passes INFO, and the functions themselves suppress lower
   # levels.
@@ -279,6 +287,7 @@ locals {
       },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       length(local.cause_retention[name]) == 0 ? {} : { TIDEGATE_CAUSE_DAYS = tostring(min(local.cause_retention[name]...)) },
+      length(local.commit_formats[name]) == 0 ? {} : { TIDEGATE_COMMIT_FORMAT = tostring(min(local.commit_formats[name]...)) },
       # DynamoDB carries out batches of statements, which is the toolkit's default.
       var.statements != "batched" && local.writes_to_a_table[name] ? { TIDEGATE_STATEMENTS = var.statements } : {},
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},

@@ -92,6 +92,7 @@ variable "tables" {
     ttl_attribute         = optional(string)
     record_retention_days = optional(number)
     cause_retention_days  = optional(number)
+    commit_format         = optional(number)
   }))
   description = "DynamoDB tables by name, all on demand."
   default     = {}

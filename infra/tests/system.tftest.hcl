@@ -241,6 +241,22 @@ run "functions_are_told_what_they_use" {
   }
 }
 
+run "functions_get_the_declared_format_of_commits" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { event-store = merge(var.tables.event-store, { commit_format = 1 }) })
+  }
+
+  assert {
+    condition = (
+      local.environments["order-processor"].TIDEGATE_COMMIT_FORMAT == "1" &&
+      alltrue([for variables in values(local.environments) : lookup(variables, "TIDEGATE_COMMIT_FORMAT", "1") == "1"])
+    )
+    error_message = "A function writes commits in another format than its event store declares."
+  }
+}
+
 # By a smaller age it would give up what the other source goes on delivering.
 run "a_function_is_told_the_largest_age_of_its_sources" {
   command = plan

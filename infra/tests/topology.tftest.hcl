@@ -204,6 +204,16 @@ run "snapshots_remember_causes_longer_than_a_dead_letter_can_be_replayed" {
   expect_failures = [var.tables]
 }
 
+run "a_format_of_commits_is_one_that_functions_write" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { event-store = merge(var.tables.event-store, { commit_format = 3 }) })
+  }
+
+  expect_failures = [var.tables]
+}
+
 run "the_topic_of_alarms_is_nobody_elses" {
   command = plan
 

@@ -239,6 +239,13 @@ impl Topology {
             self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
     }
+
+    /// Returns the format in which a function writes commits, if a table in its `uses` declares one.
+    pub fn commit_format(&self, function: &str) -> Option<u32> {
+        let tables =
+            self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        tables.filter_map(|table| self.tables.get(table)?.commit_format).min()
+    }
 }
 
 impl Queue {

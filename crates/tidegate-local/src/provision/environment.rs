@@ -48,6 +48,7 @@ impl Provisioned {
     ///   [`Topology::maximum_record_age_seconds`].
     /// - `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its uses has a
     ///   `record_retention_days` or a `cause_retention_days`.
+    /// - `TIDEGATE_COMMIT_FORMAT` if a table among its uses has a `commit_format`.
     /// - `TIDEGATE_STATEMENTS` if it may write to a table, and if it was asked how.
     ///
     /// [timeout]: topology::Function::attempt_timeout_milliseconds
@@ -92,6 +93,9 @@ impl Provisioned {
         }
         if let Some(days) = topology.cause_retention_days(function) {
             variables.insert("TIDEGATE_CAUSE_DAYS".to_owned(), days.to_string());
+        }
+        if let Some(format) = topology.commit_format(function) {
+            variables.insert("TIDEGATE_COMMIT_FORMAT".to_owned(), format.to_string());
         }
         if let Some(statements) = &self.statements
             && declared.writes_to_a_table()

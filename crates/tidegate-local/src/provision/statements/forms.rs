@@ -51,6 +51,7 @@ pub(super) async fn try_all(clients: &Clients) -> Result<(), String> {
         ttl_attribute: None,
         record_retention_days: None,
         cause_retention_days: None,
+        commit_format: None,
     };
     table(clients, &name, &declared).await.map_err(|error| error.to_string())?;
     let tried = tokio::time::timeout(LIMIT, try_in(clients, &name)).await;

@@ -43,6 +43,7 @@ impl DynamoDbIdempotency {
 
     /// Writes a claim where there is no record, or one that it may replace.
     async fn put_claim_alone(&self, claim: &Claim, item: Item) -> Result<Claimed, Failure> {
+        let _turn = self.dynamodb.turn().await;
         let now = Timestamp::now();
         let mut condition =
             "attribute_not_exists(#key) OR #status = :released OR (#status = :completed AND #expires_at < :now_seconds)".to_owned();

@@ -42,6 +42,7 @@ impl DynamoDbIdempotency {
 
     async fn read(&self, key: &EffectKey) -> Result<Option<Stored>, Failure> {
         let names = LOOKED_AT.map(|name| (format!("#{name}"), name.to_owned()));
+        let _turn = self.dynamodb.turn().await;
         let read = self
             .dynamodb
             .get_item()
@@ -68,6 +69,7 @@ impl DynamoDbIdempotency {
         let names = used.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect();
         let values =
             update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let _turn = self.dynamodb.turn().await;
         let updated = self
             .dynamodb
             .update_item()

@@ -73,6 +73,7 @@ impl DynamoDbEventStore {
         stream: &StreamId,
         version: Version,
     ) -> Result<Vec<Item>, Failure> {
+        let _turn = self.dynamodb.turn().await;
         let page = self
             .dynamodb
             .query()
@@ -93,6 +94,7 @@ impl DynamoDbEventStore {
 
     /// Reads all items of a key from this version on, page by page.
     async fn query(&self, key: &str, from: Version) -> Result<Vec<Item>, Failure> {
+        let _turn = self.dynamodb.turn().await;
         let mut pages = self
             .dynamodb
             .query()

@@ -61,6 +61,7 @@ impl DynamoDbEventStore {
     }
 
     async fn put_alone(&self, item: Option<Item>) -> Result<Found, Failure> {
+        let _turn = self.dynamodb.turn().await;
         let put = self
             .dynamodb
             .put_item()
@@ -96,6 +97,7 @@ impl DynamoDbEventStore {
         chunks: &[ChunkItem],
         commit: &Commit,
     ) -> Result<Found, Failure> {
+        let _turn = self.dynamodb.turn().await;
         let mut actions = vec![self.put_action(head)?];
         for chunk in chunks {
             actions.push(

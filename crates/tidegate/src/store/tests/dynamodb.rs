@@ -7,7 +7,7 @@ use super::stream;
 use crate::aws::fake::{Answer, FakeDynamoDb};
 use crate::envelope::{DataRef, DataSchema};
 use crate::failure::{Class, Failure};
-use crate::ids::{Cause, Version};
+use crate::ids::{Cause, StreamId, Version};
 use crate::store::item::image_of;
 use crate::store::*;
 
@@ -300,4 +300,20 @@ async fn an_older_format_is_written_until_all_readers_know_the_newer_one() {
         store.read(&stream(), Version::NONE).await.unwrap()
     };
     assert_eq!(read(new).await, read(old).await);
+}
+
+#[tokio::test]
+async fn reads_of_many_streams_do_not_open_a_connection_each() {
+    let (store, calls) = store(vec![Answer::Silence]).await;
+    let streams: Vec<StreamId> = (0..40).map(|number| numbered(number).record.stream).collect();
+    let reads = join_all(streams.iter().map(|stream| store.read(stream, Version::NONE)));
+    tokio::select! {
+        _ = reads => panic!("nothing is answered"),
+        () = async { while calls.operations().len() < 16 { tokio::task::yield_now().await } } => {}
+        // Further requests would come by then.
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(calls.operations().iter().filter(|call| *call == "query").count(), 16);
 }
