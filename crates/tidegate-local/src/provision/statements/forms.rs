@@ -144,7 +144,15 @@ fn stored() -> [(&'static str, Option<HashMap<String, AttributeValue>>); 5] {
         Some(attributes.map(|(name, value)| (name.to_owned(), value)).collect())
     };
     [
-        ("a", item(&[("key", text("a")), ("n", number(1)), ("owner", text("x"))])),
+        (
+            "a",
+            item(&[
+                ("key", text("a")),
+                ("n", number(1)),
+                ("owner", text("x")),
+                ("done", number(1)),
+            ]),
+        ),
         ("b", item(&[("key", text("b")), ("n", number(6)), ("m", number(2))])),
         ("c", None),
         ("d", item(&[("key", text("d")), ("n", number(1)), ("m", number(1))])),
