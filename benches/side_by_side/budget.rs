@@ -66,7 +66,19 @@ fn throughput(results: &Results) -> Vec<Budget> {
             );
         }
     }
+    budgets.extend(one_aggregate(results));
     budgets
+}
+
+/// Budgets the commands of one aggregate that fill a batch: one write for all of them.
+fn one_aggregate(results: &Results) -> Option<Budget> {
+    let batch = USUAL.1;
+    let ours =
+        results.find(at_once(Side::Tidegate, Work::CommitTogether, Phase::First), 1, batch)?;
+    let theirs =
+        results.find(at_once(Side::Powertools, Work::ClaimAndPut, Phase::First), 1, batch)?;
+    let what = format!("the same, {batch} commands of one aggregate in a batch, one write for all");
+    Some(Budget::at_least(&what, 200.0, ours.per_core() / theirs.per_core()))
 }
 
 /// Budgets no more requests per record than Powertools needs.

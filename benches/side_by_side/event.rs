@@ -17,6 +17,8 @@ pub(crate) struct Batches {
     pub(crate) from: usize,
     /// The command: `PlaceOrder` or `CancelOrder`.
     pub(crate) kind: &'static str,
+    /// Whether all commands of a batch are for one order.
+    pub(crate) one_order: bool,
 }
 
 impl Batches {
@@ -53,9 +55,10 @@ impl Batches {
     fn envelope(self, order: usize) -> Value {
         let kind = self.kind;
         let id = format!("c88fdccd-88ad-5e44-{kind:.4}-{order:012}");
+        let subject = if self.one_order { order - order % self.size } else { order };
         json!({
             "specversion": "1.0", "id": id, "source": "shop.import", "type": kind,
-            "subject": format!("order#{order}"), "time": "2010-12-01T08:26:00Z",
+            "subject": format!("order#{subject}"), "time": "2010-12-01T08:26:00Z",
             "dataschema": format!("urn:tidegate:schema:{kind}:1"), "correlationid": id,
             "data": {
                 "order_id": order.to_string(), "customer_id": format!("customer-{}", order % self.keys.max(1)),

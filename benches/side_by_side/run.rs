@@ -140,6 +140,7 @@ fn scenarios(options: &Run) -> Vec<(Scenario, Vec<Phase>)> {
             }
         }
     }
+    all.push((Scenario { work: Work::CommitTogether, keys: 1, ..usual }, vec![First]));
     all.push((Scenario { work: Work::Commit, ..usual }, vec![First, Change]));
     all.push((Scenario { work: Work::Hold, ..usual }, vec![First, Again]));
     for side in [Side::TidegateRemembering, Side::PowertoolsCached] {

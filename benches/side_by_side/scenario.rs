@@ -207,6 +207,7 @@ impl Files {
             keys: scenario.keys,
             from: 100_000,
             kind: "PlaceOrder",
+            one_order: scenario.work == Work::CommitTogether,
         };
         let file = |name: &str, batches: Batches| {
             let path = directory.join(name);
@@ -219,6 +220,7 @@ impl Files {
                     records: scenario.warm_up(),
                     from: WARM_UP_FROM,
                     keys: WARM_UP_KEYS,
+                    one_order: false,
                     ..batches
                 },
             )?,
@@ -246,6 +248,9 @@ impl Row {
         }
         let wanted = match self.phase {
             _ if matches!(self.scenario.work, Work::None | Work::Put) => return Ok(()),
+            Phase::First if self.scenario.work == Work::CommitTogether => {
+                records / self.scenario.batch as u64 + self.scenario.warm_up() as u64
+            }
             Phase::Change => 2 * records + self.scenario.warm_up() as u64,
             Phase::First | Phase::Again => records + self.scenario.warm_up() as u64,
             Phase::AgainHere => return Ok(()),

@@ -40,7 +40,7 @@ pub(crate) async fn measure(
     let variables = all.remove(FUNCTION).unwrap_or_default();
     let (keys, size) = USUAL;
     let records = size * (MEASURED + 1);
-    let batches = Batches { records, size, keys, from: FROM, kind: "PlaceOrder" };
+    let batches = Batches { records, size, keys, from: FROM, kind: "PlaceOrder", one_order: false };
     let events: Vec<Vec<u8>> = batches.lines().lines().map(|line| line.into()).collect();
     arena.order(Order::Empty { latency_ms: SLOW }).await?;
     let mut api = RuntimeApi::open().await?;

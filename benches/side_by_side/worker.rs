@@ -10,13 +10,17 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tidegate::aws::AwsClients;
-use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, Invocation, Runner};
+use tidegate::batch::{
+    BatchContext, BatchHandler, Decode, EachRecord, EachStream, Handled, Handler, Invocation,
+    Outcome, Runner, StreamHandler,
+};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectRun, Effects};
+use tidegate::ids::StreamId;
 use tidegate::message::MessageSet;
 use tidegate::source::{Delivery, Source};
-use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute};
+use tidegate::store::{DynamoDbEventStore, Origin, Retry, execute_all};
 use tidegate::test::MemoryDeadLetters;
 
 use crate::order::{Command, Order};
@@ -42,6 +46,8 @@ pub(crate) enum Work {
     Hold,
     /// The event store's guarded write.
     Commit,
+    /// The guarded write of a batch whose commands are all for one order.
+    CommitTogether,
     /// Powertools: claim, write the order, complete.
     ClaimAndPut,
     /// Powertools' batch processor with a conditional write by hand.
@@ -83,24 +89,31 @@ impl Handler for Orders {
         match self.work {
             Work::Claim => self.claim(request, AfterCrash::RunAgain, context).await,
             Work::Hold => self.claim(request, AfterCrash::Hold, context).await,
-            Work::Commit => {
-                let stream = &request.envelope.subject;
-                execute::<Order>(
-                    &self.store,
-                    stream,
-                    &request.command,
-                    &request.origin,
-                    Retry::default(),
-                )
-                .await
-            }
-            Work::None | Work::ClaimAndPut | Work::Put => {
+            _ => {
                 if let Command::PlaceOrder(order) = &request.command {
                     black_box(order.total());
                 }
                 Ok(Handled::Applied)
             }
         }
+    }
+}
+
+/// Commits, as `order-processor` does.
+impl StreamHandler for Orders {
+    fn stream<'a>(&self, request: &'a Request) -> &'a StreamId {
+        &request.envelope.subject
+    }
+
+    async fn handle(
+        &self,
+        stream: &StreamId,
+        requests: &[&Request],
+        _: &BatchContext,
+    ) -> Vec<Outcome> {
+        let commands: Vec<_> =
+            requests.iter().map(|request| (&request.command, &request.origin)).collect();
+        execute_all::<Order>(&self.store, stream, &commands, Retry::default()).await
     }
 }
 
@@ -136,21 +149,32 @@ pub(crate) async fn run(
         store: DynamoDbEventStore::new(aws.dynamodb(), "event-store"),
     };
     let letters = Arc::new(MemoryDeadLetters::default());
-    let runner =
-        Runner::new(Source::Kinesis, EachRecord::new(orders, CONCURRENCY), "benchmark", letters);
+    if matches!(work, Work::Commit | Work::CommitTogether) {
+        let handler = EachStream::new(orders, CONCURRENCY);
+        measure(&Runner::new(Source::Kinesis, handler, "benchmark", letters), warm_up, events).await
+    } else {
+        let handler = EachRecord::new(orders, CONCURRENCY);
+        measure(&Runner::new(Source::Kinesis, handler, "benchmark", letters), warm_up, events).await
+    }
+}
 
+async fn measure<H: BatchHandler>(
+    runner: &Runner<H>,
+    warm_up: &Path,
+    events: &Path,
+) -> Result<(), Problem> {
     let (warm_up, events) = (std::fs::read_to_string(warm_up)?, std::fs::read_to_string(events)?);
-    invoke_all(&runner, &warm_up).await?;
+    invoke_all(runner, &warm_up).await?;
     protocol::say("ready")?;
     let mut line = String::new();
     std::io::stdin().read_line(&mut line)?;
-    let measured = invoke_all(&runner, &events).await?;
+    let measured = invoke_all(runner, &events).await?;
     protocol::say(&serde_json::to_string(&measured)?)?;
     Ok(())
 }
 
-async fn invoke_all(
-    runner: &Runner<EachRecord<Orders>>,
+async fn invoke_all<H: BatchHandler>(
+    runner: &Runner<H>,
     events: &str,
 ) -> Result<Measured, Problem> {
     let (start, cpu) = (Instant::now(), processor::time());
