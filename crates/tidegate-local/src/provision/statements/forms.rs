@@ -106,8 +106,11 @@ fn batches(table: &str) -> [Vec<Form>; 3] {
     };
     let owned = |what, key, n, outcome| Form {
         what,
-        text: format!(r#"UPDATE "{table}" SET "owner" = ? REMOVE "m" WHERE "key" = ? AND "n" = ?"#),
-        parameters: vec![text("x"), text(key), number(n)],
+        text: format!(
+            "UPDATE \"{table}\" SET \"owner\" = ? SET \"done\" = ? REMOVE \"m\" REMOVE \"none\" \
+             WHERE \"key\" = ? AND \"n\" = ?"
+        ),
+        parameters: vec![text("x"), number(1), text(key), number(n)],
         outcome,
     };
     let delete = |what, key, n, outcome| Form {
