@@ -17,7 +17,7 @@ use crate::mapping::MappingStatus;
 use crate::operator::Waits;
 use crate::parts::Parts;
 use crate::provision::Statements;
-use crate::proxy::CallCounts;
+use crate::proxy::{CallCounts, StatementCounts};
 use crate::usage;
 
 /// Time that a status waits for every source to be read, and then for the answers of queues. A long
@@ -46,6 +46,9 @@ pub struct Status {
     pub waits_for_operator: Vec<Waits>,
     /// AWS calls by function and operation.
     pub calls: CallCounts,
+    /// Statements of batches by function and outcome: `ok`, or the error code.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub statements: StatementCounts,
     /// Items whose sizes were forgotten. If there are any, the write units in `calls` may be too
     /// low.
     #[serde(skip_serializing_if = "is_zero")]
@@ -143,6 +146,7 @@ impl Status {
             waits_for_operator: parts.operator.waits(&parts.clients, &parts.topology).await,
             given_up: parts.letters.given_up(),
             calls: parts.proxy.calls(),
+            statements: parts.resource_calls.statements(),
             sizes_forgotten: parts.proxy.sizes_forgotten(),
             metrics_namespace: parts.topology.metrics_namespace.clone(),
             functions: parts.functions.status(),

@@ -10,6 +10,9 @@ pub(super) struct Status {
     pub(super) dead_letters: DeadLetters,
     /// By function and operation (`DynamoDB.PutItem`).
     pub(super) calls: BTreeMap<String, BTreeMap<String, CallCounts>>,
+    /// Statements of batches, by function and outcome (`ok`, or the error code).
+    #[serde(default)]
+    pub(super) statements: BTreeMap<String, BTreeMap<String, u64>>,
     pub(super) functions: BTreeMap<String, Function>,
     #[serde(default)]
     pub(super) emulator: Process,

@@ -16,6 +16,7 @@ mod ports;
 mod resource_calls;
 mod server;
 mod service;
+mod statement_counts;
 
 pub use body::Body;
 pub use counts::{CallCount, CallCounts, OTHERS};
@@ -25,3 +26,4 @@ pub(crate) use ports::Ports;
 pub(crate) use resource_calls::ResourceCalls;
 pub use server::Proxy;
 pub(crate) use service::Service;
+pub use statement_counts::{DONE, StatementCounts};

@@ -1,4 +1,4 @@
-//! Counts the AWS calls of functions by the resource that they use.
+//! Counts the AWS calls of functions by the resource that they use, and the statements in them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::future::BoxFuture;
 
 use super::hook::{Call, Hook, Reply};
+use super::statement_counts::{StatementCounts, Statements};
 use crate::partiql;
 use topology::{Resource, Topology};
 
@@ -13,6 +14,7 @@ use topology::{Resource, Topology};
 #[derive(Debug)]
 pub(crate) struct ResourceCalls {
     functions: BTreeMap<String, Vec<Counted>>,
+    statements: Statements,
 }
 
 #[derive(Debug)]
@@ -55,7 +57,12 @@ impl ResourceCalls {
             });
             (function.clone(), uses.collect())
         });
-        Self { functions: functions.collect() }
+        Self { functions: functions.collect(), statements: Statements::default() }
+    }
+
+    /// Returns the statements of each function's batches since the engine started.
+    pub(crate) fn statements(&self) -> StatementCounts {
+        self.statements.counts()
     }
 
     /// Returns the calls of a function to a resource since the engine started.
@@ -69,6 +76,7 @@ impl ResourceCalls {
 
 impl Hook for ResourceCalls {
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
+        self.statements.add(call, &reply);
         let Some(functions) = self.functions.get(&call.caller) else {
             return Box::pin(async { reply });
         };

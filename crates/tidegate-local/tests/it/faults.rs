@@ -189,6 +189,13 @@ async fn single_statements_of_a_batch_fail_before_or_after_their_effect_and_the_
         assert_eq!(status["faults"]["injected"], json!({fault: 1}));
         let batch = &status["calls"]["probe"]["DynamoDB.BatchExecuteStatement"];
         assert_eq!((&batch["calls"], &batch["ok"]), (&json!(2), &json!(2)), "{batch}");
+        // What the function was told: about half failed, then the others are duplicates.
+        let told: BTreeMap<String, u64> =
+            serde_json::from_value(status["statements"]["probe"].clone()).unwrap();
+        let failed = told[reason];
+        assert_eq!(told.values().sum::<u64>(), 16, "{told:?}");
+        let duplicates = if when == "before" { 8 - failed } else { 8 };
+        assert_eq!(told["DuplicateItem"], duplicates, "{told:?}");
         // The second attempt finds what took effect in the first one, and pays for it again. What
         // was not forwarded in the first one cost nothing there.
         let units = batch["billed"]["dynamodb_write_units"].as_f64().unwrap();
