@@ -20,8 +20,12 @@ pub struct EngineFile {
     pub process_started: Option<u64>,
     /// URL of the engine's control API.
     pub control: String,
-    /// URL of the emulator.
+    /// URL at which programs reach AWS and Lambda: the engine passes their calls to the emulator,
+    /// and wakes the pollers of what they write to.
     pub endpoint: String,
+    /// URL of the emulator itself. Empty in the file of an older engine.
+    #[serde(default)]
+    pub emulator_url: String,
     /// When the engine became ready.
     pub started_at: jiff::Timestamp,
     /// Absolute path of the topology file.
@@ -131,6 +135,7 @@ mod tests {
             process_started: process::start_time(pid),
             control: "http://127.0.0.1:1".to_owned(),
             endpoint: "http://127.0.0.1:2".to_owned(),
+            emulator_url: "http://127.0.0.1:3".to_owned(),
             started_at: jiff::Timestamp::UNIX_EPOCH,
             topology: "/t".into(),
             backend: "ministack".to_owned(),

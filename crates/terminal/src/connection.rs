@@ -64,19 +64,19 @@ impl Connection {
         );
         let looked = state.as_ref().ok().cloned().flatten().unwrap_or_else(|| PathBuf::from(STATE));
         let local = state.and_then(|state| match state {
-            Some(state) => local_system::endpoint(&state),
+            Some(state) => local_system::local_system(&state),
             None => Ok(None),
         });
         let (endpoint, is_local) = match option.endpoint() {
             // If the file of a local system cannot be read, another system can still be used.
             Some(named) => {
-                let is_local = local.ok().flatten().is_some_and(|local| named.is_at(&local.url));
+                let is_local = local.ok().flatten().is_some_and(|local| local.is_at(&named));
                 (Some(named), is_local)
             }
             None => {
                 let local = local?;
                 let is_local = local.is_some();
-                (local, is_local)
+                (local.map(|local| local.endpoint), is_local)
             }
         };
         match endpoint {

@@ -48,7 +48,10 @@ impl System {
         let engine = match &named {
             // A local system that has ended does not matter to another endpoint.
             Some(endpoint) => {
-                engine.ok().flatten().filter(|engine| endpoint.is_at(&engine.endpoint))
+                let is_its = |engine: &EngineFile| {
+                    endpoint.is_at(&engine.endpoint) || endpoint.is_at(&engine.emulator_url)
+                };
+                engine.ok().flatten().filter(is_its)
             }
             None => engine?,
         };
@@ -120,16 +123,16 @@ impl System {
 
     /// Creates a client for functions.
     ///
-    /// It calls the engine's own endpoint if there is one, without retries and without a time limit
-    /// for the answer. A function may take 15 minutes, and a call whose answer was lost must not be
-    /// repeated unnoticed.
+    /// It calls the engine if there is one, also if the named endpoint is the emulator. It has no
+    /// retries and no time limit for the answer. A function may take 15 minutes, and a call whose
+    /// answer was lost must not be repeated unnoticed.
     pub(crate) fn lambda(&self) -> aws_sdk_lambda::Client {
         let mut config = aws_sdk_lambda::config::Builder::from(self.connection.config())
             .retry_config(RetryConfig::disabled())
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
         if let Some(engine) = &self.engine {
-            config = config.endpoint_url(&engine.control);
+            config = config.endpoint_url(&engine.endpoint);
         }
         aws_sdk_lambda::Client::from_conf(config.build())
     }

@@ -55,10 +55,10 @@ fn count_in(file: String) -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
-    // The first record of a stream may also say what to do.
-    let data = payload["Records"][0]["kinesis"]["data"]
-        .as_str()
-        .and_then(|data| STANDARD.decode(data).ok());
+    // The first record of a stream or of a queue may also say what to do.
+    let record = &payload["Records"][0];
+    let data = record["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
+    let data = data.or_else(|| record["body"].as_str().map(|body| body.as_bytes().to_vec()));
     let said = data.and_then(|data| serde_json::from_slice(&data).ok());
     let payload = said.filter(|said: &Value| said["do"].is_string()).unwrap_or(payload);
     match payload["do"].as_str() {

@@ -27,6 +27,7 @@
 //! | [`destination`] | sends on-failure and on-success records |
 //! | [`send_error`] | decides whether a failed send can be retried |
 //! | [`pace`] | polling intervals, waits and back-off |
+//! | [`wake`] | wakes the pollers of a source when something is written to it |
 //! | `sqs`, `own_queue` | calls of SQS; the engine's own queues |
 //! | [`running`] | handle of a running mapping or queue |
 //!
@@ -42,8 +43,8 @@
 //! | [`environment`] | execution environments as processes |
 //! | [`remote`] | functions that something else runs |
 //! | `runtime_api` | Lambda's Runtime API and Extensions API, for one process |
-//! | [`proxy`] | counts and bills every AWS call of a function |
 //! | `partiql` | reads DynamoDB's statements |
+//! | [`proxy`] | passes AWS calls on; counts and bills those of functions; the endpoint |
 //! | `credentials` | local credentials, in place of the operator's |
 //!
 //! | observation | |
@@ -99,3 +100,4 @@ pub mod status;
 mod tests;
 mod trial;
 mod usage;
+pub mod wake;

@@ -20,6 +20,7 @@ use crate::mapping::Mapping;
 use crate::operator::Operator;
 use crate::provision::Provisioned;
 use crate::proxy::{Proxy, ResourceCalls};
+use crate::wake::Wakes;
 use topology::Topology;
 
 /// Everything that runs in an engine.
@@ -35,6 +36,7 @@ pub(crate) struct Parts {
     pub(crate) invoker: Arc<dyn Invoker>,
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
+    pub(crate) wakes: Arc<Wakes>,
     pub(crate) pollers: Mutex<Pollers>,
     pub(crate) deliveries: Arc<PastInvocations>,
     pub(crate) letters: Arc<Letters>,

@@ -22,8 +22,11 @@ pub(crate) enum LocalCommand {
     Logs(Logs),
     /// Prints the URL of the console, a page that shows the whole system.
     Console(StateDir),
-    /// Prints the URL of the emulator, for the AWS CLI and SDKs.
+    /// Prints the URL at which the AWS CLI and SDKs reach AWS and Lambda.
     Endpoint(StateDir),
+    /// Prints the variables with which the AWS CLI and SDKs reach the local system, for a shell.
+    #[command(after_help = ENV)]
+    Env(StateDir),
     /// Waits until nothing is in flight and nothing waits.
     #[command(after_help = WAIT)]
     Wait(Wait),
@@ -42,6 +45,10 @@ const UP: &str = "\
 Without --endpoint-url (or AWS_ENDPOINT_URL) and --backend (or BACKEND) it starts MiniStack, which \
 `tidegate local install` installs. TIDEGATE_TOOLS names the directory of an installation by \
 Tidegate's own scripts/setup.";
+
+const ENV: &str = "\
+Use it as eval \"$(tidegate local env)\". The variables name the endpoint of this run: unset \
+AWS_ENDPOINT_URL before the next `tidegate local up`.";
 
 const WAIT: &str = "\
 Exit codes:

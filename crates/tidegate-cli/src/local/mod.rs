@@ -2,6 +2,7 @@
 
 mod client;
 mod detach;
+mod env;
 mod install;
 mod logs;
 mod operator;
@@ -49,6 +50,10 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
         }
         LocalCommand::Endpoint(state) => {
             output::line(&client(&state)?.engine().endpoint)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        LocalCommand::Env(state) => {
+            output::line(&env::exports(client(&state)?.engine()))?;
             Ok(ExitCode::SUCCESS)
         }
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,

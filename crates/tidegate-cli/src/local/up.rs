@@ -139,6 +139,7 @@ pub(super) fn running(file: &EngineFile, state_dir: &Path) -> Value {
         "emulator": file.backend,
         "emulator_program": file.emulator_program,
         "endpoint": file.endpoint,
+        "emulator_url": file.emulator_url,
         "topology": file.topology,
         "state_dir": state_dir,
         "started_at": file.started_at,
@@ -211,13 +212,14 @@ fn built(topology: &Path) -> Result<PathBuf, Problem> {
 /// Prints the addresses and paths of the system.
 fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
     let file = engine.file();
-    let control = format!("{0} (`aws lambda invoke --endpoint-url {0} …`)", file.control);
     let program = file.emulator_program.as_ref().map(|program| format!(" ({})", program.display()));
-    let emulator = format!("{} at {}{}", file.backend, file.endpoint, program.unwrap_or_default());
+    let emulator =
+        format!("{} at {}{}", file.backend, file.emulator_url, program.unwrap_or_default());
     let mut lines = vec![
         format!("the local system is ready (process {})", file.pid),
+        format!("  {:<12}{} (`eval \"$(tidegate local env)\"`)", "endpoint", file.endpoint),
         format!("  {:<12}{emulator}", "emulator"),
-        format!("  {:<12}{control}", "control"),
+        format!("  {:<12}{}", "control", file.control),
         format!("  {:<12}{}", "console", file.console()),
         format!("  {:<12}{}", "topology", file.topology.display()),
     ];

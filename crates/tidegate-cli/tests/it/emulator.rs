@@ -41,9 +41,10 @@ impl System {
     /// Starts the system. Prints the reason and returns `None` if MiniStack is not installed.
     pub(crate) async fn start() -> Option<Self> {
         let system = Self::start_with(&topology(), "idempotency").await?;
-        let endpoint = system.emulator.endpoint();
-        let engine = json!({"pid": std::process::id(), "control": system.functions.url, "endpoint": endpoint,
-            "started_at": "2026-01-01T00:00:00Z", "topology": file(), "backend": "ministack"});
+        let url = &system.functions.url;
+        let engine = json!({"pid": std::process::id(), "control": url, "endpoint": url,
+            "emulator_url": system.emulator.endpoint(), "started_at": "2026-01-01T00:00:00Z", "topology": file(),
+            "backend": "ministack"});
         std::fs::write(system.directory.path().join(".tidegate/engine.json"), engine.to_string())
             .unwrap();
         Some(system)

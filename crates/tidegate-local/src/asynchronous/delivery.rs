@@ -20,8 +20,9 @@ use crate::destination::{Destination, lost, until_sent};
 use crate::driver::{drive, note};
 use crate::invocation::{Invoker, Request};
 use crate::own_queue::{EventAction, Events, OwnQueue, OwnQueuePort};
-use crate::pace::Pace;
+use crate::pace::{Pace, Signals};
 use crate::running::Running;
+use crate::wake::Wake;
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue::sent;
 use lambda_shapes::text::shortened;
@@ -49,6 +50,8 @@ pub struct Asynchronously {
     pub on_success: Option<Arc<dyn Destination>>,
     /// Activity counter of the engine.
     pub activity: Arc<Activity>,
+    /// Writes to the queue.
+    pub wake: Arc<Wake>,
     /// How often the queue is polled.
     pub pace: Pace,
 }
@@ -80,7 +83,7 @@ async fn deliver(
         url: own.queue_url.clone(),
         hidden: own.settings.hidden,
         pace: own.pace,
-        activity: Arc::clone(&own.activity),
+        signals: Signals { activity: Arc::clone(&own.activity), wake: Arc::clone(&own.wake) },
     };
     let machine = Invocations::new(own.settings.clone());
     let events = FunctionEvents { own: Arc::new(own), status: Arc::clone(&status) };

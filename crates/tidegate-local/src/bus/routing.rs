@@ -24,9 +24,10 @@ use crate::asynchronous::EventQueue;
 use crate::destination::{lost, until_sent};
 use crate::driver::{drive, note};
 use crate::own_queue::{EventAction, Events, OwnQueue, OwnQueuePort};
-use crate::pace::Pace;
+use crate::pace::{Pace, Signals};
 use crate::running::Running;
 use crate::send_error::SendError;
+use crate::wake::Wake;
 use aws_json::Json;
 use lambda_shapes::message;
 use lambda_shapes::queue::sent;
@@ -45,6 +46,8 @@ pub struct BusQueue {
     pub events: Arc<dyn EventQueue>,
     /// Activity counter of the engine.
     pub activity: Arc<Activity>,
+    /// Events that were put on the bus.
+    pub wake: Arc<Wake>,
     /// How often the queue is polled.
     pub pace: Pace,
     /// Visibility timeout of a received event in its queue.
@@ -72,7 +75,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiv
         url: own.queue_url.clone(),
         hidden: own.hidden,
         pace: own.pace,
-        activity: Arc::clone(&own.activity),
+        signals: Signals { activity: Arc::clone(&own.activity), wake: Arc::clone(&own.wake) },
     };
     let machine = Router::new(BusSettings {
         retries: own.rules.iter().map(|rule| rule.retries).collect(),

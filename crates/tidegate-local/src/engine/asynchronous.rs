@@ -15,8 +15,9 @@ use crate::asynchronous::{self, AsynchronousSettings, Asynchronously, EventQueue
 use crate::environment::function_arn;
 use crate::history::Way;
 use crate::parts::Parts;
-use crate::provision::{INVOKE_QUEUE, invoke_queue};
+use crate::provision::{INVOKE_QUEUE, ProvisionedQueue, invoke_queue};
 use crate::send_error::SendError;
+use crate::wake::Polled;
 use engine_client::local::REGION;
 use lambda_shapes::message;
 use topology::Function;
@@ -27,7 +28,7 @@ fn asynchronously(
     timing: Timing,
     function: &str,
     declared: &Function,
-    queue_url: String,
+    queue: &ProvisionedQueue,
 ) -> Asynchronously {
     let arn = function_arn(REGION, function);
     let settings = AsynchronousSettings::new(
@@ -41,12 +42,13 @@ fn asynchronously(
         function: function.to_owned(),
         settings,
         rules: rules.map(|(rule, _)| rule.to_owned()).collect(),
-        queue_url,
+        queue_url: queue.url.clone(),
         sqs: parts.clients.sqs.clone(),
         invoker: invoker(parts, Way::events(function)),
         destination: declared.on_failure().and_then(|to| failure_destination(parts, to, function)),
         on_success: declared.on_success().and_then(|to| success_destination(parts, to, function)),
         activity: Arc::clone(&parts.activity),
+        wake: parts.wakes.of(Polled::Queue, queue.name()),
         pace: timing.pace,
     }
 }
@@ -99,14 +101,19 @@ impl InvokedEvents {
         }
         let declared = parts.topology.functions.get(function);
         let declared = declared.ok_or_else(|| format!("no function {function} is declared"))?;
-        let url =
-            invoke_queue(&parts.clients, function).await.map_err(|error| error.to_string())?.url;
-        let asynchronously = asynchronously(parts, self.timing, function, declared, url.clone());
+        let queue = invoke_queue(&parts.clients, function).await;
+        let queue = queue.map_err(|error| error.to_string())?;
+        let asynchronously = asynchronously(parts, self.timing, function, declared, &queue);
         let mut pollers = parts.pollers.lock();
         pollers.asynchronous.push(asynchronous::start(asynchronously));
-        pollers.invoked.insert(function.to_owned(), url.clone());
-        Ok(url)
+        pollers.invoked.insert(function.to_owned(), queue.url.clone());
+        Ok(queue.url)
     }
+}
+
+/// Returns the name of a function's queue.
+fn queue_name(function: &str) -> String {
+    format!("{INVOKE_QUEUE}{function}")
 }
 
 impl EventQueue for InvokedEvents {
@@ -124,6 +131,9 @@ impl EventQueue for InvokedEvents {
             let url = self.queue(&parts, function).await?;
             let qualifier = qualifier.map(|qualifier| (QUALIFIER, qualifier.to_owned()));
             let sent = message::send(&parts.clients.sqs, &url, &payload, qualifier).await;
+            if let Some(wake) = parts.wakes.polled(Polled::Queue, &queue_name(function)) {
+                wake.written();
+            }
             // A client that waits for idleness must read the queue again.
             parts.activity.bump();
             let sent = sent.map_err(|error| SendError::from_call("the event", &url, error))?;

@@ -10,6 +10,7 @@ use crate::bus::{self, BusQueue, BusRouter, Retries, Rule, Target};
 use crate::environment::function_arn;
 use crate::pace::scale::scale_age;
 use crate::parts::Parts;
+use crate::wake::Polled;
 use engine_client::local::{ACCOUNT, REGION};
 use topology::DEFAULT_BUS;
 use topology::pattern::Pattern;
@@ -32,6 +33,7 @@ pub(super) fn start(
             sqs: parts.clients.sqs.clone(),
             events: Arc::clone(events),
             activity: Arc::clone(&parts.activity),
+            wake: parts.wakes.of(Polled::Bus, name),
             pace: timing.pace,
             hidden: Duration::from_secs(HIDDEN_SECONDS.into()),
             time_scale: timing.time_scale,

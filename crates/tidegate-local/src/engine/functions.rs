@@ -16,6 +16,7 @@ use crate::fault::Faults;
 use crate::invocation::Invoker;
 use crate::provision::Provisioned;
 use crate::proxy::{Hook, Ports, Proxy, ResourceCalls};
+use crate::wake::Wakes;
 use topology::Topology;
 
 /// The parts that exist before the functions.
@@ -26,6 +27,8 @@ pub(super) struct Base<'a> {
     pub(super) endpoint: &'a str,
     pub(super) state_dir: &'a Path,
     pub(super) options: &'a Options,
+    /// What the proxy wakes.
+    pub(super) wakes: &'a Arc<Wakes>,
 }
 
 /// The functions with their faults and their proxy.
@@ -59,7 +62,7 @@ impl Base<'_> {
         // A call that a fault keeps from AWS must not be counted for a resource.
         let mut hooks: Vec<Arc<dyn Hook>> = injector.hook(ready.environments).into_iter().collect();
         hooks.push(Arc::<ResourceCalls>::clone(&resource_calls));
-        let proxy = Proxy::serve(ports, hooks, topology.table_keys());
+        let proxy = Proxy::serve(ports, hooks, topology.table_keys(), Arc::clone(self.wakes));
         let invoker = injector.invoker(&ready.functions, time_scale);
         let faults = injector.faults();
         Ok(AssembledFunctions {

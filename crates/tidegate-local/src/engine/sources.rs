@@ -17,6 +17,7 @@ use crate::mapping::stream::{
     self, DynamoDbSource, KinesisSource, Start, StreamMapping, StreamSettings, StreamSource,
 };
 use crate::parts::Parts;
+use crate::wake::Polled;
 use engine_client::local::{ACCOUNT, REGION};
 use lambda_shapes::stream_kind::StreamKind;
 
@@ -114,6 +115,7 @@ impl Wiring<'_> {
                         Way::queue(queue, function, source.report_batch_item_failures),
                     ),
                     activity: Arc::clone(&self.parts.activity),
+                    wake: self.parts.wakes.of(Polled::Queue, found.name()),
                     pace: self.timing.pace,
                 }))
             }
@@ -122,9 +124,9 @@ impl Wiring<'_> {
 
     fn stream(&self, source: &Source, read: Read<'_>) -> Result<Mapping, StartError> {
         let Read { function, name, kind, arn, reader, checkpoint_name } = read;
-        let filtered = match kind {
-            StreamKind::Kinesis => Filtered::Kinesis,
-            StreamKind::DynamoDb => Filtered::DynamoDb,
+        let (filtered, polled) = match kind {
+            StreamKind::Kinesis => (Filtered::Kinesis, Polled::Stream),
+            StreamKind::DynamoDb => (Filtered::DynamoDb, Polled::Table),
         };
         let (filter, time_scale) = (filter(filtered, source)?, self.timing.time_scale);
         let function_arn = function_arn(REGION, function);
@@ -144,6 +146,7 @@ impl Wiring<'_> {
             destination: to.and_then(|to| stream_destination(self.parts, to, function, mapping)),
             checkpoints: Arc::clone(self.checkpoints),
             activity: Arc::clone(&self.parts.activity),
+            wake: self.parts.wakes.of(polled, name),
             pace: self.timing.pace,
         }))
     }

@@ -19,6 +19,7 @@ use crate::emulator;
 use crate::operator::Operator;
 use crate::parts::Parts;
 use crate::provision::{provision, statements};
+use crate::wake::Wakes;
 
 impl Engine {
     /// Starts everything that the topology declares, and returns when events can be sent.
@@ -50,12 +51,14 @@ impl Engine {
         provisioned.statements = statements(&clients, &topology, &emulator, &claim.state_dir).await;
 
         // Start the functions, with faults in front of them and the proxy behind them.
+        let wakes = Arc::new(Wakes::default());
         let base = Base {
             topology: &topology,
             provisioned: &provisioned,
             endpoint: emulator.endpoint(),
             state_dir: &claim.state_dir,
             options,
+            wakes: &wakes,
         };
         let AssembledFunctions { proxy, functions, invoker, faults, resource_calls } =
             base.assemble_functions(runner, programs).await?;
@@ -71,6 +74,7 @@ impl Engine {
             invoker,
             faults,
             activity: Arc::new(Activity::new()),
+            wakes,
             pollers: Mutex::default(),
             deliveries: Arc::default(),
             letters: Arc::default(),

@@ -138,7 +138,7 @@ impl<E: Events> OwnQueuePort<E> {
         let queue = Arc::clone(&self.queue);
         let received = async move {
             let began = Moment::now();
-            let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &queue.activity).await;
+            let (messages, seen) = receiver.receive(room.min(RECEIVE_LIMIT), &queue.signals).await;
             Received { receiver, messages, began, seen }
         };
         Some(Work::Read(received.boxed()))
@@ -153,7 +153,7 @@ impl<E: Events> Port for OwnQueuePort<E> {
     const READS_END: bool = true;
 
     fn activity(&self) -> &Activity {
-        &self.queue.activity
+        &self.queue.signals.activity
     }
 
     fn perform(&mut self, action: <E::Machine as Machine>::Action) -> Performed<Self> {

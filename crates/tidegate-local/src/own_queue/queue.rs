@@ -1,12 +1,10 @@
 //! One of the engine's own queues, with the calls to it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 
-use crate::activity::Activity;
-use crate::pace::Pace;
+use crate::pace::{Pace, Signals};
 use crate::sqs::{delete, hide, release};
 
 /// One of the engine's own queues.
@@ -20,8 +18,8 @@ pub(crate) struct OwnQueue {
     pub(crate) hidden: Duration,
     /// How often the queue is polled.
     pub(crate) pace: Pace,
-    /// Activity counter of the engine.
-    pub(crate) activity: Arc<Activity>,
+    /// What brings the next poll forward.
+    pub(crate) signals: Signals,
 }
 
 impl OwnQueue {
@@ -33,7 +31,10 @@ impl OwnQueue {
     /// Hides an event for at least this time. SQS counts whole seconds, so the time is rounded up.
     pub(super) async fn rest(&self, receipt: String, wait: Duration) -> Result<(), String> {
         let hidden = Duration::from_secs(wait.as_secs() + 1);
-        hide(&self.sqs, &self.url, receipt, hidden).await
+        let result = hide(&self.sqs, &self.url, receipt, hidden).await;
+        // Nobody writes the message again when it becomes visible.
+        self.signals.wake.later(hidden);
+        result
     }
 
     /// Makes events visible again.

@@ -7,4 +7,5 @@ pub mod scale;
 pub(crate) mod wait;
 
 pub(crate) use earliest::Earliest;
-pub use pacer::{Due, Pace, Pacer};
+pub use pacer::{Due, Pace, Pacer, QUICK_POLLS};
+pub(crate) use wait::{Seen, Signals};

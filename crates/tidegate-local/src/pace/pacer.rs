@@ -7,9 +7,13 @@ use std::time::Duration;
 pub enum Pace {
     /// As fast as records come.
     ///
-    /// An idle source is polled less and less often, and soon again after work was done elsewhere.
+    /// An idle source is polled every two seconds, and at once after a write that the engine saw.
     #[default]
     Fast,
+    /// Like [`Pace::Fast`], with this pause between two polls of an idle source.
+    ///
+    /// For tests: after a pause of an hour, only a wake explains a delivery.
+    Idle(Duration),
     /// As AWS does it.
     ///
     /// Kinesis once a second per shard, DynamoDB Streams four times a second, queues by long
@@ -17,12 +21,18 @@ pub enum Pace {
     Aws,
 }
 
-const IDLE_FIRST: Duration = Duration::from_millis(5);
-/// As often as Lambda reads the stream of a table.
+/// Wait after the first empty poll, which doubles with each further one.
+const QUICK_FIRST: Duration = Duration::from_millis(5);
+/// Empty polls in a row before a source counts as idle: two thirds of a second in all.
 ///
-/// Polling an idle system more often is not worth its cost: the engine's own work wakes the pollers
-/// at once.
-const IDLE_LONGEST: Duration = Duration::from_millis(250);
+/// An emulator may show a record somewhat later than the write was answered.
+pub const QUICK_POLLS: u32 = 7;
+/// Pause between two polls of an idle source: the longest time for which a write stays unnoticed
+/// that the engine did not see, such as one at the emulator itself.
+///
+/// A poll costs the engine half a millisecond of CPU. Fifty idle sources cost 11 % of a core with
+/// a pause of 250 ms. Writes that the engine sees need no poll: they wake the pollers.
+const IDLE: Duration = Duration::from_secs(2);
 const FAILED_FIRST: Duration = Duration::from_millis(50);
 const FAILED_LONGEST: Duration = Duration::from_secs(5);
 /// Wait after a short page: too short to be felt, long enough for records to gather into a batch.
@@ -32,6 +42,11 @@ const GATHER: Duration = Duration::from_millis(5);
 /// An empty poll costs an emulator 0.7 ms of CPU. This wait bounds how many polls a busy neighbour
 /// causes.
 const WOKEN: Duration = Duration::from_millis(20);
+/// Shortest wait after an empty poll that ends early because the source itself was written to.
+///
+/// It bounds how many polls are caused by writes that bring no record, such as one that leaves an
+/// item of a table as it was.
+const WRITTEN: Duration = GATHER;
 
 /// Computes when the next poll is due from how the last polls ended.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +71,15 @@ pub struct Due {
     pub after: Duration,
     /// The time from which finished work elsewhere triggers the poll; `None` if it never does.
     pub woken: Option<Duration>,
+    /// The time from which a write to the source triggers the poll; `None` if it never does.
+    pub written: Option<Duration>,
+}
+
+impl Due {
+    /// A poll that nothing brings forward.
+    fn at(after: Duration) -> Self {
+        Self { after, woken: None, written: None }
+    }
 }
 
 impl Pacer {
@@ -85,39 +109,39 @@ impl Pacer {
         };
     }
 
-    /// Notes that work was done elsewhere.
+    /// Notes that the next poll comes early: work was done elsewhere, or the source was written to.
     ///
     /// The waits of an idle source start again at the shortest one.
     pub fn woken(&mut self) {
         if matches!(self.last, Last::Empty(_)) {
-            self.last = Last::Empty(1);
+            self.last = Last::Empty(0);
         }
     }
 
-    /// Returns the number of empty polls in a row.
-    #[must_use]
-    pub fn empty_polls(&self) -> u32 {
+    fn empty_polls(&self) -> u32 {
         if let Last::Empty(count) = self.last { count } else { 0 }
     }
 
     /// Returns when the next poll is due.
     #[must_use]
     pub fn due(&self) -> Due {
-        let doubled = |first: Duration, longest: Duration, count: u32| {
-            first.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1).min(20))).min(longest)
+        let doubled = |first: Duration, count: u32| {
+            first.saturating_mul(2_u32.saturating_pow(count.saturating_sub(1).min(20)))
         };
-        match (self.last, self.pace) {
+        let idle = match (self.last, self.pace) {
             (Last::Failed(count), _) => {
-                Due { after: doubled(FAILED_FIRST, FAILED_LONGEST, count), woken: None }
+                return Due::at(doubled(FAILED_FIRST, count).min(FAILED_LONGEST));
             }
-            (_, Pace::Aws) => Due { after: self.fixed, woken: None },
-            (Last::Full, Pace::Fast) => Due { after: Duration::ZERO, woken: None },
-            (Last::Short, Pace::Fast) => Due { after: GATHER, woken: None },
-            (Last::Empty(count), Pace::Fast) => {
-                let after = doubled(IDLE_FIRST, IDLE_LONGEST, count);
-                Due { after, woken: (after > WOKEN).then_some(WOKEN) }
-            }
-        }
+            (_, Pace::Aws) => return Due::at(self.fixed),
+            (Last::Full, Pace::Fast | Pace::Idle(_)) => return Due::at(Duration::ZERO),
+            (Last::Short, Pace::Fast | Pace::Idle(_)) => return Due::at(GATHER),
+            (Last::Empty(_), Pace::Fast) => IDLE,
+            (Last::Empty(_), Pace::Idle(idle)) => idle,
+        };
+        let count = self.empty_polls();
+        let after = if count > QUICK_POLLS { idle } else { doubled(QUICK_FIRST, count).min(idle) };
+        let within = |wait: Duration| (after > wait).then_some(wait);
+        Due { after, woken: within(WOKEN), written: within(WRITTEN) }
     }
 }
 
@@ -129,15 +153,31 @@ mod tests {
         pacer.due().after.as_millis()
     }
 
-    #[test]
-    fn an_idle_source_is_polled_ever_more_rarely_down_to_four_times_a_second() {
-        let mut pacer = Pacer::new(Pace::Fast, Duration::from_secs(1));
-        let mut waits = Vec::new();
-        for _ in 0..8 {
+    /// A source that has been idle for long.
+    fn idle(pace: Pace) -> Pacer {
+        let mut pacer = Pacer::new(pace, Duration::from_secs(1));
+        for _ in 0..100 {
             pacer.empty();
-            waits.push(millis(&pacer));
         }
-        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 250, 250]);
+        pacer
+    }
+
+    fn next(pacer: &mut Pacer, polls: usize) -> Vec<u128> {
+        let wait = |_| {
+            pacer.empty();
+            millis(pacer)
+        };
+        (0..polls).map(wait).collect()
+    }
+
+    #[test]
+    fn an_idle_source_is_polled_some_times_quickly_and_then_every_two_seconds() {
+        let mut pacer = Pacer::new(Pace::Fast, Duration::from_secs(1));
+        assert_eq!(next(&mut pacer, 9), [5, 10, 20, 40, 80, 160, 320, 2000, 2000]);
+        let hour = Duration::from_secs(3600);
+        let mut pacer = Pacer::new(Pace::Idle(hour), Duration::from_secs(1));
+        let waits = next(&mut pacer, usize::try_from(QUICK_POLLS).unwrap() + 1);
+        assert_eq!(waits.last(), Some(&hour.as_millis()));
     }
 
     #[test]
@@ -150,31 +190,31 @@ mod tests {
     }
 
     #[test]
-    fn work_done_elsewhere_shortens_an_idle_wait() {
-        let mut pacer = Pacer::new(Pace::Fast, Duration::from_secs(1));
-        for _ in 0..9 {
-            pacer.empty();
-        }
-        assert_eq!(pacer.due().woken, Some(Duration::from_millis(20)));
+    fn a_write_or_work_done_elsewhere_ends_an_idle_wait_and_quick_polls_follow() {
+        let mut pacer = idle(Pace::Fast);
+        let (woken, written) = (Duration::from_millis(20), Duration::from_millis(5));
+        let after = Duration::from_secs(2);
+        assert_eq!(pacer.due(), Due { after, woken: Some(woken), written: Some(written) });
         pacer.woken();
-        assert_eq!(millis(&pacer), 5);
+        assert_eq!(next(&mut pacer, 8), [5, 10, 20, 40, 80, 160, 320, 2000]);
     }
 
     #[test]
-    fn failures_back_off_up_to_five_seconds() {
-        let mut pacer = Pacer::new(Pace::Aws, Duration::from_secs(1));
+    fn failures_back_off_up_to_five_seconds_and_no_write_ends_that_wait() {
+        let mut pacer = Pacer::new(Pace::Fast, Duration::from_secs(1));
         pacer.failed();
         assert_eq!(millis(&pacer), 50);
         for _ in 0..20 {
             pacer.failed();
         }
-        assert_eq!(millis(&pacer), 5000);
+        assert_eq!(pacer.due(), Due::at(Duration::from_secs(5)));
     }
 
     #[test]
     fn aws_pace_is_fixed() {
-        let mut pacer = Pacer::new(Pace::Aws, Duration::from_millis(250));
+        let mut pacer = idle(Pace::Aws);
+        assert_eq!(pacer.due(), Due::at(Duration::from_secs(1)));
         pacer.brought(true);
-        assert_eq!(pacer.due(), Due { after: Duration::from_millis(250), woken: None });
+        assert_eq!(pacer.due(), Due::at(Duration::from_secs(1)));
     }
 }

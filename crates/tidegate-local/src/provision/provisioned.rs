@@ -47,3 +47,10 @@ pub struct ProvisionedQueue {
     /// ARN, by which other resources name it.
     pub arn: Arn,
 }
+
+impl ProvisionedQueue {
+    /// Returns the queue's name in SQS.
+    pub fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+}

@@ -1,4 +1,4 @@
-//! The port of one caller: receives its calls, runs hooks, forwards the calls, and counts them.
+//! A port: receives calls, runs hooks, forwards the calls, and counts those of a function.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,24 +12,24 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use super::billed::{self, BilledReply, Items};
 use super::body::Body;
-use super::counts::{self, Counts};
 use super::forward::{self, Upstream};
 use super::hook::{Call, Hook, Reply};
-use super::operation;
+use super::ledger::Ledger;
 use super::service::Service;
+use super::{operation, unanswered};
 use crate::guard::{self, Audience};
 
-/// State of one caller's port.
+/// State of a port.
 pub(super) struct Line {
+    /// The calling function. Empty at the endpoint.
     pub(super) caller: String,
     pub(super) upstream: Upstream,
     /// The engine's own Lambda API, once it answers.
     pub(super) lambda: Arc<OnceLock<Weak<dyn Service>>>,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
-    pub(super) counts: Arc<Counts>,
-    pub(super) items: Arc<Items>,
+    /// The account of the function. `None` at the endpoint, whose calls belong to no function.
+    pub(super) ledger: Option<Ledger>,
     /// Number of the next call.
     pub(super) numbers: Arc<AtomicU64>,
 }
@@ -91,17 +91,17 @@ impl Line {
             }
             None => {
                 let reply = self.answered(&call, body).await;
-                let error = counts::error_code(&reply);
-                let body = reply.body().whole().map(AsRef::as_ref).unwrap_or_default();
-                let seen = BilledReply { error: error.as_deref(), body };
-                let billed = billed::quantities(&call, seen, &self.items);
+                let ledger = self.ledger.as_ref();
+                let billed = ledger.map(|ledger| ledger.billed(&call, &reply)).unwrap_or_default();
                 (reply, billed)
             }
         };
         for hook in &self.hooks {
             reply = hook.after(&call, reply).await;
         }
-        self.counts.add(&call.caller, &call.operation, counts::error_code(&reply), &billed);
+        if let Some(ledger) = &self.ledger {
+            ledger.add(&call, &reply, &billed);
+        }
         reply
     }
 
@@ -159,6 +159,11 @@ impl Line {
     }
 
     async fn before(&self, call: &Call) -> Option<Reply> {
+        if self.ledger.is_none()
+            && let Some(refusal) = unanswered::refusal(call)
+        {
+            return Some(refusal);
+        }
         for hook in &self.hooks {
             if let Some(reply) = hook.before(call).await {
                 return Some(reply);

@@ -1,8 +1,9 @@
-//! The proxy between functions and AWS.
+//! The proxy between AWS and everything that calls it.
 //!
-//! It has one port per caller, so that it knows the caller of every call. It streams bytes
-//! unchanged and counts calls. It passes calls of Lambda's Invoke to the engine, so that a function
-//! reaches every service at one address.
+//! It has one port per function, so that it knows the caller of every call, and one for all other
+//! programs: the endpoint. It streams bytes unchanged. It passes calls of Lambda's Invoke to the
+//! engine, so that a caller reaches every service at one address, and it wakes the pollers of what
+//! a call has written to. It counts and prices the calls of functions.
 
 pub mod billed;
 mod body;
@@ -10,6 +11,7 @@ mod counts;
 mod error;
 mod forward;
 mod hook;
+mod ledger;
 mod line;
 mod operation;
 mod ports;
@@ -17,6 +19,9 @@ mod resource_calls;
 mod server;
 mod service;
 mod statement_counts;
+mod unanswered;
+mod waking;
+mod written;
 
 pub use body::Body;
 pub use counts::{CallCount, CallCounts, OTHERS};

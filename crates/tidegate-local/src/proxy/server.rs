@@ -12,9 +12,12 @@ use super::counts::{CallCounts, Counts};
 use super::error::ProxyError;
 use super::forward::Upstream;
 use super::hook::Hook;
+use super::ledger::Ledger;
 use super::line::{self, Line};
 use super::ports::Ports;
 use super::service::Service;
+use super::waking::Waking;
+use crate::wake::Wakes;
 
 /// A running proxy.
 ///
@@ -22,6 +25,7 @@ use super::service::Service;
 #[derive(Debug)]
 pub struct Proxy {
     addresses: BTreeMap<String, SocketAddr>,
+    programs: SocketAddr,
     counts: Arc<Counts>,
     items: Arc<Items>,
     lambda: Arc<OnceLock<Weak<dyn Service>>>,
@@ -29,7 +33,8 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Opens one port per caller in front of `endpoint`, and serves them.
+    /// Opens one port per caller in front of `endpoint`, and serves them and the port of all other
+    /// programs. Writes wake nobody.
     ///
     /// `keys` names the key attributes of the tables. They identify items, whose size determines
     /// what a change costs.
@@ -42,40 +47,62 @@ impl Proxy {
         hooks: Vec<Arc<dyn Hook>>,
         keys: TableKeys,
     ) -> Result<Self, ProxyError> {
-        Ok(Self::serve(Ports::open(endpoint, callers).await?, hooks, keys))
+        Ok(Self::serve(Ports::open(endpoint, callers).await?, hooks, keys, Arc::default()))
     }
 
     /// Serves open ports.
-    pub(crate) fn serve(ports: Ports, hooks: Vec<Arc<dyn Hook>>, keys: TableKeys) -> Self {
+    ///
+    /// `hooks` are those of functions' calls.
+    pub(crate) fn serve(
+        ports: Ports,
+        hooks: Vec<Arc<dyn Hook>>,
+        keys: TableKeys,
+        wakes: Arc<Wakes>,
+    ) -> Self {
         let upstream = Upstream::new(ports.upstream);
         let items = Arc::new(Items::new(keys));
         let numbers = Arc::new(AtomicU64::new(0));
         let mut proxy = Self {
             addresses: BTreeMap::new(),
+            programs: ports.programs.0,
             counts: Arc::default(),
             items: Arc::clone(&items),
             lambda: Arc::default(),
             tasks: Vec::new(),
         };
+        // First: a write wakes also if a fault then keeps its answer from the function.
+        let waking: Arc<dyn Hook> = Arc::new(Waking(wakes));
+        let hooks: Vec<_> = std::iter::once(Arc::clone(&waking)).chain(hooks).collect();
+        let line = |caller: String, hooks, ledger| Line {
+            caller,
+            upstream: upstream.clone(),
+            lambda: Arc::clone(&proxy.lambda),
+            hooks,
+            ledger,
+            numbers: Arc::clone(&numbers),
+        };
+        let mut lines = vec![(ports.programs.1, line(String::new(), vec![waking], None))];
         for (caller, (address, listener)) in ports.listeners {
-            let line = Line {
-                caller: caller.clone(),
-                upstream: upstream.clone(),
-                lambda: Arc::clone(&proxy.lambda),
-                hooks: hooks.clone(),
-                counts: Arc::clone(&proxy.counts),
-                items: Arc::clone(&items),
-                numbers: Arc::clone(&numbers),
-            };
+            let counts = Arc::clone(&proxy.counts);
+            let ledger = Ledger { counts, items: Arc::clone(&items) };
+            lines.push((listener, line(caller.clone(), hooks.clone(), Some(ledger))));
             proxy.addresses.insert(caller, address);
-            proxy.tasks.push(tokio::spawn(line::accept(listener, Arc::new(line))));
         }
+        let serve = |(listener, line)| tokio::spawn(line::accept(listener, Arc::new(line)));
+        proxy.tasks = lines.into_iter().map(serve).collect();
         proxy
     }
 
     /// Returns the endpoint that a caller must use.
     pub fn endpoint(&self, caller: &str) -> Option<String> {
         self.addresses.get(caller).map(|address| format!("http://{address}"))
+    }
+
+    /// Returns the endpoint for all other programs: commands, the AWS CLI, tests.
+    ///
+    /// Their calls are neither counted nor hit by faults.
+    pub fn programs_endpoint(&self) -> String {
+        format!("http://{}", self.programs)
     }
 
     /// Hands calls of Lambda to the engine's own API from now on. Until then they go to the

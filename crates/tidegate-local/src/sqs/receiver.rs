@@ -8,13 +8,8 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::activity::Activity;
-use crate::pace::wait::until_poll;
-use crate::pace::{Pace, Pacer};
+use crate::pace::{Pace, Pacer, Seen, Signals};
 use crate::running::stopped;
-
-/// Empty receives in a row after which an idle queue is long-polled.
-const LONG_POLL_AFTER: u32 = 50;
 
 /// Receives from one queue at the right pace.
 pub(crate) struct Receiver {
@@ -25,7 +20,7 @@ pub(crate) struct Receiver {
     pub(crate) pacer: Pacer,
     pub(crate) pace: Pace,
     pub(crate) polled: Instant,
-    pub(crate) seen: u64,
+    pub(crate) seen: Seen,
     pub(crate) stop: watch::Receiver<bool>,
 }
 
@@ -45,7 +40,7 @@ impl Receiver {
             pacer: Pacer::new(pace, Duration::ZERO),
             pace,
             polled: Instant::now(),
-            seen: 0,
+            seen: Seen::default(),
             stop: stop.clone(),
         }
     }
@@ -58,26 +53,27 @@ impl Receiver {
     pub(crate) async fn receive(
         &mut self,
         limit: usize,
-        activity: &Activity,
+        signals: &Signals,
     ) -> (Result<Vec<Message>, String>, u64) {
         tokio::select! {
             biased;
-            () = stopped(&mut self.stop) => return (Ok(Vec::new()), self.seen),
-            woken = until_poll(&self.pacer, self.polled, self.seen, activity) => {
+            () = stopped(&mut self.stop) => {
+                return (Ok(Vec::new()), self.seen.activity);
+            }
+            woken = signals.until_poll(&self.pacer, self.polled, self.seen) => {
                 if woken {
                     self.pacer.woken();
                 }
             }
         }
-        self.seen = activity.now();
+        self.seen = signals.now();
         let seconds = match self.pace {
             // Lambda waits up to 20 seconds. A function sees no difference, and during such a wait
             // the engine would not know whether the queue is empty.
             Pace::Aws => 1,
-            // Short, so that an empty queue is soon known to be empty after work was done
-            // elsewhere.
-            Pace::Fast if self.pacer.empty_polls() >= LONG_POLL_AFTER => 1,
-            Pace::Fast => 0,
+            // A wake would find a long poll in flight, which must not be dropped, and MiniStack
+            // looks for messages only ten times a second during one.
+            Pace::Fast | Pace::Idle(_) => 0,
         };
         let received = self
             .sqs
@@ -100,6 +96,6 @@ impl Receiver {
             Ok(messages) => self.pacer.brought(messages.len() >= limit),
             Err(_) => self.pacer.failed(),
         }
-        (received, self.seen)
+        (received, self.seen.activity)
     }
 }

@@ -37,6 +37,7 @@ async fn an_event_that_fails_for_good_ends_at_the_asynchronous_destination_and_l
         destination: Some(Arc::new(QueueDestination::new(backend.clients.sqs.clone(), &failures))),
         on_success: None,
         activity: Arc::clone(&activity),
+        wake: Arc::default(),
         pace: Pace::Fast,
     });
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -79,6 +80,7 @@ async fn an_event_whose_invocation_a_crash_cut_off_is_invoked_again_with_its_req
             destination: None,
             on_success: None,
             activity: Arc::new(Activity::new()),
+            wake: Arc::default(),
             pace: Pace::Fast,
         })
     };
@@ -111,6 +113,7 @@ fn unhurried(backend: &TestBackend, url: &str, function: &Arc<Scripted>) -> Asyn
         destination: None,
         on_success: None,
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     })
 }
@@ -167,6 +170,7 @@ async fn a_stop_gives_waiting_events_back_while_the_function_still_works() {
         destination: None,
         on_success: None,
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     });
     let deadline = Instant::now() + Duration::from_secs(20);

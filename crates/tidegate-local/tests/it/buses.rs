@@ -69,6 +69,7 @@ fn start(clients: &Clients, url: &str, rules: Vec<Rule>, functions: &Arc<Functio
         sqs: clients.sqs.clone(),
         events: Arc::<Functions>::clone(functions),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
         hidden: Duration::from_secs(1),
         time_scale: 1000.0,

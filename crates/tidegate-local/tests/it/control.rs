@@ -88,6 +88,7 @@ async fn the_client_finds_the_engine_by_its_file() {
         process_started: process::start_time(i32::try_from(std::process::id()).unwrap()),
         control: running.api.url(),
         endpoint: "http://127.0.0.1:9".to_owned(),
+        emulator_url: "http://127.0.0.1:8".to_owned(),
         started_at: jiff::Timestamp::now(),
         topology: "/topology".into(),
         backend: "ministack".to_owned(),

@@ -131,6 +131,7 @@ pub(crate) fn mapped(
         destination: parts.destination.clone(),
         checkpoints: Arc::clone(&parts.checkpoints),
         activity: Arc::clone(&parts.activity),
+        wake: Arc::default(),
         pace: Pace::Fast,
     }
 }

@@ -89,7 +89,7 @@ async fn an_emulator_that_does_not_answer_is_a_counted_failure() {
 
 /// Answers every `ListTables` itself and turns every other answer into an error.
 #[derive(Debug)]
-struct Refusing;
+pub(crate) struct Refusing;
 
 impl Hook for Refusing {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {

@@ -61,6 +61,7 @@ fn queue_mapping(
         region: REGION.to_owned(),
         invoker: function,
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     }
 }
@@ -139,6 +140,7 @@ async fn at_the_pace_of_aws_an_empty_queue_is_soon_known_to_be_empty() {
     let activity = Arc::new(Activity::new());
     let mapping = queue::start(QueueMapping {
         activity: Arc::clone(&activity),
+        wake: Arc::default(),
         pace: Pace::Aws,
         ..queue_mapping(&backend.clients, &url, &arn, function)
     });

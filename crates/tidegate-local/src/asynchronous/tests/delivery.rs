@@ -41,6 +41,7 @@ async fn delivered(
         destination: Some(Arc::clone(&to)),
         on_success: Some(to),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     });
     let status = tokio::time::timeout(Duration::from_secs(30), async {

@@ -54,6 +54,7 @@ async fn routed_by(sqs: &StandIn, rules: Vec<Rule>, events: Arc<dyn EventQueue>)
         sqs: sqs.sqs(),
         events,
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
         hidden: Duration::from_secs(60),
         time_scale: 1000.0,

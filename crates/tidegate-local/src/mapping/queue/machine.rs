@@ -159,6 +159,12 @@ impl Queue {
         mine.chain(self.returned.oldest(now)).min()
     }
 
+    /// Returns when the next failed message becomes visible.
+    #[must_use]
+    pub fn next_return(&self, now: Moment) -> Option<Moment> {
+        self.returned.next(now)
+    }
+
     /// Returns whether nothing is held, in flight or waiting.
     #[must_use]
     pub fn is_idle(&self) -> bool {

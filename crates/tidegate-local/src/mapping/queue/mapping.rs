@@ -7,7 +7,8 @@ use aws_sdk_sqs::Client;
 use super::settings::QueueSettings;
 use crate::activity::Activity;
 use crate::invocation::Invoker;
-use crate::pace::Pace;
+use crate::pace::{Pace, Signals};
+use crate::wake::Wake;
 
 /// Everything that a queue mapping needs.
 pub struct QueueMapping {
@@ -29,6 +30,14 @@ pub struct QueueMapping {
     pub invoker: Arc<dyn Invoker>,
     /// Activity counter of the engine.
     pub activity: Arc<Activity>,
+    /// Writes to the queue.
+    pub wake: Arc<Wake>,
     /// How often the queue is polled.
     pub pace: Pace,
+}
+
+impl QueueMapping {
+    pub(super) fn signals(&self) -> Signals {
+        Signals { activity: Arc::clone(&self.activity), wake: Arc::clone(&self.wake) }
+    }
 }

@@ -106,9 +106,9 @@ impl Port for QueuePort {
         Performed::Work(match action {
             Action::Receive { limit } => {
                 let Some(mut receiver) = self.receiver.take() else { return Performed::Later };
-                let mapping = Arc::clone(&self.mapping);
+                let signals = self.mapping.signals();
                 let receive = async move {
-                    let (messages, seen) = receiver.receive(limit, &mapping.activity).await;
+                    let (messages, seen) = receiver.receive(limit, &signals).await;
                     Received { receiver, messages, seen }
                 };
                 Work::Read(receive.boxed())
@@ -165,7 +165,12 @@ impl Port for QueuePort {
     }
 
     fn publish(&mut self, queue: &Queue, _: usize) {
-        *self.oldest.lock() = queue.oldest(Moment::now());
+        let now = Moment::now();
+        *self.oldest.lock() = queue.oldest(now);
+        // Nobody writes a failed message again when it becomes visible.
+        if let Some(visible) = queue.next_return(now) {
+            self.mapping.wake.later(visible.since(now));
+        }
         let counts = queue.counts();
         let mut status = self.status.lock();
         status.lag = queue.lag() as u64;

@@ -28,6 +28,11 @@ impl Returned {
         self.0.remove(id);
     }
 
+    /// Returns when the next message becomes visible.
+    pub(super) fn next(&self, now: Moment) -> Option<Moment> {
+        self.0.values().map(|(_, until)| *until).filter(|until| *until >= now).min()
+    }
+
     /// Returns when the oldest message that is hidden now was sent.
     pub(super) fn oldest(&self, now: Moment) -> Option<Moment> {
         self.0.values().filter(|(_, until)| *until >= now).map(|(sent, _)| *sent).min()

@@ -9,7 +9,8 @@ use crate::activity::Activity;
 use crate::checkpoint::Checkpoints;
 use crate::destination::Destination;
 use crate::invocation::Invoker;
-use crate::pace::Pace;
+use crate::pace::{Pace, Signals};
+use crate::wake::Wake;
 
 /// Everything that a stream mapping needs.
 pub struct StreamMapping {
@@ -33,6 +34,14 @@ pub struct StreamMapping {
     pub checkpoints: Arc<dyn Checkpoints>,
     /// Activity counter of the engine.
     pub activity: Arc<Activity>,
+    /// Writes to the stream or the table.
+    pub wake: Arc<Wake>,
     /// How often the stream is polled.
     pub pace: Pace,
+}
+
+impl StreamMapping {
+    pub(super) fn signals(&self) -> Signals {
+        Signals { activity: Arc::clone(&self.activity), wake: Arc::clone(&self.wake) }
+    }
 }

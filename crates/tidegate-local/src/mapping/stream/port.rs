@@ -99,9 +99,9 @@ impl Port for ShardPort {
         match action {
             Action::Poll { limit } => {
                 if let Some(mut reader) = self.reader.take() {
-                    let mapping = Arc::clone(&self.mapping);
+                    let signals = self.mapping.signals();
                     let poll = async move {
-                        let polled = reader.poll(limit, &mapping.activity).await;
+                        let polled = reader.poll(limit, &signals).await;
                         (reader, polled)
                     };
                     return Performed::Work(Work::Read(poll.boxed()));

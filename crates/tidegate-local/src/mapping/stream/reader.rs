@@ -5,9 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::source::{Page, ReadError, ReadFrom, StreamSource};
-use crate::activity::Activity;
-use crate::pace::Pacer;
-use crate::pace::wait::until_poll;
+use crate::pace::{Pacer, Seen, Signals};
 
 /// Records from which on a page counts as full: DynamoDB returns no more at once.
 const FULL: usize = 1_000;
@@ -20,7 +18,7 @@ pub(super) struct Reader {
     iterator: Option<String>,
     pacer: Pacer,
     polled: Instant,
-    seen: u64,
+    seen: Seen,
 }
 
 /// Result of a poll.
@@ -45,16 +43,16 @@ impl Reader {
             iterator: None,
             pacer,
             polled: Instant::now(),
-            seen: 0,
+            seen: Seen::default(),
         }
     }
 
     /// Waits until a poll is due, then polls.
-    pub(super) async fn poll(&mut self, limit: usize, activity: &Activity) -> Polled {
-        if until_poll(&self.pacer, self.polled, self.seen, activity).await {
+    pub(super) async fn poll(&mut self, limit: usize, signals: &Signals) -> Polled {
+        if signals.until_poll(&self.pacer, self.polled, self.seen).await {
             self.pacer.woken();
         }
-        self.seen = activity.now();
+        self.seen = signals.now();
         let page = self.page(limit).await;
         match &page {
             Ok(page) if page.records.is_empty() && page.millis_behind.unwrap_or(0) == 0 => {
@@ -68,7 +66,7 @@ impl Reader {
             Err(_) => self.pacer.failed(),
         }
         self.polled = Instant::now();
-        Polled { page: page.map_err(|error| error.to_string()), seen: self.seen }
+        Polled { page: page.map_err(|error| error.to_string()), seen: self.seen.activity }
     }
 
     /// Returns the next page, without records from before [`ReadFrom::Since`].
@@ -198,9 +196,9 @@ mod tests {
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
         let mut reader =
             Reader::new(Arc::<Scripted>::clone(&source), "s", ReadFrom::Since(SINCE), pacer);
-        let activity = Activity::new();
+        let signals = Signals { activity: Arc::default(), wake: Arc::default() };
         for _ in 0..polls {
-            let _ = reader.poll(10, &activity).await;
+            let _ = reader.poll(10, &signals).await;
         }
         let iterators = source.iterators.lock().unwrap();
         iterators.clone()
@@ -239,9 +237,9 @@ mod tests {
         let source = Arc::new(Scripted { reads: Mutex::new(reads), iterators: Mutex::default() });
         let pacer = Pacer::new(Pace::Fast, Duration::ZERO);
         let mut reader = Reader::new(source, "s", ReadFrom::Since(SINCE), pacer);
-        let activity = Activity::new();
-        assert!(reader.poll(10, &activity).await.page.unwrap().records.is_empty());
-        let page = reader.poll(10, &activity).await.page.unwrap();
+        let signals = Signals { activity: Arc::default(), wake: Arc::default() };
+        assert!(reader.poll(10, &signals).await.page.unwrap().records.is_empty());
+        let page = reader.poll(10, &signals).await.page.unwrap();
         assert_eq!(page.records[0].sequence.as_str(), "3");
         assert_eq!(reader.from, ReadFrom::After("3".to_owned()));
     }

@@ -102,6 +102,7 @@ fn queue(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
         region: REGION.to_owned(),
         invoker: Arc::<Gate>::clone(gate),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     })
 }
@@ -163,6 +164,7 @@ fn stream(setup: Setup<'_>, gate: &Arc<Gate>) -> Mapping {
         destination,
         checkpoints: Arc::new(MemoryCheckpoints::default()),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     })
 }

@@ -65,6 +65,7 @@ async fn a_message_that_passes_no_filter_is_deleted_from_its_queue_and_counted_i
         region: "us-east-1".to_owned(),
         invoker: Arc::new(Never),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     });
     tokio::time::timeout(Duration::from_secs(30), async {

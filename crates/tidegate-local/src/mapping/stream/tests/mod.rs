@@ -123,6 +123,7 @@ pub(super) fn mapping(source: Arc<dyn StreamSource>) -> StreamMapping {
         destination: None,
         checkpoints: Arc::new(MemoryCheckpoints::default()),
         activity: Arc::new(Activity::new()),
+        wake: Arc::default(),
         pace: Pace::Fast,
     }
 }
