@@ -133,8 +133,9 @@ impl World {
     }
 
     pub(crate) async fn mail(&self) -> Vec<SentMail> {
-        let sent =
-            sent_mail(&self.engine.file().endpoint).await.unwrap_or_else(|error| panic!("{error}"));
+        let sent = sent_mail(&self.engine.file().emulator_url)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
         sent.expect("a backend that keeps what it sent")
     }
 

@@ -62,8 +62,15 @@ async fn a_system_is_found_from_below_and_says_what_waits_for_a_person() {
     assert_eq!(up["state_dir"], json!(root.join(".tidegate")));
     assert!(project.file(".tidegate/engine.json").is_file(), "beside the topology, not below");
     let status = project.status().await;
-    assert_eq!(status["emulator"]["endpoint"], up["endpoint"]);
+    assert_eq!(status["emulator"]["endpoint"], up["emulator_url"]);
+    assert_ne!(up["emulator_url"], up["endpoint"]);
     assert_eq!(stdout(&below(&["local", "endpoint"]).await).trim_end(), up["endpoint"]);
+    let exported = stdout(&below(&["local", "env"]).await);
+    let endpoint = format!("export AWS_ENDPOINT_URL={}\n", up["endpoint"].as_str().unwrap());
+    assert!(exported.starts_with(&endpoint), "{exported}");
+    let credentials = "export AWS_ACCESS_KEY_ID=test\nexport AWS_SECRET_ACCESS_KEY=test\n";
+    assert!(exported.contains(credentials), "{exported}");
+    assert!(exported.ends_with("export AWS_SESSION_TOKEN=\n"), "{exported}");
     let names = ["held effects idempotency".to_owned(), "parked aggregates projection".to_owned()];
     assert_eq!(waits(&status), [(names[0].clone(), 0), (names[1].clone(), 0)]);
 
