@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::partiql;
 use super::target::{Written, resource};
+use crate::partiql::{self, Verb};
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -77,5 +77,8 @@ pub(super) fn tables(operation: &str, body: &[u8]) -> Option<Vec<Written>> {
 }
 
 fn in_statements(statements: &[Statement]) -> Vec<String> {
-    statements.iter().filter_map(|of| partiql::table(&of.statement)).collect()
+    let read = statements.iter().filter_map(|of| partiql::Statement::parse(&of.statement, &[]));
+    read.filter(|statement| statement.verb != Verb::Select)
+        .map(|statement| statement.table)
+        .collect()
 }

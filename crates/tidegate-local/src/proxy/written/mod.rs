@@ -6,7 +6,6 @@
 
 mod dynamodb;
 mod messages;
-mod partiql;
 mod target;
 
 use http::header;
