@@ -24,10 +24,15 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
     assert!(letters > 0, "the sample has malformed lines");
     assert_eq!(world.status().await["dead_letters"]["dead-letters"], letters);
 
-    // One order costs one successful write request.
+    // One order costs one successful write, by itself or as a statement of a batch.
     let writes: BTreeMap<_, _> = world.successes("order-processor").await;
     let of = |operation: &str| writes.get(operation).copied().unwrap_or(0);
-    assert_eq!(of("DynamoDB.PutItem") + of("DynamoDB.TransactWriteItems"), orders, "{writes:?}");
+    let statements = world.statements("order-processor").await;
+    let written = of("DynamoDB.PutItem") + of("DynamoDB.TransactWriteItems") + statements;
+    assert_eq!(written, orders, "{statements} statements, {writes:?}");
+    assert!(statements > of("DynamoDB.PutItem"), "{statements} statements, {writes:?}");
+    let batches = of("DynamoDB.BatchExecuteStatement");
+    assert!(batches * 4 < statements, "writes share requests: {batches} for {statements}");
     assert!(
         of("DynamoDB.TransactWriteItems") >= 1,
         "the order of more than 400 KB needs a transaction: {writes:?}"
@@ -45,8 +50,8 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
     assert_eq!(world.mail().await.len(), mails, "no second e-mail");
     let writes_after = world.successes("order-processor").await;
     assert_eq!(
-        writes_after.get("DynamoDB.PutItem"),
-        writes.get("DynamoDB.PutItem"),
+        (writes_after.get("DynamoDB.PutItem"), world.statements("order-processor").await),
+        (writes.get("DynamoDB.PutItem"), statements),
         "a duplicate costs no write that succeeds"
     );
     check(&world, file).await;

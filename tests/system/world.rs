@@ -132,6 +132,11 @@ impl World {
             .collect()
     }
 
+    /// Returns how many statements of a function's batches took effect.
+    pub(crate) async fn statements(&self, function: &str) -> u64 {
+        self.status().await["statements"][function]["ok"].as_u64().unwrap_or(0)
+    }
+
     pub(crate) async fn mail(&self) -> Vec<SentMail> {
         let sent = sent_mail(&self.engine.file().emulator_url)
             .await

@@ -9,7 +9,12 @@ pub(in crate::chaos) const PAUSED: Story = Story {
     name: "paused",
     plan: "tests/chaos/paused.toml",
     fields: &[],
-    faults: &["age", "pause", "deny DynamoDB.PutItem", "throttle before DynamoDB.PutItem"],
+    faults: &[
+        "age",
+        "pause",
+        "deny DynamoDB.BatchExecuteStatement",
+        "throttle before DynamoDB.BatchExecuteStatement",
+    ],
     verdict: given_up,
     figure: |_| None,
 };
