@@ -231,6 +231,18 @@ impl Topology {
         tables.filter_map(|table| self.tables.get(table)?.record_retention_days).min()
     }
 
+    /// Returns whether a function may write to a table that has a stream.
+    pub fn writes_to_a_streamed_table(&self, function: &str) -> bool {
+        let uses = self.functions.get(function).map(|function| &function.uses);
+        let mut written = uses
+            .into_iter()
+            .flat_map(|uses| uses.values())
+            .filter_map(|used| used.table.as_ref().filter(|_| used.access != Access::Read));
+        written.any(|table| {
+            self.tables.get(table).is_some_and(|declared| declared.stream_view.is_some())
+        })
+    }
+
     /// Returns for how many days a function's snapshots remember causes.
     ///
     /// A table in its `uses` declares the number.

@@ -100,7 +100,10 @@ impl Provisioned {
         if let Some(statements) = &self.statements
             && declared.writes_to_a_table()
         {
-            variables.insert("TIDEGATE_STATEMENTS".to_owned(), statements.value().to_owned());
+            variables.insert(
+                "TIDEGATE_STATEMENTS".to_owned(),
+                statements.value(topology, function).to_owned(),
+            );
         }
         variables
     }
@@ -157,6 +160,14 @@ mod tests {
         let batched = statements(Statements::Batched, "order-projection");
         assert_eq!(batched.as_deref(), Some("batched"));
         assert_eq!(statements(Statements::Batched, "event-publisher"), None, "it only reads");
+        let partly = Statements::WithoutStreams { why: "no record".to_owned() };
+        for (function, told) in [
+            ("order-processor", "single"),
+            ("order-projection", "batched"),
+            ("notification", "batched"),
+        ] {
+            assert_eq!(statements(partly.clone(), function).as_deref(), Some(told), "{function}");
+        }
         let scaled = provisioned.scaled_environment(&topology, "order-projection", 100.0);
         let age = |name: &str| scaled.get(name).map(String::as_str);
         assert_eq!(age("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), Some("216"));

@@ -44,7 +44,8 @@ fn head(status: &Value) -> String {
     let away = emulator["unanswered_seconds"].as_u64().map_or_else(String::new, |seconds| {
         format!("\n! the emulator has not answered for {seconds} s; deliveries wait until it does")
     });
-    let single = emulator.pointer("/statements/why").and_then(Value::as_str);
+    let statements = &emulator["statements"];
+    let single = statements["why"].as_str().filter(|_| statements["mode"] == "single");
     let single = single.map_or_else(String::new, |why| {
         format!("\n! functions send conditional writes one by one, not in batches: {why}")
     });

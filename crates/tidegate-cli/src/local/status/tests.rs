@@ -67,6 +67,8 @@ fn single_writes_are_shown_with_the_reason() {
     let single = shown(json!({"mode": "single", "why": "DELETE with a condition: it was done"}));
     assert!(single.contains("one by one, not in batches: DELETE with"), "{single}");
     assert!(!shown(json!({"mode": "batched"})).contains("batches"));
+    // MiniStack's usual state.
+    assert!(!shown(json!({"mode": "without-streams", "why": "no record"})).contains("batches"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::forms;
+use super::forms::{self, Tried};
 use super::found::Found;
 use super::mode::Statements;
 use crate::clients::Clients;
@@ -31,9 +31,17 @@ pub(crate) async fn statements(
         return Some(known);
     }
     let statements = match forms::try_all(clients).await {
-        Ok(()) => {
+        Ok(Tried::Works) => {
             tracing::info!("the emulator carries out batches of statements");
             Statements::Batched
+        }
+        Ok(Tried::NotInStreams(why)) => {
+            tracing::info!(
+                why,
+                "functions that write to a table with a stream send each conditional write in a \
+                 request of its own"
+            );
+            Statements::WithoutStreams { why }
         }
         Err(why) => {
             tracing::warn!(

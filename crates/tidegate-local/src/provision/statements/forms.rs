@@ -9,9 +9,10 @@ use aws_sdk_dynamodb::types::{
     ReturnValuesOnConditionCheckFailure,
 };
 
+use super::streamed;
 use crate::clients::Clients;
 use crate::provision::tables::table;
-use topology::{Key, KeyType, Table};
+use topology::{Key, KeyType, StreamView, Table};
 
 /// Time that the forms may take. They take some hundredths of a second.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -37,29 +38,44 @@ enum Outcome {
     RefusedWithoutItem,
 }
 
+/// What was found about an emulator that carries out every form.
+pub(super) enum Tried {
+    /// It does so as DynamoDB does.
+    Works,
+    /// The stream of a table does not show what statements write. Says what is missing.
+    NotInStreams(String),
+}
+
 /// Tries every form.
 ///
 /// # Errors
 /// Says which form the emulator lacks, or which call failed.
-pub(super) async fn try_all(clients: &Clients) -> Result<(), String> {
+pub(super) async fn try_all(clients: &Clients) -> Result<Tried, String> {
     let name = format!("tidegate-forms-{}", uuid::Uuid::new_v4().simple());
     let key = Key { name: "key".to_owned(), kind: KeyType::S };
     let declared = Table {
         partition_key: key,
         sort_key: None,
-        stream_view: None,
+        stream_view: Some(StreamView::KeysOnly),
         ttl_attribute: None,
         record_retention_days: None,
         cause_retention_days: None,
         commit_format: None,
     };
-    table(clients, &name, &declared).await.map_err(|error| error.to_string())?;
-    let tried = tokio::time::timeout(LIMIT, try_in(clients, &name)).await;
+    let (_, made) = table(clients, &name, &declared).await.map_err(|error| error.to_string())?;
+    let stream = made.stream_arn.unwrap_or_default();
+    let tried = tokio::time::timeout(LIMIT, async {
+        try_in(clients, &name).await?;
+        streamed::look(clients, &name, &stream).await
+    });
+    let tried = tried.await;
     // The table is deleted whatever was found.
     if let Err(error) = clients.dynamodb.delete_table().table_name(&name).send().await {
         tracing::warn!(table = name, error = %DisplayErrorContext(error), "cannot delete a table that is no longer needed");
     }
-    tried.unwrap_or_else(|_| Err(format!("it took longer than {} seconds", LIMIT.as_secs())))
+    let missing = tried
+        .unwrap_or_else(|_| Err(format!("it took longer than {} seconds", LIMIT.as_secs())))?;
+    Ok(missing.map_or(Tried::Works, Tried::NotInStreams))
 }
 
 async fn try_in(clients: &Clients, table: &str) -> Result<(), String> {

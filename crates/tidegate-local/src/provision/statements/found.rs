@@ -9,7 +9,7 @@ use super::mode::Statements;
 
 /// Number of the forms that are tried. Raise it if they change: what was found before no longer
 /// counts.
-const FORMS: u32 = 1;
+const FORMS: u32 = 2;
 
 /// What was found about an emulator.
 #[derive(Debug, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ mod tests {
             assert_eq!(Found::read(state.path(), "m 2"), None, "it was updated");
         }
         let path = Found::path(state.path());
-        let older = fs::read_to_string(&path).unwrap().replace("\"forms\":1", "\"forms\":0");
+        let older = fs::read_to_string(&path).unwrap().replace("\"forms\":2", "\"forms\":1");
         fs::write(&path, older).unwrap();
         assert_eq!(Found::read(state.path(), "m 1"), None, "fewer forms were tried");
         fs::write(&path, "{").unwrap();

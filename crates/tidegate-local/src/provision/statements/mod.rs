@@ -7,6 +7,7 @@ mod choice;
 mod forms;
 mod found;
 mod mode;
+mod streamed;
 
 pub(crate) use choice::statements;
 pub use mode::Statements;
