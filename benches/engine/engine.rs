@@ -9,6 +9,7 @@ use nix::sys::signal::Signal;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
+use crate::aws::Aws;
 use crate::proc::Proc;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Engine {
     child: Child,
     pub(crate) process: Proc,
+    /// The engine's endpoint, at which a write wakes pollers.
+    pub(crate) aws: Aws,
     log: PathBuf,
 }
 
@@ -47,7 +50,7 @@ impl Engine {
             Problem::new(format!("{} cannot be started: {error}", tidegate.display()))
         })?;
         let process = Proc(child.id().unwrap_or_default());
-        let mut engine = Self { child, process, log };
+        let mut engine = Self { child, process, aws: Aws::new(""), log };
         let (started, ready) = (Instant::now(), state.join("engine.json"));
         while !ready.is_file() {
             if engine.child.try_wait()?.is_some() || started.elapsed() > PATIENCE {
@@ -58,6 +61,9 @@ impl Engine {
             }
             sleep(Duration::from_millis(10)).await;
         }
+        let file: serde_json::Value = serde_json::from_slice(&std::fs::read(&ready)?)?;
+        let endpoint = file.get("endpoint").and_then(serde_json::Value::as_str);
+        engine.aws = Aws::new(endpoint.ok_or_else(|| Problem::new("the engine has no endpoint"))?);
         Ok(engine)
     }
 

@@ -15,19 +15,41 @@ use crate::source::Source;
 use crate::throughput::{ENVIRONMENTS, Lab, Side, check, write_topology};
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Pauses between two records of an idle source, in milliseconds: longer than the longest pause
-/// between two polls.
-const PAUSE: std::ops::Range<u64> = 600..750;
+/// Pauses between two records of an idle source, in milliseconds: longer than the engine polls
+/// quickly after a record.
+const PAUSE: std::ops::Range<u64> = 700..900;
 /// Pause between two records of a steady stream.
 const STEP: Duration = Duration::from_millis(10);
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// One after a pause.
+    Idle,
+    /// One after a pause, to the emulator itself, where the engine does not see the write.
+    Unseen,
+    /// A hundred a second.
+    Steady,
+}
+
+impl Load {
+    /// Returns the loads of a side. A write that the engine does not see is the same for every
+    /// source.
+    fn of(side: Side, source: Source) -> &'static [Self] {
+        if side == Side::Engine && source == Source::Kinesis {
+            &[Self::Idle, Self::Unseen, Self::Steady]
+        } else {
+            &[Self::Idle, Self::Steady]
+        }
+    }
+}
 
 /// Times from the call that writes a record until the handler has the record.
 #[derive(Clone, Debug)]
 pub(crate) struct Latency {
     pub(crate) side: Side,
     pub(crate) source: Source,
-    /// Whether records came a hundred a second, instead of one after a pause.
-    pub(crate) steady: bool,
+    pub(crate) load: Load,
     pub(crate) samples: Vec<Duration>,
 }
 
@@ -39,7 +61,7 @@ impl Latency {
 
 impl Lab {
     /// Measures the latencies of `idle` records after a pause each, and of `steady` records in a
-    /// steady stream.
+    /// steady stream. Those of the engine are written through its endpoint.
     pub(crate) async fn latency(
         &self,
         side: Side,
@@ -70,10 +92,13 @@ impl Lab {
         source.fill(&emulator.aws, "source", 0..1).await?;
         collector.wait_for(1, PATIENCE).await?;
         let (mut found, mut from) = (Vec::new(), 1);
-        for (steady, count) in [(false, idle), (true, steady)] {
+        for &load in Load::of(side, source) {
+            let count = if load == Load::Steady { steady } else { idle };
+            let endpoint = engine.as_ref().filter(|_| load != Load::Unseen);
+            let aws = endpoint.map_or(&emulator.aws, |engine| &engine.aws);
             collector.take();
             let numbers = from..from + count;
-            let written = write(source, &emulator.aws, numbers.clone(), steady).await?;
+            let written = write(source, aws, numbers.clone(), load == Load::Steady).await?;
             collector.wait_for(count, PATIENCE).await?;
             let told = collector.take();
             check(source, &told, numbers)?;
@@ -85,7 +110,7 @@ impl Lab {
                     samples.push(invocation.seen.at.saturating_sub(written.unwrap_or_default()));
                 }
             }
-            found.push(Latency { side, source, steady, samples });
+            found.push(Latency { side, source, load, samples });
             from += count;
         }
         if let Some(engine) = engine {

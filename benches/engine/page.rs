@@ -5,7 +5,7 @@ use benchmarks::machine::Machine;
 use benchmarks::table::Table;
 
 use crate::function::Executor;
-use crate::latency::Latency;
+use crate::latency::{Latency, Load};
 use crate::many::FUNCTIONS;
 use crate::run::Results;
 use crate::source::Source;
@@ -33,11 +33,19 @@ pub(crate) fn latency_line(latency: &Latency) -> String {
         "{:<18} {:<25} {}: p50 {:.1} ms, p99 {:.1} ms of {}",
         name(latency.side),
         latency.source.name(),
-        if latency.steady { "steady" } else { "idle" },
+        load(latency.load),
         latency.milliseconds(0.5),
         latency.milliseconds(0.99),
         latency.samples.len()
     )
+}
+
+fn load(load: Load) -> &'static str {
+    match load {
+        Load::Idle => "one after a pause",
+        Load::Unseen => "one after a pause, unseen",
+        Load::Steady => "a hundred a second",
+    }
 }
 
 fn name(side: Side) -> &'static str {
@@ -230,10 +238,9 @@ fn talking(results: &Results) -> String {
 fn latencies(results: &Results) -> String {
     let mut table = Table::new(&["source and side", "load", "p50", "p99", "records"]);
     for latency in &results.latencies {
-        let when = if latency.steady { "a hundred a second" } else { "one after a pause" };
         table.row(&[
             format!("{}, {}", latency.source.name(), name(latency.side)),
-            when.to_owned(),
+            load(latency.load).to_owned(),
             format!("{:.1} ms", latency.milliseconds(0.5)),
             format!("{:.1} ms", latency.milliseconds(0.99)),
             latency.samples.len().to_string(),
@@ -246,9 +253,10 @@ fn latencies(results: &Results) -> String {
         "## Latency\n\n\
          Latency is the time from the call that writes a record until the function has the\n\
          record, with batches of up to 10. With few records, p99 is the slowest record.\n\n\
-         If a source has been idle for half a second, the engine polls it every 250 ms. If a\n\
-         queue has been idle for ten seconds, the engine uses long polls. MiniStack's\n\
-         mappings run in the process that the record is written to, which wakes them.\n\n{}",
+         Records for the engine are written through its endpoint, which wakes the pollers of\n\
+         the source. *Unseen* records are written to MiniStack itself: the engine finds them\n\
+         by its next poll, and polls an idle source every three seconds. MiniStack's mappings\n\
+         run in the process that the record is written to, which wakes them.\n\n{}",
         table.text()
     )
 }

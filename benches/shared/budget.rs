@@ -43,7 +43,7 @@ impl Budget {
     pub fn at_most(what: &str, unit: &str, wanted: f64, found: f64) -> Self {
         Self {
             what: what.to_owned(),
-            budget: format!("≤ {wanted:.0} {unit}"),
+            budget: format!("≤ {wanted} {unit}"),
             found: format!("{found:.2} {unit}"),
             met: found <= wanted,
             fails: found > wanted * MARGIN,
