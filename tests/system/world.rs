@@ -36,6 +36,7 @@ pub(crate) struct Setup {
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) state: TempDir,
+    clients: Clients,
 }
 
 impl World {
@@ -62,11 +63,13 @@ impl World {
         options.time_scale = TIME_SCALE;
         options.faults = setup.faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
-        Self { engine, state }
+        let clients = Clients::new(&engine.file().endpoint);
+        Self { engine, state, clients }
     }
 
+    /// Clients of the system's endpoint, as users have them.
     pub(crate) fn clients(&self) -> &Clients {
-        self.engine.clients()
+        &self.clients
     }
 
     pub(crate) async fn status(&self) -> Value {
