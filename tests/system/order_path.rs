@@ -30,9 +30,11 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
     let statements = world.statements("order-processor").await;
     let written = of("DynamoDB.PutItem") + of("DynamoDB.TransactWriteItems") + statements;
     assert_eq!(written, orders, "{statements} statements, {writes:?}");
-    assert!(statements > of("DynamoDB.PutItem"), "{statements} statements, {writes:?}");
+    // MiniStack's streams do not show what statements write, so there they are not used.
+    let batched = world.status().await["emulator"]["statements"]["mode"] == "batched";
     let batches = of("DynamoDB.BatchExecuteStatement");
-    assert!(batches * 4 < statements, "writes share requests: {batches} for {statements}");
+    let shared = batches * 4 < statements && statements > of("DynamoDB.PutItem");
+    assert!(shared == batched, "{batches} batches for {statements} statements, {writes:?}");
     assert!(
         of("DynamoDB.TransactWriteItems") >= 1,
         "the order of more than 400 KB needs a transaction: {writes:?}"

@@ -80,13 +80,19 @@ pub(crate) async fn mail(world: &World) -> (Mail, Vec<String>) {
 /// has all events.
 pub(crate) async fn histories(world: &World, fed: &Fed) -> Vec<String> {
     let mut histories: BTreeMap<String, BTreeMap<u64, String>> = BTreeMap::new();
-    for item in rows(world.clients(), "event-store", "#stream, #version, #cause").await {
+    for item in rows(world.clients(), "event-store", "#stream, #version, #decisions").await {
         let stream = item["stream"].as_s().expect("a stream");
         // Chunks of a large commit have a partition of their own.
         if !stream.starts_with("chunk#") {
-            let version = item["version"].as_n().expect("a version").parse().expect("a number");
-            let cause = item["cause"].as_m().expect("a cause")["id"].as_s().expect("an id");
-            histories.entry(stream.clone()).or_default().insert(version, cause.clone());
+            let first: u64 = item["version"].as_n().expect("a version").parse().expect("a number");
+            let history = histories.entry(stream.clone()).or_default();
+            // In the shop a decision is one event.
+            for (version, decision) in (first..).zip(item["decisions"].as_l().expect("a list")) {
+                let cause = &decision.as_m().expect("a decision")["cause"];
+                let id = cause.as_m().expect("a cause")["id"].as_s().expect("an id");
+                let other = history.insert(version, id.clone());
+                assert_eq!(other, None, "{stream}: two events have the version {version}");
+            }
         }
     }
     let mut differences = Vec::new();
