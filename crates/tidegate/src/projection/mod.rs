@@ -18,6 +18,7 @@ mod batch;
 mod change;
 mod deadline;
 mod delivered;
+mod delta;
 mod dynamodb;
 mod expression;
 mod guard;
@@ -27,20 +28,26 @@ mod look;
 pub(crate) mod memory;
 mod pace;
 mod pack;
+mod pending;
 mod plan;
 mod projector;
 mod read_model;
 mod released;
 mod round;
 mod row;
+mod slices;
 mod transaction;
 
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection, RowUpdate, Value};
+pub use delta::{
+    Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, WAITING_DELTAS, is_counter,
+};
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
+pub use pending::Pending;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
 pub use row::ROW_KEY;

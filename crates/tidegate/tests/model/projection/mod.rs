@@ -8,6 +8,7 @@ use self::world::{ProjectionModel, State, Without};
 use crate::check::{counterexample, holds, stuck};
 
 const QUIET: &str = "when all is quiet, all is applied or an operator knows";
+const TRUE: &str = "a delivery reported as applied is";
 const SUM: &str = "counters are the sum of the events up to the guard";
 
 fn model(workers: usize, faults: u8) -> ProjectionModel {
@@ -18,8 +19,21 @@ fn model(workers: usize, faults: u8) -> ProjectionModel {
         committed: false,
         first: Version::Current,
         rolling: false,
+        slices: 1,
+        apart: false,
+        plain: false,
         without: None,
     }
+}
+
+/// All requests of the protocol of deltas, with small events.
+fn deltas(workers: usize, faults: u8, slices: u8) -> ProjectionModel {
+    ProjectionModel { slices, apart: true, plain: true, committed: true, ..model(workers, faults) }
+}
+
+/// A version whose toolkit has deltas runs beside a version whose toolkit has none.
+fn direct(workers: usize, faults: u8) -> ProjectionModel {
+    ProjectionModel { first: Version::Direct, rolling: true, ..deltas(workers, faults, 1) }
 }
 
 /// The function is corrected while two environments are running, and an operator replays.
@@ -85,6 +99,51 @@ fn whatever_happens_everything_can_still_be_applied() {
     for model in [model(2, 1), parking(1), rolling(1, 1), undigested(1, 1)] {
         assert_eq!(stuck(&model, State::is_done), None);
     }
+}
+
+#[test]
+fn a_delta_reaches_every_counter_once_whatever_happens() {
+    for (workers, faults, slices) in [(2, 1, 1), (2, 1, 2)] {
+        let states = holds(deltas(workers, faults, slices));
+        println!(
+            "deltas, {workers} environments, {faults} fault, {slices} slices: {states} states"
+        );
+    }
+}
+
+#[test]
+fn a_version_without_deltas_counts_side_by_side_with_its_successor() {
+    println!("deltas, direct: {} states", holds(direct(2, 1)));
+}
+
+#[test]
+fn without_the_condition_of_the_head_a_delta_replaces_another() {
+    let without = Some(Without::ConditionOfHead);
+    counterexample(ProjectionModel { without, ..deltas(2, 0, 1) }, SUM);
+}
+
+#[test]
+fn without_its_number_a_counter_takes_a_delta_twice() {
+    let without = Some(Without::Number);
+    counterexample(ProjectionModel { without, ..deltas(2, 1, 1) }, SUM);
+}
+
+#[test]
+fn counted_before_the_delta_before_it_that_one_is_lost() {
+    let without = Some(Without::Order);
+    counterexample(ProjectionModel { without, ..deltas(2, 0, 1) }, SUM);
+}
+
+#[test]
+fn acknowledged_before_its_counters_are_written_a_delivery_is_not_counted() {
+    let without = Some(Without::Wait);
+    counterexample(ProjectionModel { without, ..deltas(1, 0, 1) }, TRUE);
+}
+
+#[test]
+fn without_its_place_in_the_guard_a_delta_of_another_slice_is_not_counted() {
+    let without = Some(Without::Place);
+    counterexample(ProjectionModel { without, ..deltas(1, 1, 2) }, TRUE);
 }
 
 #[test]
