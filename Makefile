@@ -72,8 +72,10 @@ check: setup ## checks format, lints, unit tests, docs, licences, topology, infr
 	@python3 tests/circles.py
 	@scripts/circles
 	@python3 tests/house.py
+	@python3 tests/first_build.py
 	@scripts/widths
 	@scripts/sizes
+	@scripts/first-build
 	@scripts/setup deny build aws-cli awslambdaric browser
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets $(EVERYTHING) -- -D warnings

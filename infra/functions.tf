@@ -1,8 +1,12 @@
 locals {
   # What each kind of access allows in IAM. validations/functions.tftpl refuses any other.
-  reads_table  = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
-  writes_table = ["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
-  reads_queue  = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+  reads_table = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+  # The PartiQL actions are for batches of conditional writes. Nothing reads with PartiQL.
+  writes_table = [
+    "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert",
+    "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:UpdateItem",
+  ]
+  reads_queue = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
   reads_stream = [
     "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
     "kinesis:GetShardIterator", "kinesis:ListShards",
@@ -10,7 +14,7 @@ locals {
   actions = {
     table = {
       read       = local.reads_table
-      append     = concat(local.reads_table, ["dynamodb:PutItem"])
+      append     = concat(local.reads_table, ["dynamodb:PartiQLInsert", "dynamodb:PutItem"])
       write      = local.writes_table
       read-write = concat(local.reads_table, local.writes_table)
     }
@@ -240,11 +244,26 @@ locals {
     ]
   }
 
+  # Whether a function may write to a table.
+  writes_to_a_table = {
+    for name, function in var.functions : name => anytrue([
+      for use in function.uses : use.table != null && use.access != "read"
+    ])
+  }
+
   # Retentions of the causes in the snapshots of the tables that a function uses.
   cause_retention = {
     for name, function in var.functions : name => [
       for use in function.uses : var.tables[use.table].cause_retention_days
       if try(var.tables[use.table].cause_retention_days, null) != null
+    ]
+  }
+
+  # Formats in which functions write commits to the event stores that they use.
+  commit_formats = {
+    for name, function in var.functions : name => [
+      for use in function.uses : var.tables[use.table].commit_format
+      if try(var.tables[use.table].commit_format, null) != null
     ]
   }
 
@@ -268,6 +287,9 @@ locals {
       },
       length(local.record_retention[name]) == 0 ? {} : { TIDEGATE_IDEMPOTENCY_DAYS = tostring(min(local.record_retention[name]...)) },
       length(local.cause_retention[name]) == 0 ? {} : { TIDEGATE_CAUSE_DAYS = tostring(min(local.cause_retention[name]...)) },
+      length(local.commit_formats[name]) == 0 ? {} : { TIDEGATE_COMMIT_FORMAT = tostring(min(local.commit_formats[name]...)) },
+      # DynamoDB carries out batches of statements, which is the toolkit's default.
+      var.statements != "batched" && local.writes_to_a_table[name] ? { TIDEGATE_STATEMENTS = var.statements } : {},
       local.quiet ? { RUST_LOG = lower(var.log_level) } : {},
       var.telemetry == null ? {} : { OTEL_EXPORTER_OTLP_ENDPOINT = var.telemetry.endpoint },
     )

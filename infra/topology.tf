@@ -53,6 +53,19 @@ variable "metrics_namespace" {
   }
 }
 
+variable "statements" {
+  type        = string
+  description = "How functions send conditional writes to DynamoDB: several in one request (batched), or each alone (single)."
+  default     = "batched"
+  nullable    = false
+
+  validation {
+    # Owner: topology check, types.
+    condition     = contains(["batched", "single"], var.statements)
+    error_message = "statements is \"${var.statements}\"; allowed are \"batched\" and \"single\"."
+  }
+}
+
 variable "streams" {
   type = map(object({
     shards          = optional(number, 1)
@@ -79,6 +92,7 @@ variable "tables" {
     ttl_attribute         = optional(string)
     record_retention_days = optional(number)
     cause_retention_days  = optional(number)
+    commit_format         = optional(number)
   }))
   description = "DynamoDB tables by name, all on demand."
   default     = {}

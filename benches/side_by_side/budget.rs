@@ -2,7 +2,7 @@
 
 use benchmarks::budget::Budget;
 
-use crate::run::{BATCHES, KEYS, Results, USUAL, Wanted};
+use crate::run::{BATCHES, KEYS, Results, SLOW, USUAL, Wanted};
 use crate::scenario::{Phase, Row, Side};
 use crate::worker::Work;
 
@@ -24,9 +24,10 @@ fn pairs(results: &Results, ours: Wanted, theirs: Wanted) -> impl Iterator<Item 
 pub(crate) fn judge(results: &Results) -> Vec<Budget> {
     let mut budgets = throughput(results);
     budgets.extend(requests(results));
-    budgets.extend(exact_requests(results));
+    budgets.extend(usual_costs(results));
     budgets.extend(refused_duplicates(results));
     budgets.extend(processor_time(results));
+    budgets.extend(slow_batch(results));
     budgets.extend(starts(results));
     budgets
 }
@@ -36,17 +37,25 @@ fn throughput(results: &Results) -> Vec<Budget> {
     use Phase::First;
     use Side::{Powertools, Tidegate};
     let mut budgets = Vec::new();
-    for (what, least, ours, theirs, phase) in [
-        ("records per second and core, claim and complete", 10.0, Work::Claim, Work::Claim, First),
+    for (what, [least, least_of_one], ours, theirs, phase) in [
+        (
+            "records per second and core, claim and complete",
+            [40.0, 10.0],
+            Work::Claim,
+            Work::Claim,
+            First,
+        ),
         (
             "records per second and core, same business result by a guarded write",
-            20.0,
+            [100.0, 20.0],
             Work::Commit,
             Work::ClaimAndPut,
             First,
         ),
     ] {
-        for (keys, one) in [("ten keys and more", false), ("one key", true)] {
+        for (keys, one, least) in
+            [("ten keys and more", false, least), ("one key", true, least_of_one)]
+        {
             let pairs =
                 pairs(results, at_once(Tidegate, ours, phase), at_once(Powertools, theirs, phase));
             let pairs = pairs.filter(|(ours, _)| (ours.scenario.keys == 1) == one);
@@ -99,45 +108,39 @@ fn usual(results: &Results, work: Work, phase: Phase) -> Option<&Row> {
     results.find(at_once(Side::Tidegate, work, phase), USUAL.0, USUAL.1)
 }
 
-/// Budgets exact numbers of requests per record.
-fn exact_requests(results: &Results) -> Vec<Budget> {
+/// Limits what a record of the usual batch costs: requests, and exact units.
+///
+/// Writes that wait at the same moment share a request, so the number of requests depends on how
+/// many do. What DynamoDB bills does not.
+fn usual_costs(results: &Results) -> Vec<Budget> {
     use Phase::{Change, First};
     let mut budgets = Vec::new();
-    let exact = |row: &Row, operations: &[&str]| {
-        let wanted = |name: &String| {
-            operations.iter().filter(|wanted| **wanted == name.as_str()).count() as u64
-        };
-        let records = row.scenario.records as u64;
-        row.counts.requests.iter().all(|(name, count)| *count == wanted(name) * records)
-            && row.counts.requests.values().sum::<u64>() == operations.len() as u64 * records
-    };
-    for (what, budget, work, phase, operations) in [
-        ("create an aggregate", "1 request, no transaction", Work::Commit, First, &["PutItem"][..]),
-        (
-            "change an aggregate",
-            "1 read and 1 conditional write",
-            Work::Commit,
-            Change,
-            &["Query", "PutItem"],
-        ),
-        (
-            "an effect outside DynamoDB",
-            "2 conditional writes",
-            Work::Claim,
-            First,
-            &["PutItem", "UpdateItem"],
-        ),
+    for (what, budget, work, phase, write_units, read_units) in [
+        ("create an aggregate", "1 write unit", Work::Commit, First, 1.0, 0.0),
+        ("change an aggregate", "1 write and 1 read unit", Work::Commit, Change, 1.0, 1.0),
+        ("an effect outside DynamoDB", "2 write units", Work::Claim, First, 2.0, 0.0),
     ] {
         budgets.extend(usual(results, work, phase).map(|row| {
-            let found = format!(
-                "{:.2} requests: {:?}",
-                row.requests(),
-                row.counts.requests.keys().collect::<Vec<_>>()
-            );
-            Budget::counted(what, budget, found, exact(row, operations))
+            let (written, read) = (row.write_units(), row.read_units());
+            let found = format!("{written:.2} write, {read:.2} read units");
+            let exact = |found: f64, wanted: f64| (found - wanted).abs() < f64::EPSILON;
+            let met = exact(written, write_units) && exact(read, read_units);
+            Budget::counted(what, budget, found, met)
         }));
     }
+    budgets.extend(usual(results, Work::Commit, First).map(|row| {
+        let (what, most) = ("requests per new event, 100 keys", 0.05);
+        let found = row.requests();
+        Budget::counted(what, &format!("≤ {most:.2}"), format!("{found:.2}"), found <= most)
+    }));
     budgets
+}
+
+/// Limits the time of a batch on a slow DynamoDB.
+fn slow_batch(results: &Results) -> Option<Budget> {
+    let batch = results.slow_batch?;
+    let what = format!("batch of {} orders at {SLOW} ms an answer, order-processor", USUAL.1);
+    Some(Budget::at_most(&what, "ms", 15.0, batch.time.as_secs_f64() * 1e3))
 }
 
 fn refused_duplicates(results: &Results) -> Option<Budget> {

@@ -46,6 +46,7 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
     parts.push(side_by_side(results));
     parts.push(by_keys(results));
     parts.push(slow(results));
+    parts.push(slow_batch(results));
     parts.push(starts(results));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
@@ -72,7 +73,7 @@ recognised as a duplicate.
 
 - *CPU* is the client's processor time per record, including the kernel's, from the text of the
   event to the text of the response. *Records per second and core* is its inverse.
-- *Tidegate* is the release profile: `Runner` with lanes, isolation, spans and deadline, 16 records
+- *Tidegate* is the release profile: `Runner` with lanes, isolation, spans and deadline, 200 records
   at a time, `AwsClients` as functions use them, one thread.
 - *Powertools* is `BatchProcessor` and `idempotent_function` on `DynamoDBPersistenceLayer`, as fast
   as its documentation allows. The key is a plain argument (no JMESPath), the payload is not
@@ -271,6 +272,21 @@ fn slow(results: &Results) -> String {
          for each record, together with idempotency. It keeps no order.\n\n{}",
         grid(results, &works, SLOW),
         theirs.text()
+    )
+}
+
+fn slow_batch(results: &Results) -> String {
+    let Some(batch) = results.slow_batch else { return String::new() };
+    format!(
+        "## A batch of `order-processor`\n\n\
+         The release binary of `order-processor` gets batches of {} new orders, each with its\n\
+         own key, and each response comes after {SLOW} ms. The median of 20 batches takes\n\
+         {:.1} ms, from the event to the response. A batch costs {:.1} requests and {:.1} write\n\
+         units.\n",
+        USUAL.1,
+        batch.time.as_secs_f64() * 1e3,
+        batch.requests,
+        batch.write_units
     )
 }
 

@@ -7,6 +7,7 @@ use crate::Run;
 use crate::budget;
 use crate::page;
 use crate::scenario::{Arena, Phase, Programs, Row, Scenario, Side};
+use crate::slow::{self, SlowBatch};
 use crate::start::{self, Start};
 use crate::worker::Work;
 use benchmarks::machine::{Machine, said};
@@ -31,6 +32,7 @@ const VERSIONS: &str = "import platform; from importlib.metadata import version 
 pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
     pub(crate) starts: Vec<Start>,
+    pub(crate) slow_batch: Option<SlowBatch>,
 }
 
 /// Selects measurements.
@@ -84,6 +86,9 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
     }
     if let Some(zips) = &options.zips {
         results.starts = start::measure(&mut arena, zips, repository).await?;
+        if !options.fast {
+            results.slow_batch = slow::measure(&mut arena, zips, repository).await?;
+        }
     }
     arena.close().await?;
     let budgets = budget::judge(&results);

@@ -1,34 +1,18 @@
 //! Measures the start of the functions: release binaries under a Runtime API that times them.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::io::{Read, Seek};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::Path;
+use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Method, Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::timeout;
-
-use crate::aws::aws_environment;
+use crate::runtime_api::{RuntimeApi, Sample};
 use crate::scenario::Arena;
 use crate::stub::Order;
 use benchmarks::problem::Problem;
+use benchmarks::processor::nanoseconds;
 
 /// Number of starts of each function.
 const STARTS: usize = 15;
 /// Invocations after which the resident memory is read.
 const INVOCATIONS: usize = 20;
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The start of one function: medians of all starts.
 #[derive(Clone, Debug)]
@@ -48,13 +32,6 @@ pub(crate) struct Start {
     pub(crate) zipped: u64,
 }
 
-/// A request of the function to its Runtime API.
-enum Call {
-    Next(Instant, oneshot::Sender<Response<Full<Bytes>>>),
-    Answer(Instant, Bytes),
-    Failure(Bytes),
-}
-
 /// Measures all functions with a release binary `<directory>/<function>/bootstrap`.
 pub(crate) async fn measure(
     arena: &mut Arena,
@@ -70,10 +47,11 @@ pub(crate) async fn measure(
             continue;
         }
         let event = std::fs::read(repository.join(format!("events/lambda/{function}.json")))?;
+        let events = vec![event; INVOCATIONS];
         let mut samples = Vec::new();
         for _ in 0..STARTS {
             arena.order(Order::Empty { latency_ms: 0 }).await?;
-            samples.push(api.run(&function, &binary, &variables, &arena.endpoint, &event).await?);
+            samples.push(api.run(&function, &binary, &variables, &arena.endpoint, &events).await?);
         }
         let zipped = std::fs::metadata(zips.join(&function).join("bootstrap.zip"))
             .map_or(0, |zip| zip.len());
@@ -83,188 +61,18 @@ pub(crate) async fn measure(
             values.get(values.len() / 2).copied().unwrap_or_default()
         };
         starts.push(Start {
-            first_next: Duration::from_nanos(median(|sample| sample.times[0])),
-            first_invocation: Duration::from_nanos(median(|sample| sample.times[1])),
-            warm_invocation: Duration::from_nanos(median(|sample| sample.times[2])),
-            resident_at_start: median(|sample| sample.resident[0]),
-            resident: median(|sample| sample.resident[1]),
+            first_next: Duration::from_nanos(median(|sample| nanoseconds(sample.first_next))),
+            first_invocation: Duration::from_nanos(median(|sample| {
+                sample.times.first().copied().map_or(0, nanoseconds)
+            })),
+            warm_invocation: Duration::from_nanos(median(|sample| {
+                sample.times.last().copied().map_or(0, nanoseconds)
+            })),
+            resident_at_start: median(|sample| sample.resident_at_start),
+            resident: median(|sample| sample.resident),
             function,
             zipped,
         });
     }
     Ok(starts)
-}
-
-struct Sample {
-    /// To the first `next`, first invocation, last invocation; in nanoseconds.
-    times: [u64; 3],
-    /// At the start, after all invocations; in kB.
-    resident: [u64; 2],
-}
-
-struct RuntimeApi {
-    address: SocketAddr,
-    calls: mpsc::Receiver<Call>,
-}
-
-impl RuntimeApi {
-    async fn open() -> Result<Self, Problem> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
-        let (send, calls) = mpsc::channel(4);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let _ = stream.set_nodelay(true);
-                let send = send.clone();
-                let service = service_fn(move |request| take(send.clone(), request));
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-            }
-        });
-        Ok(Self { address, calls })
-    }
-
-    async fn run(
-        &mut self,
-        function: &str,
-        binary: &PathBuf,
-        variables: &BTreeMap<String, String>,
-        endpoint: &str,
-        event: &[u8],
-    ) -> Result<Sample, Problem> {
-        let mut command = Command::new(binary);
-        aws_environment(&mut command, endpoint);
-        command.envs(variables).env("AWS_LAMBDA_RUNTIME_API", self.address.to_string());
-        command.envs([
-            ("AWS_LAMBDA_FUNCTION_NAME", function),
-            ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-            ("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/benchmark"),
-            ("AWS_LAMBDA_LOG_STREAM_NAME", "benchmark"),
-        ]);
-        // Metrics go to standard output, which is printed only after an error.
-        let mut output = tempfile::tempfile()?;
-        command.stdout(output.try_clone()?).kill_on_drop(true);
-        let start = Instant::now();
-        let mut child = command.spawn()?;
-        let sample = self.invoke(function, &mut child, start, event).await;
-        child.kill().await?;
-        sample.map_err(|problem| {
-            let mut said = String::new();
-            let _ = output.rewind().and_then(|()| output.read_to_string(&mut said));
-            Problem::new(format!("{problem:?}; it said: {said}"))
-        })
-    }
-
-    async fn invoke(
-        &mut self,
-        function: &str,
-        child: &mut Child,
-        start: Instant,
-        event: &[u8],
-    ) -> Result<Sample, Problem> {
-        let (at, mut next) = tokio::select! {
-            next = self.next(function) => next?,
-            status = child.wait() => return Err(Problem::new(format!("{function} did not start: {}", status?))),
-        };
-        let first_next = at.duration_since(start);
-        let resident_at_start = resident(child)?;
-        let mut times = Vec::with_capacity(INVOCATIONS);
-        for number in 0..INVOCATIONS {
-            let start = Instant::now();
-            // If the function no longer waits, the check below reports it.
-            let _ = next.send(invocation(event, function, number));
-            match self.call(function).await? {
-                Call::Answer(at, body) if answered_well(&body) => {
-                    times.push(at.duration_since(start))
-                }
-                Call::Answer(_, body) | Call::Failure(body) => {
-                    return Err(Problem::new(format!(
-                        "{function}: {}",
-                        String::from_utf8_lossy(&body)
-                    )));
-                }
-                Call::Next(..) => return Err(Problem::new(format!("{function} asked twice"))),
-            }
-            (_, next) = self.next(function).await?;
-        }
-        let resident = resident(child)?;
-        let nanoseconds =
-            |time: Option<&Duration>| time.copied().map_or(0, benchmarks::processor::nanoseconds);
-        Ok(Sample {
-            times: [
-                nanoseconds(Some(&first_next)),
-                nanoseconds(times.first()),
-                nanoseconds(times.last()),
-            ],
-            resident: [resident_at_start, resident],
-        })
-    }
-
-    async fn call(&mut self, function: &str) -> Result<Call, Problem> {
-        let call = timeout(PATIENCE, self.calls.recv()).await;
-        call.ok()
-            .flatten()
-            .ok_or_else(|| Problem::new(format!("{function} says nothing for {PATIENCE:?}")))
-    }
-
-    async fn next(
-        &mut self,
-        function: &str,
-    ) -> Result<(Instant, oneshot::Sender<Response<Full<Bytes>>>), Problem> {
-        match self.call(function).await? {
-            Call::Next(at, reply) => Ok((at, reply)),
-            Call::Answer(_, body) | Call::Failure(body) => {
-                Err(Problem::new(format!("{function}: {}", String::from_utf8_lossy(&body))))
-            }
-        }
-    }
-}
-
-/// Returns whether the response is a partial batch response without failures, or empty.
-fn answered_well(body: &[u8]) -> bool {
-    let answer = serde_json::from_slice::<serde_json::Value>(body).unwrap_or_default();
-    match answer.get("batchItemFailures") {
-        Some(failures) => failures.as_array().is_some_and(Vec::is_empty),
-        None => true,
-    }
-}
-
-async fn take(
-    calls: mpsc::Sender<Call>,
-    request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
-    let at = Instant::now();
-    let (next, failed) =
-        (request.method() == Method::GET, request.uri().path().ends_with("/error"));
-    let body = request.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    if next {
-        let (reply, replied) = oneshot::channel();
-        let _ = calls.send(Call::Next(at, reply)).await;
-        return Ok(replied.await.unwrap_or_default());
-    }
-    let _ = calls.send(if failed { Call::Failure(body) } else { Call::Answer(at, body) }).await;
-    Ok(Response::builder().status(202).body(Full::default()).unwrap_or_default())
-}
-
-fn invocation(event: &[u8], function: &str, number: usize) -> Response<Full<Bytes>> {
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + PATIENCE;
-    Response::builder()
-        .header("content-type", "application/json")
-        .header("lambda-runtime-aws-request-id", format!("8476a536-e9f4-11e8-9739-{number:012}"))
-        .header("lambda-runtime-deadline-ms", deadline.as_millis().to_string())
-        .header(
-            "lambda-runtime-invoked-function-arn",
-            format!("arn:aws:lambda:us-east-1:000000000000:function:{function}"),
-        )
-        .body(Full::new(Bytes::copy_from_slice(event)))
-        .unwrap_or_default()
-}
-
-/// Returns the resident memory in kB.
-fn resident(child: &Child) -> Result<u64, Problem> {
-    let id = child.id().ok_or_else(|| Problem::new("the function has ended"))?;
-    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.ok_or_else(|| Problem::new("no VmRSS in the status of a process"))
 }

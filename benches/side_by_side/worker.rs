@@ -24,8 +24,9 @@ use crate::processor;
 use crate::protocol::{self, Measured};
 use benchmarks::problem::Problem;
 
-/// Records that are handled at a time, as in `order-processor`.
-const CONCURRENCY: usize = 16;
+/// Records that are handled at a time, as in `order-processor`: enough to fill batches of
+/// statements.
+const CONCURRENCY: usize = 200;
 /// How long the process remembers a completed effect, if it remembers any.
 const REMEMBERED: Duration = Duration::from_secs(300);
 const RETENTION: Duration = Duration::from_secs(31 * 24 * 3600);

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tidegate::envelope::{Data, Envelope};
 use tidegate::ids::Cause;
-use tidegate::store::{RecordedCommit, RecordedEvent};
+use tidegate::store::{CommitFormat, RecordedCommit, RecordedEvent};
 
 use super::samples::Samples;
 
@@ -81,8 +81,10 @@ pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
     let cause = Cause::new("shop.import", envelope.causation_id.clone().unwrap_or_default());
     let (stream, source) = (envelope.subject.clone(), envelope.source.clone());
     let mut commit = RecordedCommit::new(stream, source, cause, ARRIVED_AT, vec![event]);
-    commit.correlation_id = envelope.correlation_id.clone();
-    commit.arrived_at = Some(ARRIVED_AT);
+    for decision in &mut commit.decisions {
+        decision.correlation_id = envelope.correlation_id.clone();
+        decision.arrived_at = Some(ARRIVED_AT);
+    }
     Ok(commit)
 }
 
@@ -90,23 +92,29 @@ pub fn commit(envelope: &Envelope) -> Result<RecordedCommit, Box<dyn Error>> {
 ///
 /// The toolkit owns the item's layout, so a test reads the record back with the toolkit.
 fn table_change(commit: &RecordedCommit) -> Result<Value, Box<dyn Error>> {
-    let events: Vec<Value> = commit
-        .events
-        .iter()
-        .map(|event| {
-            json!({
-                "id": event.id, "type": event.kind, "dataversion": event.data_version, "time": event.time, "data": event.data,
-            })
+    let event = |event: &RecordedEvent| {
+        json!({
+            "id": event.id,
+            "type": event.kind,
+            "dataversion": event.data_version,
+            "time": event.time,
+            "data": event.data,
         })
-        .collect();
+    };
+    let decisions = commit.parts().map(|(decision, events)| {
+        json!({
+            "cause": decision.cause,
+            "correlation": decision.correlation_id,
+            "arrived_at": decision.arrived_at,
+            "events": events.iter().map(event).collect::<Vec<_>>(),
+        })
+    });
     let item = json!({
         "stream": commit.stream,
         "version": commit.first_version(),
-        "events": events,
+        "format": CommitFormat::NEWEST.number(),
         "source": commit.source,
-        "cause": commit.cause,
-        "correlation": commit.correlation_id,
-        "arrived_at": commit.arrived_at,
+        "decisions": decisions.collect::<Vec<_>>(),
         "written_at": commit.written_at,
         "attempt": "00000000-0000-4000-8000-000000000000",
     });

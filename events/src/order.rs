@@ -1,14 +1,14 @@
 //! Commands and events of orders.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate::message::Message;
 
 use crate::{Currency, CustomerId, Money, OrderId, Rejection, StockCode};
 
 /// One line of an order or a return.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderLine {
     /// The product.
     pub stock_code: StockCode,
@@ -29,7 +29,8 @@ impl OrderLine {
 }
 
 /// Asks to place an order.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PlaceOrder {
     /// The order.
     pub order_id: OrderId,
@@ -41,14 +42,15 @@ pub struct PlaceOrder {
     /// Currency of all prices.
     pub currency: Currency,
     /// Time of the order, UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub ordered_at: Timestamp,
     /// Ordered products.
     pub lines: Vec<OrderLine>,
 }
 
 /// An order was placed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderPlaced {
     /// The order.
     pub order_id: OrderId,
@@ -58,7 +60,7 @@ pub struct OrderPlaced {
     /// Country, by its English name.
     pub country: String,
     /// Time of the order, UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub ordered_at: Timestamp,
     /// Units of all lines.
     pub units: i64,
@@ -69,7 +71,8 @@ pub struct OrderPlaced {
 }
 
 /// An order was rejected. The same order may be placed again by a corrected command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OrderRejected {
     /// The order.
     pub order_id: OrderId,

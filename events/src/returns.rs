@@ -1,14 +1,14 @@
 //! Commands and events of returns.
 
 use jiff::Timestamp;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tidegate::message::Message;
 
 use crate::{Currency, CustomerId, Money, OrderLine, Rejection, ReturnId};
 
 /// Asks to record goods that came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RecordReturn {
     /// The return.
     pub return_id: ReturnId,
@@ -20,14 +20,15 @@ pub struct RecordReturn {
     /// Currency of all prices.
     pub currency: Currency,
     /// Time of the return, UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub returned_at: Timestamp,
     /// Returned products, with positive quantities.
     pub lines: Vec<OrderLine>,
 }
 
 /// Goods came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReturnRecorded {
     /// The return.
     pub return_id: ReturnId,
@@ -37,7 +38,7 @@ pub struct ReturnRecorded {
     /// Country, by its English name.
     pub country: String,
     /// Time of the return, UTC.
-    #[schemars(with = "String", extend("format" = "date-time"))]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub returned_at: Timestamp,
     /// Units of all lines.
     pub units: i64,
@@ -48,7 +49,8 @@ pub struct ReturnRecorded {
 }
 
 /// A return was rejected. The same return may be recorded again by a corrected command.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Message)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReturnRejected {
     /// The return.
     pub return_id: ReturnId,

@@ -12,4 +12,7 @@ tls_required           = false # emulators speak HTTP
 schema_registry        = false # MiniStack has none
 detailed_metrics       = false # nor these
 
+# MiniStack asks IAM for dynamodb:BatchExecuteStatement, an action that AWS does not have.
+statements = "single"
+
 sender_owner = "local"

@@ -84,7 +84,8 @@ run "statements_are_the_declared_access" {
         on = "arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-idempotency"
         may = [
           "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem",
-          "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem",
+          "dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate",
+          "dynamodb:PutItem", "dynamodb:UpdateItem",
         ]
       }
       UsesDeadLetterQueueUrl = {
@@ -159,6 +160,52 @@ run "statements_are_the_declared_access" {
   }
 }
 
+run "statements_of_partiql_are_for_tables_that_a_function_writes" {
+  command = plan
+
+  # By access: what of PartiQL each allows. Nothing may select.
+  assert {
+    condition = {
+      for access, actions in local.actions.table : access => join(" ", sort([
+        for action in actions : trimprefix(action, "dynamodb:PartiQL") if startswith(action, "dynamodb:PartiQL")
+      ]))
+      } == {
+      read       = ""
+      append     = "Insert"
+      write      = "Delete Insert Update"
+      read-write = "Delete Insert Update"
+    }
+    error_message = "An access to a table allows other statements: ${jsonencode(local.actions.table)}"
+  }
+
+  assert {
+    condition = alltrue([
+      for name in local.function_names : !contains(keys(local.environments[name]), "TIDEGATE_STATEMENTS")
+    ])
+    error_message = "A function is told to send batches, which is what it does."
+  }
+}
+
+run "functions_send_single_writes_if_the_topology_asks_for_it" {
+  command = plan
+
+  variables {
+    statements = "single"
+  }
+
+  assert {
+    condition = {
+      for name in local.function_names : name => lookup(local.environments[name], "TIDEGATE_STATEMENTS", null)
+      } == {
+      event-publisher  = null
+      notification     = "single"
+      order-processor  = "single"
+      order-projection = "single"
+    }
+    error_message = "A function that writes to a table sends batches, or one that does not is told how."
+  }
+}
+
 run "functions_are_told_what_they_use" {
   command = apply
 
@@ -191,6 +238,22 @@ run "functions_are_told_what_they_use" {
       local.environments["notification"].TIDEGATE_IDEMPOTENCY_DAYS == tostring(var.tables.idempotency.record_retention_days)
     )
     error_message = "A variable has another value than the name of its resource."
+  }
+}
+
+run "functions_get_the_declared_format_of_commits" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { event-store = merge(var.tables.event-store, { commit_format = 1 }) })
+  }
+
+  assert {
+    condition = (
+      local.environments["order-processor"].TIDEGATE_COMMIT_FORMAT == "1" &&
+      alltrue([for variables in values(local.environments) : lookup(variables, "TIDEGATE_COMMIT_FORMAT", "1") == "1"])
+    )
+    error_message = "A function writes commits in another format than its event store declares."
   }
 }
 

@@ -44,6 +44,16 @@ run "metrics_are_not_among_those_of_aws" {
   expect_failures = [var.metrics_namespace]
 }
 
+run "statements_are_batched_or_single" {
+  command = plan
+
+  variables {
+    statements = "double"
+  }
+
+  expect_failures = [var.statements]
+}
+
 run "a_stream_keeps_records_for_a_day" {
   command = plan
 
@@ -189,6 +199,16 @@ run "snapshots_remember_causes_longer_than_a_dead_letter_can_be_replayed" {
 
   variables {
     tables = merge(var.tables, { snapshots = { partition_key = { name = "stream", type = "S" }, cause_retention_days = 14 } })
+  }
+
+  expect_failures = [var.tables]
+}
+
+run "a_format_of_commits_is_one_that_functions_write" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { event-store = merge(var.tables.event-store, { commit_format = 3 }) })
   }
 
   expect_failures = [var.tables]

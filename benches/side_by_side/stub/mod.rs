@@ -5,6 +5,7 @@
 
 mod expression;
 mod operation;
+mod statement;
 mod table;
 
 use parking_lot::{Mutex, MutexGuard};

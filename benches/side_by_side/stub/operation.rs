@@ -1,11 +1,12 @@
 //! DynamoDB's operations on tables in memory, and the units that DynamoDB would bill.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::expression::{Item, Placeholders, met, updated};
+use super::statement::{Action, action};
 use super::table::{Place, Tables, bytes};
 
 /// Counts of requests and units since the last reset.
@@ -13,9 +14,10 @@ use super::table::{Place, Tables, bytes};
 pub(crate) struct Counts {
     /// Requests by operation.
     pub(crate) requests: BTreeMap<String, u64>,
-    /// Requests whose condition did not hold.
+    /// Requests, and statements of batches, whose condition did not hold.
     pub(crate) refused: u64,
-    /// Write units. A failed condition is billed too; a transaction counts twice.
+    /// Write units. A failed condition is billed too; a transaction counts twice. A batch costs
+    /// what its statements cost.
     pub(crate) write_units: u64,
     /// Read units, times two: an eventually consistent read costs half a unit.
     pub(crate) half_read_units: u64,
@@ -26,6 +28,9 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
 }
+
+/// Most statements of a batch.
+const STATEMENTS: usize = 25;
 
 /// Tables and the counts of their requests.
 #[derive(Default)]
@@ -55,6 +60,7 @@ impl Store {
             "TransactWriteItems" => self.transact(request),
             "GetItem" => self.get(request),
             "BatchGetItem" => self.batch_get(request),
+            "BatchExecuteStatement" => self.batch_execute(request),
             "Query" => self.query(request),
             _ => Err(format!("the stub does not know the operation {operation}")),
         };
@@ -62,7 +68,7 @@ impl Store {
     }
 
     /// Checks an action and returns what it writes. The units are those of the larger of the two
-    /// items.
+    /// items. An update is evaluated only if its condition holds.
     fn check(&self, kind: &str, action: &Value) -> Result<(Checked, u64), String> {
         let known = [
             "TableName",
@@ -87,6 +93,7 @@ impl Store {
         let met = met(condition, placeholders, before.unwrap_or(&empty))?;
         let write = match kind {
             "Put" => Write::Put(key.clone()),
+            "Update" if !met => Write::Nothing,
             "Update" => {
                 let start = before.unwrap_or(key);
                 Write::Put(updated(text(action, "UpdateExpression")?, placeholders, start)?)
@@ -177,6 +184,76 @@ impl Store {
         Ok(done(json!({})))
     }
 
+    /// Runs each statement on its own, unless the batch is refused as a whole.
+    fn batch_execute(&mut self, request: &Value) -> Result<Answer, String> {
+        refuse_unknown(request, &["Statements"])?;
+        let statements =
+            request.get("Statements").and_then(Value::as_array).ok_or("no Statements")?;
+        if statements.is_empty() || statements.len() > STATEMENTS {
+            return Err(format!("{} statements; 1 to {STATEMENTS} are allowed", statements.len()));
+        }
+        let mut actions = Vec::with_capacity(statements.len());
+        let mut places = HashSet::new();
+        for statement in statements {
+            refuse_unknown(
+                statement,
+                &["Statement", "Parameters", "ReturnValuesOnConditionCheckFailure"],
+            )?;
+            let action = action(statement).and_then(|action| {
+                let key = action.fields.get("Item").or_else(|| action.fields.get("Key"));
+                let key = key.and_then(Value::as_object).ok_or("a statement without a key")?;
+                let place = Tables::place(text(&action.fields, "TableName")?, key)?;
+                Ok((action, place))
+            });
+            let action = match action {
+                Ok((_, place)) if places.contains(&place) => {
+                    return Err("Provided list of item keys contains duplicates".to_owned());
+                }
+                Ok((action, place)) => {
+                    places.insert(place);
+                    Ok(action)
+                }
+                Err(message) => Err(message),
+            };
+            let wanted = statement.get("ReturnValuesOnConditionCheckFailure");
+            let old = wanted.and_then(Value::as_str) == Some("ALL_OLD");
+            actions.push((action, old));
+        }
+        let answers = actions.into_iter().map(|(action, old)| match action {
+            Ok(action) => self.execute(&action, old),
+            Err(message) => refused("ValidationError", &message),
+        });
+        Ok(done(json!({ "Responses": answers.collect::<Vec<Value>>() })))
+    }
+
+    /// Runs one statement of a batch and returns its part of the answer.
+    fn execute(&mut self, action: &Action, old: bool) -> Value {
+        let (checked, units) = match self.check(action.kind, &action.fields) {
+            Ok(checked) => checked,
+            Err(message) => return refused("ValidationError", &message),
+        };
+        self.counts.write_units += units;
+        match checked {
+            Checked::Met(place, write) => {
+                self.apply(place, write);
+                json!({ "TableName": action.fields.get("TableName") })
+            }
+            Checked::Failed(before) => {
+                self.counts.refused += 1;
+                if action.kind == "Put" {
+                    return refused("DuplicateItem", "Duplicate primary key exists in table");
+                }
+                let mut answer =
+                    refused("ConditionalCheckFailed", "The conditional request failed");
+                let error = answer.get_mut("Error").and_then(Value::as_object_mut);
+                if let Some(error) = error.filter(|_| old && !before.is_empty()) {
+                    error.insert("Item".to_owned(), Value::Object(before));
+                }
+                answer
+            }
+        }
+    }
+
     fn read_units(&mut self, bytes: u64, consistent: bool) {
         self.counts.half_read_units += bytes.div_ceil(4096).max(1) * if consistent { 2 } else { 1 };
     }
@@ -262,6 +339,11 @@ fn text<'a>(value: &'a Value, field: &str) -> Result<&'a str, String> {
 
 fn flag(value: &Value, field: &str, otherwise: bool) -> bool {
     value.get(field).and_then(Value::as_bool).unwrap_or(otherwise)
+}
+
+/// Returns the part of a batch's answer for a statement that failed.
+fn refused(code: &str, message: &str) -> Value {
+    json!({ "Error": { "Code": code, "Message": message } })
 }
 
 fn done(body: Value) -> Answer {

@@ -97,6 +97,13 @@ impl Tables {
         found.map(|(_, keys)| keys.partition).ok_or_else(|| format!("there is no table {table}"))
     }
 
+    /// Returns whether an attribute belongs to the key of a table.
+    pub(super) fn is_key(table: &str, attribute: &str) -> Result<bool, String> {
+        let found = TABLES.iter().find(|(name, _)| *name == table);
+        let (_, keys) = found.ok_or_else(|| format!("there is no table {table}"))?;
+        Ok(keys.partition == attribute || keys.sort == Some(attribute))
+    }
+
     /// Returns the number of items in a table.
     pub(super) fn count(&self, table: &str) -> usize {
         self.items.get(table).map_or(0, |table| table.values().map(BTreeMap::len).sum())

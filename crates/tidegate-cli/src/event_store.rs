@@ -81,13 +81,11 @@ fn block(commit: &RecordedCommit, event: &RecordedEvent) -> String {
     let mut text = format!("{}  {kind} v{}  {}\n", event.version, event.data_version, event.time);
     // Writing to a `String` cannot fail.
     let _ = writeln!(text, "   id           {}", escaped(&event.id));
-    let _ = writeln!(
-        text,
-        "   cause        {} of {}",
-        escaped(&commit.cause.id),
-        escaped(&commit.cause.source)
-    );
-    let _ = writeln!(text, "   correlation  {}", escaped(&commit.correlation_id));
+    if let Some(decision) = commit.decision(event.version) {
+        let (id, source) = (escaped(&decision.cause.id), escaped(&decision.cause.source));
+        let _ = writeln!(text, "   cause        {id} of {source}");
+        let _ = writeln!(text, "   correlation  {}", escaped(&decision.correlation_id));
+    }
     let laid_out = serde_json::from_str::<Value>(&event.data)
         .and_then(|value| serde_json::to_string_pretty(&value));
     let data = match &laid_out {
@@ -118,7 +116,7 @@ mod tests {
         let cause = Cause::new("shop.import", "c1");
         let stream = "order#1".parse().unwrap();
         let mut commit = RecordedCommit::new(stream, "shop.orders", cause, time, vec![event]);
-        commit.correlation_id = "k1".to_owned();
+        commit.decisions[0].correlation_id = "k1".to_owned();
         commit
     }
 
@@ -135,7 +133,7 @@ mod tests {
     #[test]
     fn an_event_moves_no_cursor_and_turns_no_text_around() {
         let mut commit = commit("\"\u{202e}\u{9b}2J");
-        commit.correlation_id = "k\x1b[2J\nforged".to_owned();
+        commit.decisions[0].correlation_id = "k\x1b[2J\nforged".to_owned();
         let text = block(&commit, &commit.events[0]);
         assert!(
             text.contains(r"k\u{1b}[2J\nforged") && text.contains(r"\u{202e}\u{9b}2J"),

@@ -91,6 +91,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
         Some("print") => print(&payload).await,
         Some("call") => call_aws(&payload).await,
         Some("put") => put(&payload).await,
+        Some("insert") => insert(&payload).await,
         Some("credentials") => credentials(&payload).await,
         Some("invoke") => invoke(&payload).await,
         Some("time") => {
@@ -192,13 +193,16 @@ fn panic_as_asked() -> ! {
     panic!("asked to panic")
 }
 
-/// Writes an item for each key, in this order, with a client that is configured by the environment,
-/// as in most functions.
-async fn put(payload: &Value) -> Result<Value, Error> {
+/// Returns a client that is configured by the environment, as in most functions.
+async fn dynamodb() -> aws_sdk_dynamodb::Client {
     let config = aws_config::defaults(aws_config::BehaviorVersion::latest());
     let http = aws_smithy_http_client::Builder::new().build_http();
-    let config = config.http_client(http).load().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    aws_sdk_dynamodb::Client::new(&config.http_client(http).load().await)
+}
+
+/// Writes an item for each key, in this order.
+async fn put(payload: &Value) -> Result<Value, Error> {
+    let dynamodb = dynamodb().await;
     for key in payload["keys"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         let key = aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned());
         let item = dynamodb
@@ -208,6 +212,27 @@ async fn put(payload: &Value) -> Result<Value, Error> {
         item.send().await?;
     }
     Ok(Value::Null)
+}
+
+/// Inserts an item for each key with one batch of statements. An item that is there already is no
+/// error.
+async fn insert(payload: &Value) -> Result<Value, Error> {
+    let table = payload["table"].as_str().unwrap_or_default();
+    let keys = payload["keys"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let statements = keys.map(|key| {
+        aws_sdk_dynamodb::types::BatchStatementRequest::builder()
+            .statement(format!("INSERT INTO \"{table}\" VALUE {{'stream': ?}}"))
+            .parameters(aws_sdk_dynamodb::types::AttributeValue::S(key.to_owned()))
+            .build()
+    });
+    let statements = statements.collect::<Result<_, _>>()?;
+    let call = dynamodb().await.batch_execute_statement().set_statements(Some(statements));
+    let answer = call.send().await?;
+    let codes = answer.responses().iter().filter_map(|answer| answer.error()?.code());
+    match codes.map(|code| code.as_str()).find(|code| *code != "DuplicateItem") {
+        Some(code) => Err(code.to_owned().into()),
+        None => Ok(Value::Null),
+    }
 }
 
 /// Returns the key ids that an SDK finds: with the default chain of functions, and in a profile of

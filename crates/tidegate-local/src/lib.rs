@@ -43,6 +43,7 @@
 //! | [`remote`] | functions that something else runs |
 //! | `runtime_api` | Lambda's Runtime API and Extensions API, for one process |
 //! | [`proxy`] | counts and bills every AWS call of a function |
+//! | `partiql` | reads DynamoDB's statements |
 //! | `credentials` | local credentials, in place of the operator's |
 //!
 //! | observation | |
@@ -84,6 +85,7 @@ pub mod operator;
 mod outage;
 mod own_queue;
 pub mod pace;
+mod partiql;
 mod parts;
 pub mod provision;
 pub mod proxy;

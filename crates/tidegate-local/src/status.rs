@@ -16,6 +16,7 @@ use crate::history::GivenUp;
 use crate::mapping::MappingStatus;
 use crate::operator::Waits;
 use crate::parts::Parts;
+use crate::provision::Statements;
 use crate::proxy::CallCounts;
 use crate::usage;
 
@@ -80,6 +81,8 @@ pub struct EmulatorStatus {
     pub cpu_seconds: Option<f64>,
     /// Seconds for which it has not answered. `None` while it answers.
     pub unanswered_seconds: Option<u64>,
+    /// How functions send conditional writes to it. `None` if no function writes to a table.
+    pub statements: Option<Statements>,
 }
 
 /// The engine's own part of the status.
@@ -152,6 +155,7 @@ impl Status {
                 endpoint: parts.emulator.endpoint().to_owned(),
                 cpu_seconds: parts.emulator.cpu_seconds(),
                 unanswered_seconds: parts.clients.unanswered().map(|time| time.as_secs()),
+                statements: parts.provisioned.statements.clone(),
             },
             engine: EngineStatus {
                 cpu_seconds: own.cpu_seconds,

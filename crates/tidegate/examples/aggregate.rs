@@ -9,13 +9,14 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Decode, EachStream, Outcome, StreamHandler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
+use tidegate::ids::StreamId;
 use tidegate::message::{Message, MessageSet};
 use tidegate::source::{Delivery, Source};
-use tidegate::store::{Aggregate, Decision, DynamoDbEventStore, Origin, Retry, execute};
+use tidegate::store::{Aggregate, Decision, DynamoDbEventStore, Origin, Retry, execute_all};
 
 #[derive(Clone, Serialize, Deserialize, Message)]
 struct Withdraw {
@@ -77,13 +78,21 @@ impl Decode for Accounts {
     }
 }
 
-impl Handler for Accounts {
+impl StreamHandler for Accounts {
+    fn stream<'a>(&self, (envelope, ..): &'a Self::Record) -> &'a StreamId {
+        &envelope.subject
+    }
+
+    /// Decides the commands of one account one after the other, and stores them in one commit.
     async fn handle(
         &self,
-        (envelope, command, origin): &Self::Record,
+        account: &StreamId,
+        records: &[&Self::Record],
         _: &BatchContext,
-    ) -> Result<Handled, Failure> {
-        execute::<Account>(&self.0, &envelope.subject, command, origin, Retry::default()).await
+    ) -> Vec<Outcome> {
+        let commands: Vec<_> =
+            records.iter().map(|(_, command, origin)| (command, origin)).collect();
+        execute_all::<Account>(&self.0, account, &commands, Retry::default()).await
     }
 }
 
@@ -92,7 +101,7 @@ async fn main() -> ExitCode {
     let mut function = Function::start().await;
     let table = function.settings.text("EVENT_STORE_TABLE");
     let build = |aws: &tidegate::aws::AwsClients| {
-        Some(EachRecord::new(Accounts(DynamoDbEventStore::new(aws.dynamodb(), table?)), 16))
+        Some(EachStream::new(Accounts(DynamoDbEventStore::new(aws.dynamodb(), table?)), 100))
     };
     function.run(Source::Kinesis, build).await
 }

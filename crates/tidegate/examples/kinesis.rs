@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
+use tidegate::aws::DynamoDb;
 use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
 use tidegate::failure::Failure;
 use tidegate::function::Function;
@@ -19,7 +20,7 @@ use tidegate::source::{Delivery, Source};
 struct Reading(String, u64, f64); // sensor, number of the reading, degrees Celsius
 
 struct Readings {
-    dynamodb: aws_sdk_dynamodb::Client,
+    dynamodb: DynamoDb,
     table: String,
 }
 

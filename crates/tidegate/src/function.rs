@@ -1,6 +1,7 @@
 //! Starts and runs a Lambda function: logs, settings, AWS clients and the Lambda runtime.
 
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +15,25 @@ use crate::source::Source;
 
 /// Largest dead letter in its queue, in bytes, unless the topology sets another size.
 const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// How writes to DynamoDB leave: several in one request, or each by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Statements {
+    Batched,
+    Single,
+}
+
+impl FromStr for Statements {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "batched" => Ok(Self::Batched),
+            "single" => Ok(Self::Single),
+            _ => Err("must be batched or single"),
+        }
+    }
+}
 
 /// A Lambda function during its start.
 ///
@@ -85,6 +105,9 @@ impl Function {
         if let Some(timeout) = timeout {
             aws = aws.attempt_timeout(Duration::from_millis(timeout));
         }
+        if settings.optional::<Statements>("TIDEGATE_STATEMENTS") == Some(Statements::Single) {
+            aws = aws.single_writes();
+        }
         Self {
             settings,
             aws,
@@ -110,6 +133,7 @@ impl Function {
     /// | `TIDEGATE_DEAD_LETTER_AFTER_SECONDS` | [`Runner::dead_letter_after`] |
     /// | `TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS` | [`Runner::maximum_record_age`] |
     /// | `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` | [`AwsClients::attempt_timeout`] |
+    /// | `TIDEGATE_STATEMENTS` | `batched` (default) or `single`: [`AwsClients::single_writes`] |
     /// | `TIDEGATE_METRICS` | namespace of the metrics; without it, none are written |
     pub async fn run<H>(
         mut self,

@@ -91,6 +91,7 @@ pub mod message;
 pub mod projection;
 mod refusal;
 pub mod source;
+mod statement;
 pub mod store;
 #[cfg(any(test, feature = "test-kit"))]
 pub mod test;

@@ -33,7 +33,7 @@ pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
     Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, Key, KeyType, Profile, Queue,
-    Redrive, Rule, Source, StartingPosition, Stream, StreamView, Table, Target, Topic, Topology,
-    Use,
+    Redrive, Rule, Source, StartingPosition, Statements, Stream, StreamView, Table, Target, Topic,
+    Topology, Use,
 };
 pub use variables::{defaults, values};

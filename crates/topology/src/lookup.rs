@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::model::{Destination, Function, Profile, Queue, Source, Table, Target, Topology, Use};
+use super::model::{
+    Access, Destination, Function, Profile, Queue, Source, Table, Target, Topology, Use,
+};
 
 /// Environment variable of the toolkit with the URL of the queue for a function's dead letters.
 pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
@@ -104,7 +106,10 @@ impl Topology {
         };
         match self.profile {
             Some(profile) => profile,
-            None if self.metrics_namespace.is_some() || ages() || records() => Profile::Tidegate,
+            None if self.metrics_namespace.is_some() || self.statements.is_some() => {
+                Profile::Tidegate
+            }
+            None if ages() || records() => Profile::Tidegate,
             None => Profile::Aws,
         }
     }
@@ -234,6 +239,13 @@ impl Topology {
             self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
     }
+
+    /// Returns the format in which a function writes commits, if a table in its `uses` declares one.
+    pub fn commit_format(&self, function: &str) -> Option<u32> {
+        let tables =
+            self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
+        tables.filter_map(|table| self.tables.get(table)?.commit_format).min()
+    }
 }
 
 impl Queue {
@@ -247,6 +259,11 @@ impl Function {
     /// Returns how many environments the function may have at a time.
     pub fn concurrency(&self) -> u32 {
         self.reserved_concurrency.unwrap_or(self.maximum_concurrency)
+    }
+
+    /// Returns whether the function may write to a table.
+    pub fn writes_to_a_table(&self) -> bool {
+        self.uses.values().any(|used| used.table.is_some() && used.access != Access::Read)
     }
 
     /// Returns the on-failure destination of its asynchronous invocations.

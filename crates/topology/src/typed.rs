@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -22,6 +22,7 @@ const FIELDS: [&str; 11] = [
     "buses",
     "rules",
     "functions",
+    "statements",
     "profile",
 ];
 
@@ -38,6 +39,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         profile: reader.field("profile"),
         event_bytes_limit: reader.field("event_bytes_limit").unwrap_or_else(default_event_bytes),
         metrics_namespace: reader.field("metrics_namespace"),
+        statements: reader.field("statements"),
         streams: reader.section("streams"),
         tables: reader.section("tables"),
         queues: reader.section("queues"),

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use events::{OrderCommand, ReturnCommand};
-use tidegate::batch::{BatchContext, Decode, Handled, Handler};
+use events::{OrderCommand, ReturnCommand, ReturnId};
+use tidegate::batch::{BatchContext, Decode, Outcome, StreamHandler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::ids::{InvalidStreamId, StreamId};
 use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
-use tidegate::store::{EventStore, Origin, Retry, execute};
+use tidegate::store::{EventStore, Origin, Retry, execute_all};
 use tracing::Span;
 
 use crate::order::Order;
@@ -62,16 +62,42 @@ impl Decode for Orders {
     }
 }
 
-impl Handler for Orders {
-    async fn handle(&self, request: &Request, _context: &BatchContext) -> Result<Handled, Failure> {
-        let (store, stream, origin) = (self.store.as_ref(), &request.stream, &request.origin);
-        match &request.command {
-            Command::Order(command) => {
-                execute::<Order>(store, stream, command, origin, Retry::default()).await
-            }
-            Command::Return(command) => {
-                execute::<Return>(store, stream, command, origin, Retry::default()).await
-            }
+impl StreamHandler for Orders {
+    fn stream<'a>(&self, request: &'a Request) -> &'a StreamId {
+        &request.stream
+    }
+
+    /// Decides the commands of one order or return, and stores them in one commit.
+    async fn handle(
+        &self,
+        stream: &StreamId,
+        requests: &[&Request],
+        _context: &BatchContext,
+    ) -> Vec<Outcome> {
+        let (store, retry) = (self.store.as_ref(), Retry::default());
+        // The kind of the stream follows from the command, so all commands of a stream are alike.
+        if stream.kind() == ReturnId::STREAM_KIND {
+            let returns: Vec<_> =
+                requests.iter().filter_map(|request| request.of_return()).collect();
+            return execute_all::<Return>(store, stream, &returns, retry).await;
+        }
+        let orders: Vec<_> = requests.iter().filter_map(|request| request.of_order()).collect();
+        execute_all::<Order>(store, stream, &orders, retry).await
+    }
+}
+
+impl Request {
+    fn of_order(&self) -> Option<(&OrderCommand, &Origin)> {
+        match &self.command {
+            Command::Order(command) => Some((command, &self.origin)),
+            Command::Return(_) => None,
+        }
+    }
+
+    fn of_return(&self) -> Option<(&ReturnCommand, &Origin)> {
+        match &self.command {
+            Command::Return(command) => Some((command, &self.origin)),
+            Command::Order(_) => None,
         }
     }
 }

@@ -33,9 +33,14 @@ impl Projection for Orders {
         };
         projected.row = projected
             .row
-            .set_some(row::ARRIVED_AT, commit.arrived_at.map(Timestamp::as_millisecond));
+            .set_some(row::ARRIVED_AT, arrived_at(commit, event).map(Timestamp::as_millisecond));
         Ok(projected)
     }
+}
+
+/// Returns when the transport accepted the command that led to the event.
+fn arrived_at(commit: &RecordedCommit, event: &RecordedEvent) -> Option<Timestamp> {
+    commit.decision(event.version)?.arrived_at
 }
 
 fn order(event: &OrderEvent) -> Result<Projected, Failure> {
@@ -132,7 +137,7 @@ mod tests {
         let event = RecordedEvent::new(id, Version::new(1), schema, time, event.encode().unwrap());
         let (stream, cause) = (stream.parse().unwrap(), Cause::new("s", "i"));
         let mut commit = RecordedCommit::new(stream, "shop.orders", cause, time, vec![event]);
-        commit.arrived_at = Timestamp::from_millisecond(1234).ok();
+        commit.decisions[0].arrived_at = Timestamp::from_millisecond(1234).ok();
         Orders.project(&commit, &commit.events[0])
     }
 

@@ -1,7 +1,9 @@
 //! The event store in DynamoDB keeps the contract that every event store keeps.
 
+use futures::future::join_all;
 use jiff::Timestamp;
 use serde_json::value::to_raw_value;
+use tidegate::aws::DynamoDb;
 use tidegate::envelope::DataSchema;
 use tidegate::failure::Class;
 use tidegate::ids::{Cause, StreamId, Version};
@@ -10,6 +12,7 @@ use tidegate::store::{
 };
 use tidegate::test::MemoryEventStore;
 
+use super::operations::Operations;
 use super::{Tables, unique};
 
 fn commit(stream: &StreamId, first: u64, cause: &str, data: &[String]) -> Commit {
@@ -22,11 +25,13 @@ fn commit(stream: &StreamId, first: u64, cause: &str, data: &[String]) -> Commit
     let mut record =
         RecordedCommit::new(stream.clone(), "test", Cause::new("test", cause), now, events);
     let content = Content::new("Count", 1, r#"{"by":1}"#).unwrap();
-    record.digest = content.digest(stream, &record.cause);
-    record.correlation_id = "correlation".to_owned();
-    record.traceparent = Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
-    record.extensions.insert("tenant", &to_raw_value("ä\"").unwrap()).unwrap();
-    record.arrived_at = Some(now);
+    let decision = &mut record.decisions[0];
+    decision.digest = content.digest(stream, &decision.cause);
+    decision.correlation_id = "correlation".to_owned();
+    decision.traceparent =
+        Some("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".to_owned());
+    decision.extensions.insert("tenant", &to_raw_value("ä\"").unwrap()).unwrap();
+    decision.arrived_at = Some(now);
     Commit::new(record, format!("attempt of {cause}"))
 }
 
@@ -47,6 +52,72 @@ async fn contract(store: &dyn EventStore) {
     versions_go_as_far_as_their_type(store).await;
     texts_may_be_empty(store).await;
     a_commit_that_could_not_be_read_again_is_refused(store).await;
+    a_commit_holds_several_decisions_each_with_its_cause(store).await;
+    commits_that_wait_at_the_same_moment_have_their_own_outcomes(store).await;
+}
+
+/// Joins commits of one decision each into one commit. Their versions must be consecutive.
+fn together(commits: &[Commit]) -> Commit {
+    let first = &commits[0];
+    let mut record = RecordedCommit::empty(
+        first.record.stream.clone(),
+        first.record.source.clone(),
+        first.record.written_at,
+    );
+    for commit in commits {
+        record.push(commit.record.decisions[0].clone(), commit.record.events.clone());
+    }
+    Commit::new(record, first.attempt.clone())
+}
+
+async fn a_commit_holds_several_decisions_each_with_its_cause(store: &dyn EventStore) {
+    for decisions in [2, 300] {
+        let stream = new_stream();
+        let data = [one("ä"), one("b")].concat();
+        let all: Vec<Commit> = (0..decisions)
+            .map(|number| commit(&stream, 1 + 2 * number, &format!("c{number}"), &data))
+            .collect();
+        is_stored(store, &together(&all)).await;
+        // Whoever comes later finds each of the causes.
+        let twin = Commit { attempt: "another".to_owned(), ..all[0].clone() };
+        assert_eq!(store.commit(&twin).await, Ok(CommitOutcome::Duplicate));
+        let rival = commit(&stream, 1, "another", &data);
+        assert_eq!(store.commit(&rival).await, Ok(CommitOutcome::Conflict));
+        let pair = together(&[twin, commit(&stream, 3, "another", &data)]);
+        assert_eq!(store.commit(&pair).await, Ok(CommitOutcome::Conflict), "a load tells which");
+    }
+    // Decisions that are too large together for an item are split over chunks.
+    let stream = new_stream();
+    let large = |first: u64, cause: &str| commit(&stream, first, cause, &one(&"x".repeat(250_000)));
+    is_stored(store, &together(&[large(1, "a"), large(2, "b"), large(3, "c")])).await;
+}
+
+async fn commits_that_wait_at_the_same_moment_have_their_own_outcomes(store: &dyn EventStore) {
+    let streams: Vec<StreamId> = (0..60).map(|_| new_stream()).collect();
+    let of = |place: usize, cause: &str, attempt: &str| {
+        let commit = commit(&streams[place], 1, cause, &one("x"));
+        Commit { attempt: attempt.to_owned(), ..commit }
+    };
+    let there: Vec<Commit> = (0..60)
+        .filter_map(|place| match place % 4 {
+            0 => Some(of(place, "twin", "theirs")),
+            1 => Some(of(place, "rival", "theirs")),
+            2 => Some(of(place, "twin", "ours")),
+            _ => None,
+        })
+        .collect();
+    let stored = join_all(there.iter().map(|commit| store.commit(commit))).await;
+    assert_eq!(stored, vec![Ok(CommitOutcome::Stored); 45]);
+    let ours: Vec<Commit> = (0..60).map(|place| of(place, "twin", "ours")).collect();
+    let outcomes = join_all(ours.iter().map(|commit| store.commit(commit))).await;
+    for (place, outcome) in outcomes.into_iter().enumerate() {
+        let wanted = match place % 4 {
+            0 => CommitOutcome::Duplicate,
+            1 => CommitOutcome::Conflict,
+            _ => CommitOutcome::Stored,
+        };
+        assert_eq!(outcome, Ok(wanted), "{place}");
+    }
 }
 
 async fn is_stored(store: &dyn EventStore, commit: &Commit) {
@@ -109,7 +180,7 @@ async fn versions_go_as_far_as_their_type(store: &dyn EventStore) {
 async fn texts_may_be_empty(store: &dyn EventStore) {
     let mut empty = commit(&new_stream(), 1, "", &["0".to_owned()]);
     empty.record.source.clear();
-    empty.record.correlation_id.clear();
+    empty.record.decisions[0].correlation_id.clear();
     empty.record.events[0].kind.clear();
     is_stored(store, &empty).await;
 }
@@ -146,10 +217,11 @@ async fn what_is_in_the_way_decides_the_outcome(store: &dyn EventStore) {
     assert_eq!(store.commit(&rival).await.unwrap(), CommitOutcome::Conflict);
     let mut reused = twin.clone();
     let other = Content::new("Count", 1, r#"{"by":2}"#).unwrap();
-    reused.record.digest = other.digest(&stream, &reused.record.cause);
+    let decision = &mut reused.record.decisions[0];
+    decision.digest = other.digest(&stream, &decision.cause);
     let failure = store.commit(&reused).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "cause_reused"));
-    reused.record.digest = None;
+    reused.record.decisions[0].digest = None;
     assert_eq!(
         store.commit(&reused).await.unwrap(),
         CommitOutcome::Duplicate,
@@ -226,7 +298,16 @@ async fn the_event_store_in_memory_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_event_store_in_dynamodb_keeps_the_contract() {
     let tables = Tables::create().await;
-    let store = DynamoDbEventStore::new(tables.clients.dynamodb.clone(), "event-store");
-    contract(&store).await;
+    let operations = Operations::default();
+    let client = operations.of(&tables.clients.dynamodb);
+    let store = DynamoDbEventStore::new(client.clone(), "event-store");
+    // Several at the same moment, so that their writes share requests.
+    join_all((0..3).map(|_| contract(&store))).await;
+    assert!(operations.number("BatchExecuteStatement") > 10, "{operations:?}");
+    assert!(operations.number("BatchGetItem") > 0, "{operations:?}");
+    // A backend that cannot do batches gets the same contract from single writes.
+    let before = operations.number("BatchExecuteStatement");
+    contract(&DynamoDbEventStore::new(DynamoDb::single(client), "event-store")).await;
+    assert_eq!(operations.number("BatchExecuteStatement"), before);
     tables.end().await;
 }

@@ -4,6 +4,7 @@
 
 mod event_store;
 mod idempotency;
+mod operations;
 mod read_model;
 mod snapshot;
 

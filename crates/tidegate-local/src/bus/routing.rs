@@ -108,7 +108,7 @@ impl BusEvents {
             if let Err(refusal) = &result {
                 note(&status, &refusal.message);
             }
-            Input::Tried { event, rule, result, jitter: rand::random() }
+            Input::Tried { event, rule, result, jitter: fastrand::f64() }
         }
         .boxed()
     }

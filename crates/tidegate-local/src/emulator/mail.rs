@@ -1,15 +1,10 @@
 //! Mail that an emulator's SES has accepted.
 
-use bytes::Bytes;
-use http::StatusCode;
-use http_body_util::{BodyExt, Empty};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::error::EmulatorError;
+use super::page::get;
 
 /// A sent message.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -40,19 +35,6 @@ pub(super) async fn sent_mail(endpoint: &str) -> Result<Option<Vec<SentMail>>, E
         }
     }
     Ok(None)
-}
-
-async fn get(url: &str) -> Result<Option<Bytes>, String> {
-    if !url.starts_with("http://") {
-        return Ok(None);
-    }
-    let client: Client<HttpConnector, Empty<Bytes>> =
-        Client::builder(TokioExecutor::new()).build_http();
-    let url = url.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
-    let response = client.get(url).await.map_err(|error| error.to_string())?;
-    let status = response.status();
-    let body = response.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-    Ok((status == StatusCode::OK).then_some(body))
 }
 
 /// Reads `{"messages": {"<account>": [{MessageId, To, Subject, BodyText, …}]}}`.

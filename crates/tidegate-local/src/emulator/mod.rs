@@ -7,8 +7,10 @@ mod installation;
 mod localstack;
 mod mail;
 mod ministack;
+mod page;
 mod process;
 mod tools;
+mod version;
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -122,6 +124,18 @@ impl Emulator {
     /// Returns its URL, without a slash at the end.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Returns what tells it from other emulators: name or URL, and version.
+    ///
+    /// `None` if it names no version.
+    pub(crate) async fn version(&self) -> Option<String> {
+        let version = version::version(&self.endpoint).await?;
+        let name = match &self.backend {
+            Backend::External(endpoint) => endpoint,
+            backend => backend.name(),
+        };
+        Some(format!("{name} {version}"))
     }
 
     /// Returns the program that was started, if it was started here.

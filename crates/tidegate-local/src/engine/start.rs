@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::emulator;
 use crate::operator::Operator;
 use crate::parts::Parts;
-use crate::provision::provision;
+use crate::provision::{provision, statements};
 
 impl Engine {
     /// Starts everything that the topology declares, and returns when events can be sent.
@@ -46,7 +46,8 @@ impl Engine {
         )?;
         let topology = checked.topology;
         let clients = Clients::new(emulator.endpoint());
-        let provisioned = provision(&clients, &topology).await?;
+        let mut provisioned = provision(&clients, &topology).await?;
+        provisioned.statements = statements(&clients, &topology, &emulator, &claim.state_dir).await;
 
         // Start the functions, with faults in front of them and the proxy behind them.
         let base = Base {

@@ -167,7 +167,8 @@ fn effective(mut faults: Vec<Fault>, payload: &[u8], site: &Site) -> Vec<Fault> 
         | Kind::Deny
         | Kind::Delay
         | Kind::Hang
-        | Kind::Cancel => !untouched,
+        | Kind::Cancel
+        | Kind::FailStatements => !untouched,
     });
     faults
 }

@@ -37,9 +37,12 @@ pub enum Kind {
     Hang,
     /// The transaction is cancelled, for a [`Reason`] that names some of its items.
     Cancel,
+    /// Some statements of the batch fail, for a [`Reason`]. The others are carried out.
+    FailStatements,
 }
 
-/// Why DynamoDB cancels a transaction although each of its conditions holds.
+/// Why DynamoDB cancels a transaction, or fails a statement of a batch, although each condition
+/// holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Reason {
     /// The table or one of its partitions is throttled.
@@ -48,6 +51,35 @@ pub enum Reason {
     ProvisionedThroughputExceeded,
     /// Another request is at work on the item.
     TransactionConflict,
+    /// DynamoDB failed. Only statements fail for it: it is no reason of a cancelled transaction.
+    InternalServerError,
+}
+
+impl Reason {
+    /// All reasons. Each is an error of a statement in a batch.
+    pub(super) const ALL: [Self; 4] = [
+        Self::ThrottlingError,
+        Self::ProvisionedThroughputExceeded,
+        Self::TransactionConflict,
+        Self::InternalServerError,
+    ];
+    /// Reasons of cancelled transactions.
+    pub(super) const OF_TRANSACTIONS: [Self; 3] =
+        [Self::ThrottlingError, Self::ProvisionedThroughputExceeded, Self::TransactionConflict];
+
+    /// Returns DynamoDB's own message.
+    pub(super) fn message(self) -> &'static str {
+        match self {
+            Self::ThrottlingError => {
+                "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly."
+            }
+            Self::ProvisionedThroughputExceeded => {
+                "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
+            }
+            Self::TransactionConflict => "Transaction is ongoing for the item",
+            Self::InternalServerError => "Internal server error",
+        }
+    }
 }
 
 /// Moment of a fault: relative to the handler's work for an invocation, to the effect for an AWS
@@ -76,10 +108,10 @@ pub struct Fault {
     /// long after the beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
-    /// Why a transaction is cancelled.
+    /// Why a transaction is cancelled, or why statements fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    /// Seed from which the new order, or the choice of items, is drawn.
+    /// Seed from which the new order, or the choice of items or statements, is drawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
 }
@@ -108,6 +140,7 @@ impl fmt::Display for Kind {
             Self::Delay => "delay",
             Self::Hang => "hang",
             Self::Cancel => "cancel",
+            Self::FailStatements => "fail-statements",
         })
     }
 }
@@ -119,6 +152,7 @@ impl fmt::Display for Reason {
             Self::ThrottlingError => "ThrottlingError",
             Self::ProvisionedThroughputExceeded => "ProvisionedThroughputExceeded",
             Self::TransactionConflict => "TransactionConflict",
+            Self::InternalServerError => "InternalServerError",
         })
     }
 }

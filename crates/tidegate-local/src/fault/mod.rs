@@ -13,6 +13,7 @@
 
 mod age;
 mod call;
+mod choice;
 mod clock;
 mod environments;
 mod error;
@@ -27,6 +28,7 @@ mod plan_text;
 mod reply;
 mod rule;
 mod site;
+mod statements;
 
 pub use call::CallFaults;
 pub use clock::{ClockError, variables};

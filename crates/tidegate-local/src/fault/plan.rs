@@ -137,6 +137,32 @@ mod tests {
     }
 
     #[test]
+    fn statements_of_a_batch_fail_for_the_reason_that_the_rule_names() {
+        let rule = |fault: &str, reason: &str| {
+            format!(
+                "[[fault]]\nfault = \"{fault}\"\noperation = \"DynamoDB.BatchExecuteStatement\"\nrate = 1\nwhen = \"after\"\n{reason}"
+            )
+        };
+        let internal = "reason = \"InternalServerError\"\n";
+        let plan = FaultPlan::parse(&rule("fail-statements", internal)).unwrap();
+        let found = plan.at(&site("f", Some("DynamoDB.BatchExecuteStatement"), 1, 1));
+        let (when, reason) = (Some(When::After), Some(Reason::InternalServerError));
+        assert_eq!(
+            found,
+            [Fault { when, reason, seed: Some(0), ..Fault::new(Kind::FailStatements) }]
+        );
+        assert_eq!(found[0].to_string(), "fail-statements for InternalServerError after");
+        assert_eq!(
+            mistakes(&rule("fail-statements", ""))[0].1,
+            "fail-statements needs a reason: ThrottlingError, ProvisionedThroughputExceeded, TransactionConflict or InternalServerError"
+        );
+        assert!(
+            mistakes(&rule("cancel", internal))[0].1.starts_with("cancel needs a reason: Throttl"),
+            "no transaction is cancelled for it"
+        );
+    }
+
+    #[test]
     fn the_rate_is_the_share_of_sites() {
         let plan = FaultPlan::parse("[[fault]]\nfault = \"throttle\"\nrate = 0.2\n").unwrap();
         let hits =

@@ -97,7 +97,13 @@ impl RuleText {
             (Kind::Kill, false) => &[When::Before, When::During, When::After],
             (Kind::DeliverTwice, false) => &[When::After, When::During],
             (
-                Kind::Kill | Kind::Throttle | Kind::Fail | Kind::Delay | Kind::Hang | Kind::Cancel,
+                Kind::Kill
+                | Kind::Throttle
+                | Kind::Fail
+                | Kind::Delay
+                | Kind::Hang
+                | Kind::Cancel
+                | Kind::FailStatements,
                 true,
             ) => &[When::Before, When::After],
             (Kind::Deny, true) => &[],
@@ -111,7 +117,15 @@ impl RuleText {
                 | Kind::TimeOut,
                 false,
             ) => &[],
-            (Kind::Fail | Kind::Deny | Kind::Delay | Kind::Hang | Kind::Cancel, false) => {
+            (
+                Kind::Fail
+                | Kind::Deny
+                | Kind::Delay
+                | Kind::Hang
+                | Kind::Cancel
+                | Kind::FailStatements,
+                false,
+            ) => {
                 mistakes.push(format!(
                     "{} is a fault of an AWS call: add an operation, such as \"DynamoDB.*\"",
                     self.fault
@@ -162,13 +176,21 @@ impl RuleText {
     }
 
     fn check_reason(&self, mistakes: &mut Vec<String>) {
-        match (self.fault, self.reason) {
-            (Kind::Cancel, None) => mistakes.push(
-                "cancel needs a reason: ThrottlingError, ProvisionedThroughputExceeded or TransactionConflict"
-                    .to_owned(),
-            ),
-            (Kind::Cancel, Some(_)) | (_, None) => {}
-            (kind, Some(_)) => mistakes.push(format!("{kind} allows no reason: remove it")),
+        let reasons = match self.fault {
+            Kind::Cancel => &Reason::OF_TRANSACTIONS[..],
+            Kind::FailStatements => &Reason::ALL[..],
+            kind => {
+                if self.reason.is_some() {
+                    mistakes.push(format!("{kind} allows no reason: remove it"));
+                }
+                return;
+            }
+        };
+        if !self.reason.is_some_and(|reason| reasons.contains(&reason)) {
+            let names: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+            let (last, first) = names.split_last().map_or(("", &[][..]), |(l, f)| (l.as_str(), f));
+            let first = first.join(", ");
+            mistakes.push(format!("{} needs a reason: {first} or {last}", self.fault));
         }
     }
 

@@ -4,12 +4,10 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
-use super::kind::{Fault, Reason};
+use super::choice::chosen;
+use super::kind::Fault;
 use super::site::Site;
 use crate::proxy::{Call, Reply};
-
-/// Probability with which an item of a cancelled transaction has a reason.
-const NAMED: f64 = 0.5;
 
 /// Returns the answer of an internal error.
 pub(super) fn failed(call: &Call) -> Reply {
@@ -52,16 +50,11 @@ pub(super) fn items(call: &Call) -> usize {
 
 /// Returns the answer to a cancelled transaction, as DynamoDB writes it.
 ///
-/// It has one reason per item, in their order, and the code `None` for items without blame. Seed
-/// and site determine which items are to blame; at least one is. Returns `None` if the call is not
-/// a transaction.
+/// It has one reason per item, in their order, and the code `None` for items without blame. Returns
+/// `None` if the call is not a transaction.
 pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply> {
-    let (reason, items) = (fault.reason?, items(call));
-    let drawn = |item: usize| site.draw(fault.seed.unwrap_or_default(), &format!("item {item}"));
-    let mut named: Vec<bool> = (0..items).map(|item| drawn(item) < NAMED).collect();
-    if !named.contains(&true) {
-        *named.first_mut()? = true;
-    }
+    let (reason, items) = (fault.reason?, Some(items(call)).filter(|items| *items > 0)?);
+    let named = chosen(site, fault, items);
     let code = |named: &bool| if *named { reason.to_string() } else { "None".to_owned() };
     let codes: Vec<String> = named.iter().map(code).collect();
     let reasons: Vec<Value> = named
@@ -69,7 +62,7 @@ pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply
         .zip(&codes)
         .map(|(named, code)| {
             if *named {
-                json!({ "Code": code, "Message": message(reason) })
+                json!({ "Code": code, "Message": reason.message() })
             } else {
                 json!({ "Code": code })
             }
@@ -85,19 +78,6 @@ pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply
         "CancellationReasons": reasons,
     });
     Some(reply(StatusCode::BAD_REQUEST, content_type(call), body.to_string()))
-}
-
-/// Returns DynamoDB's own message.
-fn message(reason: Reason) -> &'static str {
-    match reason {
-        Reason::ThrottlingError => {
-            "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly."
-        }
-        Reason::ProvisionedThroughputExceeded => {
-            "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
-        }
-        Reason::TransactionConflict => "Transaction is ongoing for the item",
-    }
 }
 
 /// Returns an error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header,
@@ -127,7 +107,8 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     reply(status, content_type, body)
 }
 
-fn reply(status: StatusCode, content_type: &str, body: String) -> Reply {
+/// Returns an answer with this body.
+pub(super) fn reply(status: StatusCode, content_type: &str, body: String) -> Reply {
     let mut reply = Reply::new(Bytes::from(body).into());
     *reply.status_mut() = status;
     if let Ok(value) = HeaderValue::from_str(content_type) {
@@ -136,13 +117,14 @@ fn reply(status: StatusCode, content_type: &str, body: String) -> Reply {
     reply
 }
 
-fn content_type(call: &Call) -> &str {
+/// Returns the content type of a call.
+pub(super) fn content_type(call: &Call) -> &str {
     call.head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("")
 }
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::kind::{Kind, When};
+    use super::super::kind::{Kind, Reason, When};
     use super::*;
 
     /// A call as the proxy hands it to its hooks.

@@ -61,7 +61,9 @@ impl Rule {
                 let moment = (site.draw(seed, "moment") * within as f64) as u64;
                 Fault { milliseconds: Some(moment), ..fault }
             }
-            (Kind::Reorder | Kind::Cancel, _) => Fault { seed: Some(seed), ..fault },
+            (Kind::Reorder | Kind::Cancel | Kind::FailStatements, _) => {
+                Fault { seed: Some(seed), ..fault }
+            }
             _ => fault,
         }
     }

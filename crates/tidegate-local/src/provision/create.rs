@@ -57,6 +57,7 @@ pub async fn provision(
         destination_queues: destination_queues.into_iter().collect(),
         topics: topics.into_iter().collect(),
         buses: buses.into_iter().collect(),
+        statements: None,
     };
     try_join_all(
         topology.rules.iter().map(|(name, declared)| buses::rule(clients, name, declared)),

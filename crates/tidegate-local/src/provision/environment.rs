@@ -48,6 +48,8 @@ impl Provisioned {
     ///   [`Topology::maximum_record_age_seconds`].
     /// - `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its uses has a
     ///   `record_retention_days` or a `cause_retention_days`.
+    /// - `TIDEGATE_COMMIT_FORMAT` if a table among its uses has a `commit_format`.
+    /// - `TIDEGATE_STATEMENTS` if it may write to a table, and if it was asked how.
     ///
     /// [timeout]: topology::Function::attempt_timeout_milliseconds
     pub fn environment(&self, topology: &Topology, function: &str) -> BTreeMap<String, String> {
@@ -92,6 +94,14 @@ impl Provisioned {
         if let Some(days) = topology.cause_retention_days(function) {
             variables.insert("TIDEGATE_CAUSE_DAYS".to_owned(), days.to_string());
         }
+        if let Some(format) = topology.commit_format(function) {
+            variables.insert("TIDEGATE_COMMIT_FORMAT".to_owned(), format.to_string());
+        }
+        if let Some(statements) = &self.statements
+            && declared.writes_to_a_table()
+        {
+            variables.insert("TIDEGATE_STATEMENTS".to_owned(), statements.value().to_owned());
+        }
         variables
     }
 }
@@ -102,6 +112,7 @@ mod tests {
 
     use super::*;
     use crate::provision::provisioned::ProvisionedQueue;
+    use crate::provision::statements::Statements;
 
     #[test]
     fn a_functions_variables_are_its_uses_its_own_and_the_limits() {
@@ -136,6 +147,16 @@ mod tests {
         assert_eq!(age, Some("21600"), "of its asynchronous invocations");
         assert_eq!(mailer.get("TIDEGATE_IDEMPOTENCY_DAYS").map(String::as_str), Some("31"));
         assert_eq!(provisioned.environment(&topology, "unknown"), BTreeMap::new());
+        let statements = |statements: Statements, function: &str| {
+            let provisioned =
+                Provisioned { statements: Some(statements), ..Provisioned::default() };
+            provisioned.environment(&topology, function).remove("TIDEGATE_STATEMENTS")
+        };
+        let single = Statements::Single { why: "no INSERT".to_owned() };
+        assert_eq!(statements(single, "order-processor").as_deref(), Some("single"));
+        let batched = statements(Statements::Batched, "order-projection");
+        assert_eq!(batched.as_deref(), Some("batched"));
+        assert_eq!(statements(Statements::Batched, "event-publisher"), None, "it only reads");
         let scaled = provisioned.scaled_environment(&topology, "order-projection", 100.0);
         let age = |name: &str| scaled.get(name).map(String::as_str);
         assert_eq!(age("TIDEGATE_DEAD_LETTER_AFTER_SECONDS"), Some("216"));

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::statements::Statements;
+
 /// An Amazon Resource Name.
 pub type Arn = String;
 
@@ -23,6 +25,9 @@ pub struct Provisioned {
     pub topics: BTreeMap<String, Arn>,
     /// EventBridge buses.
     pub buses: BTreeMap<String, Arn>,
+    /// How functions send conditional writes to the tables. `None` if no function does, or if it
+    /// was not asked.
+    pub statements: Option<Statements>,
 }
 
 /// A created table.

@@ -1,6 +1,6 @@
 //! Hooks between a function and AWS.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -27,6 +27,20 @@ pub struct Call {
 /// An answer.
 pub type Reply = Response<Body>;
 
+/// Another body for a call, and what makes of its answer the answer to the call.
+pub struct Change {
+    /// Body that is forwarded.
+    pub body: Bytes,
+    /// Returns the answer to the call, from the answer to that body.
+    pub answer: Box<dyn FnOnce(Reply) -> Reply + Send>,
+}
+
+impl fmt::Debug for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Change").field("body", &self.body).finish_non_exhaustive()
+    }
+}
+
 /// Acts before a call is forwarded and after it was answered.
 ///
 /// Its answers are counted like any other.
@@ -35,6 +49,15 @@ pub trait Hook: Debug + Send + Sync {
     fn before<'a>(&'a self, call: &'a Call) -> BoxFuture<'a, Option<Reply>> {
         let _ = call;
         Box::pin(async { None })
+    }
+
+    /// May forward another body than that of the call.
+    ///
+    /// The bill is that of the call and its final answer. The call keeps its signature, which then
+    /// no longer fits: emulators do not check it.
+    fn change(&self, call: &Call) -> Option<Change> {
+        let _ = call;
+        None
     }
 
     /// May change or replace AWS's answer. The call has already had its effect.

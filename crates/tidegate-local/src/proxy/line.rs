@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
-use http::{Request, Response, StatusCode};
+use http::{Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -121,9 +121,21 @@ impl Line {
         Ok((Call { number, caller: self.caller.clone(), operation, head, body: whole }, body))
     }
 
-    /// Returns the answer. It is read if its content is needed: for the bill, and for an error
-    /// code.
+    /// Returns the answer, after a hook may have changed what is asked.
     async fn answered(&self, call: &Call, body: Body) -> Reply {
+        let Some(change) = self.hooks.iter().find_map(|hook| hook.change(call)) else {
+            return self.sent(call, body).await;
+        };
+        body.drain().await;
+        let mut call = call.clone();
+        call.head.headers.insert(header::CONTENT_LENGTH, change.body.len().into());
+        call.body = change.body.clone();
+        (change.answer)(self.sent(&call, Body::from(change.body)).await)
+    }
+
+    /// Forwards the call and returns the answer. It is read if its content is needed: for the bill,
+    /// and for an error code.
+    async fn sent(&self, call: &Call, body: Body) -> Reply {
         let reply = match self.lambda.get() {
             Some(lambda) if operation::is_of_own_lambda(&call.operation) => {
                 match lambda.upgrade() {

@@ -20,7 +20,7 @@ mod service;
 pub use body::Body;
 pub use counts::{CallCount, CallCounts, OTHERS};
 pub use error::ProxyError;
-pub use hook::{Call, Hook, Reply};
+pub use hook::{Call, Change, Hook, Reply};
 pub(crate) use ports::Ports;
 pub(crate) use resource_calls::ResourceCalls;
 pub use server::Proxy;

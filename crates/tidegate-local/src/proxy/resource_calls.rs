@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures::future::BoxFuture;
 
 use super::hook::{Call, Hook, Reply};
+use crate::partiql;
 use topology::{Resource, Topology};
 
 /// Calls per function and declared resource.
@@ -30,6 +31,8 @@ struct Marks {
     in_body: Vec<String>,
     /// Texts in calls with several tables, which have the tables as members of an object.
     in_batch: Vec<String>,
+    /// Table that statements of PartiQL name in their own text.
+    in_statements: Option<String>,
 }
 
 impl ResourceCalls {
@@ -66,8 +69,12 @@ impl ResourceCalls {
 
 impl Hook for ResourceCalls {
     fn after<'a>(&'a self, call: &'a Call, reply: Reply) -> BoxFuture<'a, Reply> {
-        for used in self.functions.get(&call.caller).into_iter().flatten() {
-            if used.marks.fit(call) {
+        let Some(functions) = self.functions.get(&call.caller) else {
+            return Box::pin(async { reply });
+        };
+        let tables = statement_tables(call);
+        for used in functions {
+            if used.marks.fit(call, &tables) {
                 used.calls.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -82,10 +89,12 @@ fn marks(resource: Resource<'_>) -> Marks {
         in_path: None,
         in_body,
         in_batch: Vec::new(),
+        in_statements: None,
     };
     match resource {
         Resource::Table(name) => Marks {
             in_batch: vec![format!(r#""{name}":{{"#), format!(r#""{name}":["#)],
+            in_statements: Some(name.to_owned()),
             ..body("DynamoDB.", vec![format!(r#""TableName":"{name}""#)])
         },
         Resource::Queue(name) => {
@@ -105,14 +114,29 @@ fn marks(resource: Resource<'_>) -> Marks {
 }
 
 impl Marks {
-    fn fit(&self, call: &Call) -> bool {
+    fn fit(&self, call: &Call, statement_tables: &[String]) -> bool {
         let Some(operation) = call.operation.strip_prefix(self.service) else { return false };
+        if let Some(table) = &self.in_statements
+            && partiql::has_statements(&call.operation)
+        {
+            return statement_tables.contains(table);
+        }
         let in_body =
             |marks: &[String]| marks.iter().any(|mark| contains(&call.body, mark.as_bytes()));
         self.in_path.as_ref().is_some_and(|mark| call.head.uri.path().starts_with(mark.as_str()))
             || in_body(&self.in_body)
             || (operation.starts_with("Batch") && in_body(&self.in_batch))
     }
+}
+
+/// Returns the tables that the statements of a call name.
+fn statement_tables(call: &Call) -> Vec<String> {
+    if !partiql::has_statements(&call.operation) {
+        return Vec::new();
+    }
+    let request = serde_json::from_slice(&call.body).unwrap_or_default();
+    let statements = partiql::statements(&call.operation, &request);
+    statements.into_iter().flatten().map(|statement| statement.table).collect()
 }
 
 fn contains(body: &[u8], mark: &[u8]) -> bool {
@@ -132,6 +156,10 @@ mod tests {
         Call { number: 0, caller, operation, head, body: Bytes::from(body.to_owned()) }
     }
 
+    fn fits(resource: Resource<'_>, call: &Call) -> bool {
+        marks(resource).fit(call, &statement_tables(call))
+    }
+
     #[test]
     fn a_call_is_told_by_the_resource_it_names() {
         for (resource, operation, path, body) in [
@@ -149,6 +177,12 @@ mod tests {
                 r#"{"RequestItems":{"t":[{}]}}"#,
             ),
             (
+                Resource::Table("t"),
+                "DynamoDB.BatchExecuteStatement",
+                "/",
+                r#"{"Statements":[{"Statement":"UPDATE o SET n=1"},{"Statement":"DELETE FROM t WHERE k=1"}]}"#,
+            ),
+            (
                 Resource::Queue("q"),
                 "SQS.SendMessage",
                 "/",
@@ -164,21 +198,22 @@ mod tests {
             (Resource::Bucket("u"), "S3.PutObject", "/u/key?x-id=PutObject", ""),
             (Resource::Email("a@b"), "SES.SendEmail", "/", "Action=SendEmail"),
         ] {
-            assert!(marks(resource).fit(&call(operation, path, body)), "{resource:?} {body}");
+            assert!(fits(resource, &call(operation, path, body)), "{resource:?} {body}");
             let other = body.replace("\"t\"", "\"t2\"").replace("/q\"", "/qq\"");
+            let other = other.replace(" t ", " t2 ");
             let other = other.replace("\"b\"", "\"bb\"").replace("\"s\"", "\"ss\"");
             if !matches!(resource, Resource::Email(_)) {
                 let path = path.replace("/u/", "/uu/");
-                assert!(
-                    !marks(resource).fit(&call(operation, &path, &other)),
-                    "{resource:?} {other}"
-                );
+                assert!(!fits(resource, &call(operation, &path, &other)), "{resource:?} {other}");
             }
         }
         let attribute = call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"t":{"S":""}}}"#);
-        assert!(!marks(Resource::Table("t")).fit(&attribute), "an attribute of that name");
+        assert!(!fits(Resource::Table("t"), &attribute), "an attribute of that name");
+        let text = r#"{"Statement":"INSERT INTO x VALUE {'TableName':'t'}","TableName":"t"}"#;
+        let text = call("DynamoDB.ExecuteStatement", "/", text);
+        assert!(!fits(Resource::Table("t"), &text), "the statement names another table");
         let same_name =
             call("DynamoDB.PutItem", "/", r#"{"TableName":"x","Item":{"v":{"S":"/q"}}}"#);
-        assert!(!marks(Resource::Queue("q")).fit(&same_name), "another service");
+        assert!(!fits(Resource::Queue("q"), &same_name), "another service");
     }
 }

@@ -63,9 +63,14 @@ impl World {
 
     /// Makes the probe write an item for each key, with one record for each list of keys.
     async fn put(&self, lists: &[&[&str]]) {
+        self.tell("put", lists).await;
+    }
+
+    /// Makes the probe do something with each list of keys, with one record for each list.
+    async fn tell(&self, what: &str, lists: &[&[&str]]) {
         let kinesis = &self.engine.clients().kinesis;
         for keys in lists {
-            let body = json!({"do": "put", "table": "things", "keys": keys}).to_string();
+            let body = json!({"do": what, "table": "things", "keys": keys}).to_string();
             let put = kinesis
                 .put_record()
                 .stream_name("work")
@@ -166,6 +171,33 @@ async fn calls_fail_are_throttled_and_take_long_and_the_sdk_gets_over_it() {
     assert_eq!(status["faults"]["injected"].as_object().unwrap().len(), 3);
     assert!(status["functions"]["probe"]["billed_ms"].as_u64().unwrap() >= 300);
     world.engine.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn single_statements_of_a_batch_fail_before_or_after_their_effect_and_the_others_do_not() {
+    for (when, reason) in [("before", "ThrottlingError"), ("after", "InternalServerError")] {
+        let world = World::start(plan(&format!(
+            "[[fault]]\nfault = \"fail-statements\"\nwhen = \"{when}\"\nreason = \"{reason}\"\noperation = \"DynamoDB.BatchExecuteStatement\"\nrate = 1\nattempts = 1\n",
+        )))
+        .await;
+        let wanted = ["a", "b", "c", "d", "e", "f", "g", "h"];
+        world.tell("insert", &[&wanted]).await;
+        let status = world.settle().await;
+        assert_eq!(world.keys().await, keys(&wanted));
+        assert_eq!(status["functions"]["probe"]["errors"], 1, "{status:#}");
+        let fault = format!("fail-statements for {reason} {when} DynamoDB.BatchExecuteStatement");
+        assert_eq!(status["faults"]["injected"], json!({fault: 1}));
+        let batch = &status["calls"]["probe"]["DynamoDB.BatchExecuteStatement"];
+        assert_eq!((&batch["calls"], &batch["ok"]), (&json!(2), &json!(2)), "{batch}");
+        // The second attempt finds what took effect in the first one, and pays for it again. What
+        // was not forwarded in the first one cost nothing there.
+        let units = batch["billed"]["dynamodb_write_units"].as_f64().unwrap();
+        match when {
+            "before" => assert!(8.0 < units && units < 16.0, "{units}"),
+            _ => assert!((units - 16.0).abs() < f64::EPSILON, "{units}"),
+        }
+        world.engine.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -44,3 +44,4 @@ mod reserved;
 mod rules;
 mod runtime_api;
 mod silent;
+mod statements;

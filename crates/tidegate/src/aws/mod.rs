@@ -1,9 +1,11 @@
 //! Configures AWS clients.
 
+mod dynamodb;
+#[cfg(test)]
+pub(crate) mod fake;
 mod warm;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -13,6 +15,8 @@ use aws_sdk_dynamodb::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+pub use dynamodb::DynamoDb;
 
 /// A request that takes longer is abandoned and retried.
 ///
@@ -26,8 +30,9 @@ const ATTEMPTS: u32 = 3;
 #[derive(Clone, Debug)]
 pub struct AwsClients {
     config: SdkConfig,
-    /// Whether a DynamoDB client was created.
-    dynamodb: Arc<AtomicBool>,
+    /// Whether DynamoDB gets every write by itself.
+    single_writes: bool,
+    dynamodb: Arc<OnceLock<DynamoDb>>,
 }
 
 impl AwsClients {
@@ -43,7 +48,7 @@ impl AwsClients {
 
     /// Creates clients of this configuration.
     pub fn from_config(config: SdkConfig) -> Self {
-        Self { config, dynamodb: Arc::default() }
+        Self { config, single_writes: false, dynamodb: Arc::default() }
     }
 
     /// Sets the time after which a request is abandoned and retried; 2 s by default.
@@ -57,13 +62,23 @@ impl AwsClients {
         self
     }
 
+    /// Sends every write to DynamoDB by itself instead of several in one request.
+    ///
+    /// For backends that cannot do `BatchExecuteStatement`. The local engine finds out and sets
+    /// `TIDEGATE_STATEMENTS`. Call this before you create clients.
+    #[must_use]
+    pub fn single_writes(mut self) -> Self {
+        self.single_writes = true;
+        self
+    }
+
     /// Opens the connection to DynamoDB if a DynamoDB client was created, so that the first event
     /// does not wait for it.
     ///
     /// Sends `GET /`, which needs no permission. Waits 500 ms at most and never fails.
     pub async fn warm(&self) {
-        if self.dynamodb.load(Ordering::Relaxed) {
-            warm::warm(&self.dynamodb()).await;
+        if let Some(dynamodb) = self.dynamodb.get() {
+            warm::warm(dynamodb).await;
         }
     }
 
@@ -85,10 +100,13 @@ impl AwsClients {
         builder.http_client(http(Some(0))).build()
     }
 
-    /// Creates a DynamoDB client.
-    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        self.dynamodb.store(true, Ordering::Relaxed);
-        aws_sdk_dynamodb::Client::new(&self.config)
+    /// Returns the DynamoDB client. All stores of the function share it and its requests.
+    pub fn dynamodb(&self) -> DynamoDb {
+        let create = || {
+            let client = aws_sdk_dynamodb::Client::new(&self.config);
+            if self.single_writes { DynamoDb::single(client) } else { client.into() }
+        };
+        self.dynamodb.get_or_init(create).clone()
     }
 
     /// Creates an SQS client.

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::failure::Failure;
 
 /// Runs synchronous code and turns a panic into a failure.
-pub(super) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+pub(crate) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
 }
 

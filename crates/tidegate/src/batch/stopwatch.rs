@@ -33,6 +33,14 @@ impl Stopwatch {
         result
     }
 
+    /// Notes that the work of `other` was the work of this record too.
+    pub(super) async fn share(&self, other: &Self) {
+        if let Some(took) = other.took().filter(|_| self.observed) {
+            self.span.within(std::future::ready(())).await;
+            let _ = self.took.set(took);
+        }
+    }
+
     pub(super) fn took(&self) -> Option<Duration> {
         self.took.get().copied()
     }

@@ -27,10 +27,13 @@ use crate::failure::Failure;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Pending {
-    deltas: HashMap<(String, u32), Vec<(u64, BTreeMap<String, i64>)>>,
+    deltas: HashMap<(String, u32), Vec<Numbered>>,
     /// Amounts that are set aside, because their counter cannot take them. They are in no sum.
     pub aside: Vec<Aside>,
 }
+
+/// Amounts for one counter, with the number of their delta.
+type Numbered = (u64, BTreeMap<String, i64>);
 
 impl Pending {
     /// Reads what is not counted yet.
@@ -70,7 +73,7 @@ impl Pending {
     }
 }
 
-fn sum(deltas: impl IntoIterator<Item = (u64, BTreeMap<String, i64>)>) -> BTreeMap<String, i128> {
+fn sum(deltas: impl IntoIterator<Item = Numbered>) -> BTreeMap<String, i128> {
     let mut sums: BTreeMap<String, i128> = BTreeMap::new();
     for (name, amount) in deltas.into_iter().flat_map(|(_, amounts)| amounts) {
         let sum = sums.entry(name).or_default();

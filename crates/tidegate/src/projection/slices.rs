@@ -1,5 +1,6 @@
 //! Brings the deltas of slices into their counters. The invariants are in the module `delta`.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
@@ -94,15 +95,16 @@ impl<P> Projector<P> {
             if counted.number <= self.slices.confirmed(counted.slice) {
                 continue;
             }
-            if !finished.contains_key(&counted.slice) {
-                finished.insert(counted.slice, self.finish(counted.slice, deadline).await);
-            }
-            match finished.get(&counted.slice) {
-                Some(Err(failure)) => *guard = Err(failure.clone()),
+            let finished = match finished.entry(counted.slice) {
+                Entry::Occupied(finished) => finished.into_mut(),
+                Entry::Vacant(new) => new.insert(self.finish(counted.slice, deadline).await),
+            };
+            match finished {
+                Err(failure) => *guard = Err(failure.clone()),
                 // Another environment counts in the same slice, and stored a delta after the head
                 // was read.
-                Some(Ok(newest)) if counted.slice == slice => last = last.max(*newest),
-                _ => {}
+                Ok(newest) if counted.slice == slice => last = last.max(*newest),
+                Ok(_) => {}
             }
         }
         Ok((guards, Counting { slice, last, waiting: Vec::new() }))
@@ -227,7 +229,10 @@ impl<P> Projector<P> {
                 "counter_went_back",
                 format!("a counter refused delta {}, but has only {number}", addition.first),
             )),
-            Added::Refused(failure) | Added::Failed(failure) => Err(failure),
+            // The guard has moved, so no failure is permanent for the delivery.
+            Added::Refused(failure) | Added::Failed(failure) => {
+                Err(Failure::transient(failure.code().to_owned(), failure.reason()))
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use serde_dynamo::AttributeValue;
 
 use super::commit::RecordedCommit;
 use super::format::Format;
-use super::item::{CommitItem, Head};
+use super::item::{Head, parse};
 use crate::failure::Failure;
 use crate::ids::{CHUNK_KIND, StreamId, Version};
 use crate::source::{Change, ChangeKind, Delivery};
@@ -60,19 +60,23 @@ impl CommitChange {
             Some(AttributeValue::N(digits)) => digits.parse().ok().map(Version::new),
             _ => None,
         };
-        if let Err(newer) = change.new_image.check(stream, version) {
-            return match (stream.parse(), version) {
+        match Self::of_image(change, stream, version) {
+            Err(failure) if failure.code() == Failure::NEWER => match (stream.parse(), version) {
                 (Ok(stream), Some(version)) => Ok(Self::Newer { stream, version }),
-                _ => Err(newer),
-            };
+                _ => Err(failure),
+            },
+            decoded => decoded,
         }
-        let item: CommitItem =
-            serde_dynamo::from_item(change.new_image.clone()).map_err(|error| {
-                Failure::permanent(
-                    "not_a_commit",
-                    format!("{stream}: the new image is not a commit: {error}"),
-                )
-            })?;
+    }
+
+    fn of_image(change: &Change, stream: &str, version: Option<Version>) -> Result<Self, Failure> {
+        let format = change.new_image.check(stream, version)?;
+        let item = parse(change.new_image.clone(), format).map_err(|error| {
+            Failure::permanent(
+                "not_a_commit",
+                format!("{stream}: the new image is not a commit: {error}"),
+            )
+        })?;
         if item.chunks.is_some() {
             let Head { stream, version, last_version, last_event_id } = item.into_head()?;
             return Ok(Self::Split { stream, version, last_version, last_event_id });

@@ -9,7 +9,7 @@ use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version, event_id};
 use crate::message::{MessageSet, UNKNOWN_TYPE};
 
-/// The events of one decision, before they are stored.
+/// The decisions that one write stores, before they are stored.
 #[derive(Clone, Debug)]
 pub struct Commit {
     /// The commit to store.
@@ -31,10 +31,9 @@ impl Commit {
 pub enum CommitOutcome {
     /// The commit is stored.
     Stored,
-    /// Another commit with the same cause is at this place.
+    /// A commit with the cause of the only decision is at this place.
     Duplicate,
-    /// A commit with another cause is at this place, or is being written there. Load and decide
-    /// again.
+    /// Another commit is at this place, or is being written there. Load and decide again.
     Conflict,
 }
 
@@ -44,13 +43,24 @@ pub enum CommitOutcome {
 pub struct RecordedCommit {
     /// Stream of the commit.
     pub stream: StreamId,
-    /// Events in order; at least one.
+    /// Decisions in order; at least one. They share the events out among them, see
+    /// [`Self::parts`].
+    pub decisions: Vec<RecordedDecision>,
+    /// Events of all decisions in order; at least one for each decision.
     pub events: Vec<RecordedEvent>,
     /// Attribute `source` of the events' envelopes.
     pub source: String,
+    /// Time at which the commit was written.
+    pub written_at: Timestamp,
+}
+
+/// A decision as the store holds it: what one command or event led to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RecordedDecision {
     /// Cause of the decision.
     pub cause: Cause,
-    /// Digest of the cause's content. A commit without a digest matches any content.
+    /// Digest of the cause's content. A decision without a digest matches any content.
     pub digest: Option<Digest>,
     /// Correlation id.
     pub correlation_id: String,
@@ -60,8 +70,8 @@ pub struct RecordedCommit {
     pub extensions: Extensions,
     /// Time at which the transport accepted the cause.
     pub arrived_at: Option<Timestamp>,
-    /// Time at which the commit was written.
-    pub written_at: Timestamp,
+    /// Number of the decision's events, which follow those of the decision before.
+    pub event_count: usize,
 }
 
 /// An event as the store holds it.
@@ -115,8 +125,25 @@ impl RecordedEvent {
     }
 }
 
+impl RecordedDecision {
+    /// Creates a decision with this cause, still without events.
+    ///
+    /// The correlation id is the id of the cause. All optional fields are empty.
+    pub fn new(cause: Cause) -> Self {
+        Self {
+            correlation_id: cause.id.clone(),
+            cause,
+            digest: None,
+            traceparent: None,
+            extensions: Extensions::default(),
+            arrived_at: None,
+            event_count: 0,
+        }
+    }
+}
+
 impl RecordedCommit {
-    /// Creates a commit of events to which a cause led.
+    /// Creates a commit of one decision, which led to these events.
     ///
     /// The correlation id is the id of the cause. All optional fields are empty.
     pub fn new(
@@ -126,18 +153,71 @@ impl RecordedCommit {
         written_at: Timestamp,
         events: Vec<RecordedEvent>,
     ) -> Self {
-        Self {
-            stream,
-            events,
-            source: source.into(),
-            correlation_id: cause.id.clone(),
-            cause,
-            digest: None,
-            traceparent: None,
-            extensions: Extensions::default(),
-            arrived_at: None,
-            written_at,
+        let mut commit = Self::empty(stream, source, written_at);
+        commit.push(RecordedDecision::new(cause), events);
+        commit
+    }
+
+    /// Creates a commit without decisions. [`Self::push`] adds them.
+    pub fn empty(stream: StreamId, source: impl Into<String>, written_at: Timestamp) -> Self {
+        let (decisions, events) = (Vec::new(), Vec::new());
+        Self { stream, decisions, events, source: source.into(), written_at }
+    }
+
+    /// Adds a decision and its events, whose versions follow the last event.
+    pub fn push(&mut self, mut decision: RecordedDecision, events: Vec<RecordedEvent>) {
+        decision.event_count = events.len();
+        self.decisions.push(decision);
+        self.events.extend(events);
+    }
+
+    /// Returns the decisions in order, each with its events.
+    pub fn parts(&self) -> impl Iterator<Item = (&RecordedDecision, &[RecordedEvent])> {
+        let mut rest = self.events.as_slice();
+        self.decisions.iter().map(move |decision| {
+            let (events, behind) =
+                rest.split_at_checked(decision.event_count).unwrap_or((rest, &[]));
+            rest = behind;
+            (decision, events)
+        })
+    }
+
+    /// Returns the decision to which the event at this version belongs.
+    pub fn decision(&self, version: Version) -> Option<&RecordedDecision> {
+        let holds = |events: &[RecordedEvent]| events.iter().any(|event| event.version == version);
+        self.parts().find(|(_, events)| holds(events)).map(|(decision, _)| decision)
+    }
+
+    /// Checks that the commit can be read again: only its first version is stored, and all others
+    /// follow from it.
+    ///
+    /// # Errors
+    /// `invalid_commit` (permanent): the versions are not consecutive, or a decision has no event.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        let invalid =
+            |what: String| Failure::permanent("invalid_commit", format!("{}: {what}", self.stream));
+        let mut numbers = self.first_version().number()..;
+        if self.first_version() == Version::NONE
+            || self.events.iter().any(|event| Some(event.version.number()) != numbers.next())
+        {
+            let versions: Vec<_> = self.events.iter().map(|event| event.version.number()).collect();
+            return Err(invalid(format!(
+                "the events have the versions {versions:?}; they must be consecutive and not start \
+                 below 1"
+            )));
         }
+        let counts = self.decisions.iter().map(|decision| decision.event_count);
+        if counts.clone().sum::<usize>() != self.events.len()
+            || counts.clone().any(|count| count == 0)
+        {
+            let counts: Vec<_> = counts.collect();
+            return Err(invalid(format!(
+                "the decisions have {counts:?} events, together there must be {}, and each must have \
+                 one",
+                self.events.len()
+            )));
+        }
+        Ok(())
     }
 
     /// Returns the version of the first event.
@@ -163,10 +243,12 @@ impl RecordedCommit {
         let mut envelope =
             Envelope::new(&event.id, &self.source, subject, event.time, schema, Data::Inline(data));
         envelope.sequence = Some(event.version);
-        envelope.correlation_id = self.correlation_id.clone();
-        envelope.causation_id = Some(self.cause.id.clone());
-        envelope.traceparent = self.traceparent.clone();
-        envelope.extensions = self.extensions.clone();
+        if let Some(decision) = self.decision(event.version) {
+            envelope.correlation_id = decision.correlation_id.clone();
+            envelope.causation_id = Some(decision.cause.id.clone());
+            envelope.traceparent = decision.traceparent.clone();
+            envelope.extensions = decision.extensions.clone();
+        }
         Ok(envelope)
     }
 

@@ -1,4 +1,4 @@
-//! The event store: streams of events, one commit item per decision.
+//! The event store: streams of events, in commits of one or more decisions.
 //!
 //! The key of a commit is its stream and the version of its first event. A commit is written under
 //! the condition that this key is free. So a single write is the lock, the deduplication and the
@@ -16,8 +16,11 @@ mod causes;
 mod change;
 mod commit;
 mod digest;
+mod draft;
 mod dynamodb;
+mod execute;
 mod format;
+mod history;
 mod item;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
@@ -25,17 +28,20 @@ mod origin;
 mod patience;
 mod port;
 mod reference;
+mod retry;
 mod snapshot;
 mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod snapshot_memory;
 
-pub use aggregate::{Aggregate, Decision, Retry, execute};
+pub use aggregate::{Aggregate, Decision};
 pub use causes::Causes;
 pub use change::CommitChange;
-pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedEvent};
+pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedDecision, RecordedEvent};
 pub use digest::{Content, Digest, InvalidDigest};
 pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
+pub use execute::{execute, execute_all};
+pub use format::CommitFormat;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) use item::image_of;
 #[cfg(test)]
@@ -43,7 +49,11 @@ pub(crate) use memory::MemoryEventStore;
 pub use origin::Origin;
 pub use port::{EventReader, EventStore};
 pub use reference::{content, resolve};
-pub use snapshot::{Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_with_snapshots};
+pub use retry::Retry;
+pub use snapshot::{
+    Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_all_with_snapshots,
+    execute_with_snapshots,
+};
 pub use snapshot_dynamodb::{DynamoDbSnapshots, SNAPSHOT_PARTITION_KEY, SNAPSHOT_SORT_KEY};
 #[cfg(test)]
 pub(crate) use snapshot_memory::MemorySnapshots;

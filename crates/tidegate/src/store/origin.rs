@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::digest::resent;
-use super::{Content, Digest, RecordedCommit};
+use super::digest::{Content, Digest};
 use crate::envelope::{Envelope, Extensions};
-use crate::failure::Failure;
 use crate::ids::{Cause, StreamId};
 use crate::message::MessageSet;
 use crate::source::Delivery;
@@ -93,34 +91,7 @@ impl Origin {
         self.arrived_at?.checked_sub(self.redriven).ok()
     }
 
-    /// Returns whether the command led to this commit: whether their causes are equal.
-    ///
-    /// # Errors
-    /// `cause_reused` (permanent): the causes are equal, and the contents differ.
-    pub(super) fn led_to(&self, commit: &RecordedCommit) -> Result<bool, Failure> {
-        if commit.cause != self.cause {
-            return Ok(false);
-        }
-        let digest = self.digest(&commit.stream);
-        let at = format_args!("at version {}", commit.first_version()).to_string();
-        resent(&commit.stream, &self.cause, at, commit.digest.as_ref(), digest.as_ref())?;
-        Ok(true)
-    }
-
     pub(super) fn digest(&self, stream: &StreamId) -> Option<Digest> {
         self.content.as_ref()?.digest(stream, &self.cause)
     }
-}
-
-/// Returns whether the command led to one of the commits.
-///
-/// # Errors
-/// `cause_reused` (permanent): a commit has the same cause, and the contents differ.
-pub(super) fn decided(commits: &[RecordedCommit], origin: &Origin) -> Result<bool, Failure> {
-    for commit in commits {
-        if origin.led_to(commit)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

@@ -69,8 +69,16 @@ pub trait EventStore: EventReader {
     /// - `commit_too_large` (permanent): the commit has more than about 3.9 MB as JSON, or more
     ///   than about 3,000 events.
     /// - `invalid_commit` (permanent): the versions are not consecutive.
-    /// - `attributes_too_large` (permanent): the extension attributes have more than 16 KB.
+    /// - `attributes_too_large` (permanent): the extension attributes of a decision have more than
+    ///   16 KB.
     /// - `cause_reused` (permanent): the commit at this place has the same cause and other content.
     /// - Any failure of the store (transient).
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>>;
+
+    /// Returns whether a commit may hold several decisions. Otherwise each gets its own commit.
+    ///
+    /// The default implementation returns `true`.
+    fn takes_several_decisions(&self) -> bool {
+        true
+    }
 }

@@ -10,13 +10,18 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::warn;
 
-use super::aggregate::{History, Loaded, fold, run};
-use super::digest::resent;
-use super::origin::decided;
-use super::{Aggregate, Causes, Decision, EventStore, Origin, RecordedCommit, Retry};
-use crate::batch::Handled;
+use super::aggregate::Aggregate;
+use super::causes::Causes;
+use super::commit::{RecordedCommit, RecordedDecision};
+use super::digest::Digest;
+use super::execute::{only, run};
+use super::history::{History, Loaded, Memory, fold};
+use super::origin::Origin;
+use super::port::EventStore;
+use super::retry::Retry;
+use crate::batch::{Handled, Outcome};
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version};
+use crate::ids::{Cause, StreamId, Version};
 
 /// Default number of events between two snapshots.
 const EVERY: u64 = 100;
@@ -173,7 +178,22 @@ pub async fn execute_with_snapshots<A: Snapshotted>(
     origin: &Origin,
     retry: Retry,
 ) -> Result<Handled, Failure> {
-    run::<A>(store, &FromSnapshot { store, snapshots }, stream, command, origin, retry).await
+    let history = FromSnapshot { store, snapshots };
+    only(run::<A>(store, &history, stream, &[(command, origin)], retry).await)
+}
+
+/// Executes consecutive commands like [`execute_all`](super::execute_all), starting from a snapshot
+/// if there is one.
+///
+/// Costs and failures of the snapshots are those of [`execute_with_snapshots`].
+pub async fn execute_all_with_snapshots<A: Snapshotted>(
+    store: &dyn EventStore,
+    snapshots: &Snapshots,
+    stream: &StreamId,
+    commands: &[(&A::Command, &Origin)],
+    retry: Retry,
+) -> Vec<Outcome> {
+    run::<A>(store, &FromSnapshot { store, snapshots }, stream, commands, retry).await
 }
 
 struct FromSnapshot<'a> {
@@ -181,21 +201,51 @@ struct FromSnapshot<'a> {
     snapshots: &'a Snapshots,
 }
 
-/// State that is kept between loading and storing.
-struct Memory {
+/// The causes in an aggregate, and where its last snapshot is.
+struct Remembered {
     causes: Causes,
     /// Version of the last snapshot.
     snapshot: Version,
 }
 
+impl Default for Remembered {
+    fn default() -> Self {
+        Self { causes: Causes::none(), snapshot: Version::NONE }
+    }
+}
+
+impl Memory for Remembered {
+    fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
+        self.causes.find(cause)
+    }
+
+    fn remember(&mut self, decision: &RecordedDecision, written_at: Timestamp) {
+        self.causes.push(&decision.cause, written_at, decision.digest.as_ref());
+    }
+}
+
+impl Remembered {
+    fn remember_all(&mut self, commit: &RecordedCommit) {
+        for decision in &commit.decisions {
+            self.remember(decision, commit.written_at);
+        }
+    }
+
+    /// Returns whether a cause that is not found here was never decided.
+    fn answers_for(&self, origin: &Origin) -> bool {
+        self.causes.contain(&origin.cause) || self.causes.reach_back_to(origin.earliest())
+    }
+}
+
 impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
-    type Memory = Memory;
+    type Memory = Remembered;
+    type Due = Snapshot;
 
     async fn load(
         &self,
         stream: &StreamId,
-        origin: &Origin,
-    ) -> Result<Option<Loaded<A, Memory>>, Failure> {
+        origins: &[&Origin],
+    ) -> Result<Loaded<A, Remembered>, Failure> {
         let found = self.snapshots.find(stream, A::SHAPE).await;
         let usable = found.filter(|snapshot| snapshot.shape == A::SHAPE);
         let mut newest = Version::NONE;
@@ -204,47 +254,44 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
             let before = Version::new(snapshot.version.number().saturating_sub(1));
             let commits = self.store.read(stream, before).await?;
             if let Some(loaded) = resume::<A>(snapshot, &commits)? {
-                if let Some(stored) = loaded.memory.causes.find(&origin.cause) {
-                    let at = format!("at or before version {}", loaded.version);
-                    resent(stream, &origin.cause, at, stored, origin.digest(stream).as_ref())?;
-                    return Ok(None);
-                }
-                if loaded.memory.causes.reach_back_to(origin.earliest()) {
-                    return Ok(Some(loaded));
+                if origins.iter().all(|origin| loaded.memory.answers_for(origin)) {
+                    return Ok(loaded);
                 }
                 newest = loaded.memory.snapshot;
             }
         }
         let commits = self.store.read(stream, Version::NONE).await?;
-        if decided(&commits, origin)? {
-            return Ok(None);
-        }
-        let mut causes = Causes::none();
-        commits.iter().for_each(|commit| remember(&mut causes, commit));
-        let (mut aggregate, mut version) = (A::default(), Version::NONE);
-        fold(&mut aggregate, &mut version, &commits)?;
-        Ok(Some(Loaded { aggregate, version, memory: Memory { causes, snapshot: newest } }))
+        let mut loaded: Loaded<A, Remembered> = Loaded::new();
+        loaded.memory.snapshot = newest;
+        commits.iter().for_each(|commit| loaded.memory.remember_all(commit));
+        fold(&mut loaded.aggregate, &mut loaded.version, &commits)?;
+        Ok(loaded)
     }
 
-    async fn stored(
+    fn snapshot(
         &self,
-        loaded: Loaded<A, Memory>,
-        decision: Decision<A::Event>,
-        record: RecordedCommit,
-    ) {
-        let Loaded { mut aggregate, memory: Memory { mut causes, snapshot }, .. } = loaded;
-        let version = record.last_version();
-        if version.number().saturating_sub(snapshot.number()) < self.snapshots.every {
-            return;
+        loaded: &mut Loaded<A, Remembered>,
+        commit: &RecordedCommit,
+    ) -> Option<Snapshot> {
+        let version = commit.last_version();
+        if version.number().saturating_sub(loaded.memory.snapshot.number()) < self.snapshots.every {
+            return None;
         }
-        decision.events().iter().for_each(|event| aggregate.apply(event));
-        remember(&mut causes, &record);
-        let taken = take(&aggregate, version, causes, &record, self.snapshots.horizon);
-        drop((aggregate, decision)); // they need not be `Sync`
-        match taken {
-            Ok(snapshot) => self.snapshots.keep(&snapshot).await,
-            Err(failure) => ignored(&record.stream, &failure),
+        let causes = loaded.memory.causes.clone();
+        match take(&loaded.aggregate, version, causes, commit, self.snapshots.horizon) {
+            Ok(snapshot) => {
+                loaded.memory.snapshot = version;
+                Some(snapshot)
+            }
+            Err(failure) => {
+                ignored(&commit.stream, &failure);
+                None
+            }
         }
+    }
+
+    async fn keep(&self, snapshot: Snapshot) {
+        self.snapshots.keep(&snapshot).await;
     }
 }
 
@@ -255,29 +302,28 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
 fn resume<A: Snapshotted>(
     snapshot: Snapshot,
     commits: &[RecordedCommit],
-) -> Result<Option<Loaded<A, Memory>>, Failure> {
+) -> Result<Option<Loaded<A, Remembered>>, Failure> {
     let problem = match serde_json::from_str::<A>(&snapshot.state) {
         _ if !holds(commits, snapshot.version, &snapshot.event_id) => {
             format!("the stream has another event at version {}, or none", snapshot.version)
         }
         Err(error) => format!("its state cannot be read: {error}"),
         Ok(mut aggregate) => {
-            let (mut causes, mut version) = (snapshot.causes, snapshot.version);
-            for commit in commits.iter().filter(|commit| commit.first_version() > snapshot.version)
-            {
-                remember(&mut causes, commit);
+            let mut version = snapshot.version;
+            let mut memory = Remembered { causes: snapshot.causes, snapshot: snapshot.version };
+            for commit in commits {
+                for (decision, events) in commit.parts() {
+                    if events.last().is_some_and(|event| event.version > snapshot.version) {
+                        memory.remember(decision, commit.written_at);
+                    }
+                }
             }
             fold(&mut aggregate, &mut version, commits)?;
-            let memory = Memory { causes, snapshot: snapshot.version };
             return Ok(Some(Loaded { aggregate, version, memory }));
         }
     };
     ignored(&snapshot.stream, &Failure::permanent("unusable_snapshot", problem));
     Ok(None)
-}
-
-fn remember(causes: &mut Causes, commit: &RecordedCommit) {
-    causes.push(&commit.cause, commit.written_at, commit.digest.as_ref());
 }
 
 fn holds(commits: &[RecordedCommit], version: Version, event_id: &str) -> bool {

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures::future::{BoxFuture, FutureExt};
 
 use super::{Causes, Snapshot, SnapshotStore};
+use crate::aws::DynamoDb;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -25,14 +25,14 @@ pub const SNAPSHOT_SORT_KEY: &str = "shape";
 /// read unit per 8 KB.
 #[derive(Clone, Debug)]
 pub struct DynamoDbSnapshots {
-    client: Client,
+    client: DynamoDb,
     table: String,
 }
 
 impl DynamoDbSnapshots {
     /// Creates the store in this table.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
+    pub fn new(client: impl Into<DynamoDb>, table: impl Into<String>) -> Self {
+        Self { client: client.into(), table: table.into() }
     }
 
     async fn get(&self, stream: &StreamId, shape: &str) -> Result<Option<Snapshot>, Failure> {

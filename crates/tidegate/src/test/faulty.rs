@@ -117,6 +117,10 @@ impl<P: EventStore + ?Sized> EventStore for Faulty<P> {
         let conflict = Some(Ok(CommitOutcome::Conflict));
         self.call(Call::Commit, conflict, move |port| port.commit(commit)).boxed()
     }
+
+    fn takes_several_decisions(&self) -> bool {
+        self.port.takes_several_decisions()
+    }
 }
 
 impl<P: SnapshotStore + ?Sized> SnapshotStore for Faulty<P> {

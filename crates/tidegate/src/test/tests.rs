@@ -221,8 +221,12 @@ async fn whatever_goes_wrong_a_command_redelivered_until_it_succeeds_takes_effec
                 assert!(deliveries < 200, "seed {seed}: it never succeeds");
             }
         }
-        let causes: Vec<_> =
-            store.port().commits().into_iter().map(|commit| commit.cause.id).collect();
+        let causes: Vec<_> = store
+            .port()
+            .commits()
+            .into_iter()
+            .map(|commit| commit.decisions[0].cause.id.clone())
+            .collect();
         assert_eq!(causes, ["a", "b", "c"], "seed {seed}: {:?}", faults.injected());
         for injected in faults.injected() {
             *kinds.entry(format!("{:?} {:?}", injected.call, injected.fault)).or_insert(0) += 1;

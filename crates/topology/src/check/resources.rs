@@ -14,6 +14,9 @@ const EVENT_BYTES: std::ops::RangeInclusive<i64> = 8_192..=1_048_576;
 /// It is the provider's default for `max_message_size`, and the largest value that it accepts.
 const PROVIDER_BYTES: i64 = 262_144;
 
+/// Formats of a commit that the toolkit can write.
+const COMMIT_FORMATS: std::ops::RangeInclusive<i64> = 1..=2;
+
 /// Characters that CloudWatch allows in a namespace besides letters and digits.
 const NAMESPACE: &str = " .-_/#:";
 
@@ -35,9 +38,12 @@ impl Check<'_> {
             self.range(&["streams", name, "shards"], stream.shards, 1..=10_000);
             self.range(&["streams", name, "retention_hours"], stream.retention_hours, 24..=8_760);
         }
-        for name in topology.tables.keys() {
+        for (name, table) in &topology.tables {
             self.name(&["tables", name], name, &TABLE);
             self.table_keys(name);
+            if let Some(format) = table.commit_format {
+                self.range(&["tables", name, "commit_format"], format, COMMIT_FORMATS);
+            }
         }
         for name in topology.topics.keys() {
             self.name(&["topics", name], name, &TOPIC);

@@ -16,4 +16,4 @@ pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView
 pub use rule::{Rule, Target};
 pub use source::{Filter, Source, StartingPosition};
 pub(crate) use system::default_event_bytes;
-pub use system::{Profile, Topology};
+pub use system::{Profile, Statements, Topology};

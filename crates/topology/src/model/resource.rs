@@ -38,6 +38,9 @@ pub struct Table {
     pub record_retention_days: Option<u32>,
     /// For a table of snapshots: days for which they remember the causes of commits, 15 to 3,650.
     pub cause_retention_days: Option<u32>,
+    /// For an event store: the format in which functions write commits, 1 or 2. Without it they
+    /// write the newest that they know.
+    pub commit_format: Option<u32>,
 }
 
 /// A key attribute of a table.

@@ -23,6 +23,9 @@ pub struct Topology {
     /// CloudWatch namespace of the metrics that the functions write. Without it they write none.
     #[serde(default)]
     pub metrics_namespace: Option<String>,
+    /// How functions send conditional writes; batched by default.
+    #[serde(default)]
+    pub statements: Option<Statements>,
     /// Kinesis streams by name.
     #[serde(default)]
     pub streams: BTreeMap<String, Stream>,
@@ -48,6 +51,16 @@ pub struct Topology {
     /// folder.
     #[serde(default)]
     pub functions: BTreeMap<String, Function>,
+}
+
+/// How functions send conditional writes to DynamoDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Statements {
+    /// Several in one `BatchExecuteStatement`.
+    Batched,
+    /// Each in a request of its own.
+    Single,
 }
 
 /// Set of rules that a topology is checked against besides AWS's.

@@ -2,7 +2,9 @@
 
 mod dynamodb;
 
+use futures::future::join_all;
 use jiff::Timestamp;
+use tidegate::aws::DynamoDb;
 use tidegate::idempotency::{
     Claim, Claimed, DynamoDbIdempotency, EffectKey, HeldEffect, IdempotencyStore, Kept, Repeat,
     Status, Stored,
@@ -10,6 +12,7 @@ use tidegate::idempotency::{
 use tidegate::serde_json::value::RawValue;
 use tidegate::test::MemoryIdempotency;
 
+use super::operations::Operations;
 use super::{Tables, unique};
 
 fn key() -> EffectKey {
@@ -58,6 +61,38 @@ async fn contract(store: &dyn IdempotencyStore) {
     an_owner_completes_as_long_as_its_token_is_there(store).await;
     a_look_shows_the_record_and_changes_nothing(store).await;
     an_effect_that_waits_without_an_event_gets_one_and_keeps_it(store).await;
+    claims_that_wait_at_the_same_moment_have_their_own_results(store).await;
+}
+
+async fn claims_that_wait_at_the_same_moment_have_their_own_results(store: &dyn IdempotencyStore) {
+    let keys: Vec<EffectKey> = (0..60).map(|_| key()).collect();
+    for (place, key) in keys.iter().enumerate().filter(|(place, _)| place % 4 != 0) {
+        store.claim(&claim(key, "before", 60)).await.unwrap();
+        let expires_at = from_now(if place % 4 == 1 { -60 } else { 60 });
+        if place % 4 != 3 {
+            store.complete(key, "before", &Kept::Unknown, expires_at).await.unwrap();
+        }
+    }
+    let claims: Vec<Claim> = keys.iter().map(|key| claim(key, "now", 60)).collect();
+    let claimed = join_all(claims.iter().map(|claim| store.claim(claim))).await;
+    for (place, claimed) in claimed.into_iter().enumerate() {
+        let status = match claimed.unwrap() {
+            Claimed::Yes => None,
+            Claimed::No(there) => Some(there.status),
+            Claimed::AfterRelease => panic!("nothing was released"),
+        };
+        // New, expired, completed, in progress.
+        let wanted = [None, None, Some(Status::Completed), Some(Status::InProgress)];
+        assert_eq!(status, wanted[place % 4], "{place}");
+    }
+    let result = Kept::Result("1".to_owned());
+    let complete = |key| store.complete(key, "now", &result, from_now(60));
+    for again in [false, true] {
+        let completed = join_all(keys.iter().map(complete)).await;
+        for (place, completed) in completed.into_iter().enumerate() {
+            assert_eq!(completed, Ok(place % 4 < 2), "{place}, again: {again}");
+        }
+    }
 }
 
 async fn a_look_shows_the_record_and_changes_nothing(store: &dyn IdempotencyStore) {
@@ -319,8 +354,16 @@ async fn idempotency_records_in_memory_keep_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn idempotency_records_in_dynamodb_keep_the_contract() {
     let tables = Tables::create().await;
-    let store = DynamoDbIdempotency::new(tables.clients.dynamodb.clone(), "idempotency");
-    contract(&store).await;
+    let operations = Operations::default();
+    let client = operations.of(&tables.clients.dynamodb);
+    let store = DynamoDbIdempotency::new(client.clone(), "idempotency");
+    // Several at the same moment, so that their writes share requests.
+    join_all((0..3).map(|_| contract(&store))).await;
+    assert!(operations.number("BatchExecuteStatement") > 10, "{operations:?}");
+    // A backend that cannot do batches gets the same contract from single writes.
+    let before = operations.number("BatchExecuteStatement");
+    contract(&DynamoDbIdempotency::new(DynamoDb::single(client), "idempotency")).await;
+    assert_eq!(operations.number("BatchExecuteStatement"), before);
     // The double cannot show the limit of an attribute: this result is close to it.
     let key = key();
     store.claim(&claim(&key, "a", 60)).await.unwrap();

@@ -44,8 +44,12 @@ fn head(status: &Value) -> String {
     let away = emulator["unanswered_seconds"].as_u64().map_or_else(String::new, |seconds| {
         format!("\n! the emulator has not answered for {seconds} s; deliveries wait until it does")
     });
+    let single = emulator.pointer("/statements/why").and_then(Value::as_str);
+    let single = single.map_or_else(String::new, |why| {
+        format!("\n! functions send conditional writes one by one, not in batches: {why}")
+    });
     format!(
-        "{state}\nemulator  {} at {} ({cpu}){away}\nengine    up {:.0} s, {:.1} s CPU, {} MB",
+        "{state}\nemulator  {} at {} ({cpu}){away}{single}\nengine    up {:.0} s, {:.1} s CPU, {} MB",
         text(&emulator["name"]),
         text(&emulator["endpoint"]),
         float(&engine["uptime_seconds"]),

@@ -62,6 +62,14 @@ fn everything_is_on_the_screen_within_eighty_columns() {
 }
 
 #[test]
+fn single_writes_are_shown_with_the_reason() {
+    let shown = |statements| screen(&json!({"emulator": {"statements": statements}}));
+    let single = shown(json!({"mode": "single", "why": "DELETE with a condition: it was done"}));
+    assert!(single.contains("one by one, not in batches: DELETE with"), "{single}");
+    assert!(!shown(json!({"mode": "batched"})).contains("batches"));
+}
+
+#[test]
 fn what_a_function_printed_moves_no_cursor_and_makes_no_further_line() {
     let why = "it ended; the last it printed: \x1b[2J\u{202e}gone\nidle";
     let screen = screen(&json!({"functions": {"f": {"start_failure": why}}}));

@@ -24,6 +24,7 @@ fn infra() -> tempfile::TempDir {
     for name in [
         "topology.auto.tfvars",
         "variables.tf",
+        "topology.tf",
         "prices.json",
         "measurement.json",
         "env/dev.tfvars",
@@ -77,6 +78,25 @@ async fn every_environment_but_the_local_one_is_estimated_and_one_can_be_named()
     let floor = report["environments"][0]["monthly_floor"]["lines"].as_array().unwrap();
     let shards = floor.iter().find(|line| line["what"] == "shards").unwrap();
     assert_eq!(shards["amount"], json!(3.0 * 730.0));
+}
+
+#[tokio::test]
+async fn statements_of_a_batch_are_paid_by_their_units_like_the_writes_that_they_replace() {
+    let directory = infra();
+    let total = |report: &Value| report["environments"][0]["work"]["usd"].as_f64().unwrap();
+    let single = total(&estimate(directory.path(), &[]).await);
+    let file = directory.path().join("infra/measurement.json");
+    let mut measurement: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let calls = measurement["functions"]["order-processor"]["calls"].as_object_mut().unwrap();
+    let puts = calls.remove("DynamoDB.PutItem").unwrap();
+    calls.insert("DynamoDB.BatchExecuteStatement".to_owned(), puts);
+    fs::write(&file, measurement.to_string()).unwrap();
+    let report = estimate(directory.path(), &[]).await;
+    assert!((total(&report) / single - 1.0).abs() < 1e-12, "{} and {single}", total(&report));
+    let words = ["cost", "--measurement", "infra/measurement.json"];
+    let screen = stdout(&tidegate(&words, directory.path(), &[]).await);
+    let line = screen.lines().find(|line| line.contains("BatchExecuteStatement")).unwrap();
+    assert!(line.contains("write units"), "{screen}");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::item::item_bytes;
 
@@ -91,6 +91,19 @@ impl Items {
             }
             _ => drop(known.sizes.remove(&item)),
         });
+    }
+
+    /// Returns the key attributes among the attributes of an item of this table. If the key is not
+    /// known, it may be any of them.
+    pub(super) fn key(
+        &self,
+        table: &str,
+        mut attributes: Map<String, Value>,
+    ) -> Map<String, Value> {
+        if let Some(names) = self.keys.get(table) {
+            attributes.retain(|name, _| names.contains(name));
+        }
+        attributes
     }
 
     /// Returns how many known items had to make room for others.

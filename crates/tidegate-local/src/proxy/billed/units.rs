@@ -1,5 +1,8 @@
 //! Converts bytes into billed units.
 
+/// Factor of transactional reads and writes of DynamoDB.
+pub(super) const TRANSACTIONAL: f64 = 2.0;
+
 /// Returns bytes in whole units of this size, at least one.
 #[expect(clippy::cast_precision_loss, reason = "requests have at most 16 MB")]
 pub(super) fn units(bytes: usize, size: usize) -> f64 {

@@ -24,6 +24,7 @@ mod progress;
 mod properties;
 #[cfg(feature = "otel")]
 mod spans;
+mod streams;
 mod throttling;
 mod visibility;
 

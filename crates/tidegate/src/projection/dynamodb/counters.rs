@@ -8,13 +8,10 @@
 //! | any other, but `#parked` | slice | counter |
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-};
-use futures::stream::{self, StreamExt};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
 use super::super::answer::{apply_error, failure};
 use super::super::apply_error::ApplyError;
@@ -24,8 +21,10 @@ use super::super::delta::{
 use super::super::expression::Expression;
 use super::super::row::Key;
 use super::super::transaction::Transaction;
+use super::additions::{Known, conflict};
 use super::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, number, transact};
-use crate::failure::{Class, Failure};
+use crate::aws::DynamoDb;
+use crate::failure::Failure;
 use crate::ids::content_uuid;
 
 /// Attributes of a head.
@@ -40,17 +39,20 @@ const OF_KEY: &str = "of_key";
 const OF_SLICE: &str = "of_slice";
 const REASON: &str = "reason";
 const AMOUNT: &str = "+";
-/// Number of counters that are written at a time.
-const AT_A_TIME: usize = 32;
 
 /// The table of counters.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Counters {
-    pub(super) client: Client,
-    pub(super) table: String,
+    pub(super) client: DynamoDb,
+    pub(super) table: Arc<str>,
+    pub(super) known: Arc<Known>,
 }
 
 impl Counters {
+    pub(super) fn new(client: DynamoDb, table: &str) -> Self {
+        Self { client, table: table.into(), known: Arc::default() }
+    }
+
     /// Returns the actions of a transaction that store its delta.
     pub(super) fn store(
         &self,
@@ -60,7 +62,7 @@ impl Counters {
         let mut item = key(&deltas_key(delta.slice), delta.number % WAITING_DELTAS);
         item.insert(NUMBER.to_owned(), number(delta.number));
         item.insert(COUNTERS.to_owned(), AttributeValue::S(delta.encoded()));
-        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build();
+        let put = Put::builder().table_name(&*self.table).set_item(Some(item)).build();
         let put = put.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
         let mut head = Expression::default();
         head.set(LAST, number(delta.number));
@@ -77,7 +79,7 @@ impl Counters {
         let answer = self
             .client
             .get_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .set_key(Some(key(HEADS_KEY, slice)))
             .consistent_read(true)
             .send()
@@ -103,7 +105,7 @@ impl Counters {
         let mut pages = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .consistent_read(true)
             .key_condition_expression("#key = :key")
             .expression_attribute_names("#key", COUNTER_PARTITION_KEY)
@@ -122,7 +124,7 @@ impl Counters {
         let written = self
             .client
             .update_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .set_key(Some(key(HEADS_KEY, slice)))
             .update_expression("SET #applied = :number")
             .condition_expression("#applied < :number")
@@ -140,58 +142,6 @@ impl Counters {
                 Ok(())
             }
             Err(error) => Err(failure(&error)),
-        }
-    }
-
-    pub(super) async fn add(&self, slice: u32, additions: &[Addition]) -> Vec<Added> {
-        let writes: Vec<_> = additions.iter().map(|one| self.add_one(slice, one)).collect();
-        stream::iter(writes).buffered(AT_A_TIME).collect().await
-    }
-
-    /// Adds amounts to one counter, which is created if it does not exist.
-    async fn add_one(&self, slice: u32, addition: &Addition) -> Added {
-        let mut expression = Expression::default();
-        for (name, amount) in &addition.add {
-            expression.add(name, *amount);
-        }
-        self.update(key(&addition.key, slice), expression, addition).await
-    }
-
-    /// Changes an item whose number must be below the first delta of the addition.
-    async fn update(&self, key: Key, mut expression: Expression, addition: &Addition) -> Added {
-        let at = key.clone();
-        expression.set(COUNTED, number(addition.number));
-        expression.require_absent_or_below(COUNTED, number(addition.first));
-        let update = match expression.into_update(&self.table, key) {
-            Ok(update) => update,
-            Err(ApplyError::Refused { failure, .. } | ApplyError::Failed(failure)) => {
-                return Added::Failed(failure);
-            }
-            Err(ApplyError::GuardMoved | ApplyError::Conflict) => return Added::Failed(conflict()),
-        };
-        let written = self
-            .client
-            .update_item()
-            .table_name(update.table_name)
-            .set_key(Some(update.key))
-            .update_expression(update.update_expression)
-            .set_condition_expression(update.condition_expression)
-            .set_expression_attribute_names(update.expression_attribute_names)
-            .set_expression_attribute_values(update.expression_attribute_values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = written else { return Added::Done };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                match refused.item() {
-                    Some(item) => counted(item, addition),
-                    // Some emulators do not return the item.
-                    None => self.counted(at, addition).await,
-                }
-            }
-            Some(UpdateItemError::TransactionConflictException(_)) => Added::Failed(conflict()),
-            _ => sorted(failure(&error)),
         }
     }
 
@@ -233,24 +183,6 @@ impl Counters {
         self.update(aside_key(slice, &addition.key), expression, addition).await
     }
 
-    /// Reads the number of an item that refused an addition.
-    async fn counted(&self, key: Key, addition: &Addition) -> Added {
-        let read = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .set_key(Some(key))
-            .consistent_read(true)
-            .send()
-            .await;
-        match read {
-            Ok(answer) => answer
-                .item
-                .map_or_else(|| Added::Failed(conflict()), |item| counted(&item, addition)),
-            Err(error) => Added::Failed(failure(&error)),
-        }
-    }
-
     pub(super) async fn aside(&self) -> Result<Vec<Aside>, Failure> {
         let aside = |item: &Key| {
             let amounts = item.iter().filter_map(|(name, value)| {
@@ -277,7 +209,7 @@ impl Counters {
         counter.require_number(COUNTED);
         let update = counter.into_update(&self.table, key(&aside.key, aside.slice))?;
         let delete = Delete::builder()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .set_key(Some(aside_key(aside.slice, &aside.key)))
             .condition_expression("#counted = :number")
             .expression_attribute_names("#counted", COUNTED)
@@ -294,30 +226,6 @@ impl Counters {
             Err(error) => Err(apply_error(&error)),
         }
     }
-}
-
-/// Returns the result of an addition that an item refused.
-fn counted(item: &Key, addition: &Addition) -> Added {
-    match number_of(item, COUNTED) {
-        Ok(number) if number >= addition.first => Added::Counted(number),
-        // The item was changed meanwhile.
-        Ok(_) => Added::Failed(conflict()),
-        Err(_) => Added::Refused(Failure::permanent(
-            crate::refusal::UNSTORABLE,
-            format!("the attribute `{COUNTED}` of the counter is not the number of a delta"),
-        )),
-    }
-}
-
-fn sorted(failure: Failure) -> Added {
-    match failure.class() {
-        Class::Permanent => Added::Refused(failure),
-        _ => Added::Failed(failure),
-    }
-}
-
-fn conflict() -> Failure {
-    Failure::transient("transaction_conflict", "a transaction was changing the same counter")
 }
 
 /// Starts the update of what is set aside for a counter.
@@ -357,7 +265,7 @@ fn text_of<'a>(item: &'a Key, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-fn number_of<N: std::str::FromStr>(item: &Key, name: &str) -> Result<N, Failure> {
+pub(super) fn number_of<N: std::str::FromStr>(item: &Key, name: &str) -> Result<N, Failure> {
     let number = item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
     number.ok_or_else(|| unreadable(item, name))
 }

@@ -1,10 +1,10 @@
 //! A read model in two DynamoDB tables.
 
+mod additions;
 mod counters;
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
 };
@@ -18,9 +18,11 @@ use super::change::{RowUpdate, Value};
 use super::delta::{Added, Addition, Aside, COUNTED, Counted, Delta, Head};
 use super::expression::Expression;
 use super::guard::{Advance, Guard, Position};
+use super::pending::Pending;
 use super::read_model::{Guards, ReadModel};
 use super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::transaction::{PARKED_LIST_KEY, Transaction};
+use crate::aws::DynamoDb;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
@@ -74,7 +76,7 @@ pub struct ReadModelTables {
 /// A read model in two DynamoDB tables.
 #[derive(Clone, Debug)]
 pub struct DynamoDbReadModel {
-    client: Client,
+    client: DynamoDb,
     tables: ReadModelTables,
     counters: Counters,
     retry: Retry,
@@ -82,8 +84,9 @@ pub struct DynamoDbReadModel {
 
 impl DynamoDbReadModel {
     /// Creates the read model in these tables.
-    pub fn new(client: Client, tables: ReadModelTables) -> Self {
-        let counters = Counters { client: client.clone(), table: tables.counters.clone() };
+    pub fn new(client: impl Into<DynamoDb>, tables: ReadModelTables) -> Self {
+        let client = client.into();
+        let counters = Counters::new(client.clone(), &tables.counters);
         Self { client, tables, counters, retry: Retry::default() }
     }
 
@@ -269,6 +272,20 @@ impl DynamoDbReadModel {
         self.counters
             .transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()])
             .await
+    }
+}
+
+impl Pending {
+    /// Reads what is not counted yet in a table of counters, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// Any failure to read it.
+    pub async fn of_table(
+        client: impl Into<DynamoDb>,
+        counters: impl Into<String>,
+    ) -> Result<Self, Failure> {
+        let tables = ReadModelTables { rows: String::new(), counters: counters.into(), slice: 0 };
+        Self::read(&DynamoDbReadModel::new(client, tables)).await
     }
 }
 

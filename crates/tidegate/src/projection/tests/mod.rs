@@ -102,7 +102,8 @@ impl World {
 
     /// Adds a commit to the event store.
     async fn add(&self, record: &RecordedCommit) {
-        let commit = Commit { record: record.clone(), attempt: record.cause.id.clone() };
+        let commit =
+            Commit { record: record.clone(), attempt: record.decisions[0].cause.id.clone() };
         self.store.commit(&commit).await.unwrap();
     }
 
@@ -329,6 +330,7 @@ fn large_commit(stream: &str, data: [&str; 2]) -> RecordedCommit {
             ..commit(stream, version, "").events.remove(0)
         })
         .collect();
+    large.decisions[0].event_count = large.events.len();
     large
 }
 

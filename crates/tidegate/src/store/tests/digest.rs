@@ -242,7 +242,7 @@ async fn attributes_of_a_command_go_with_the_events_that_it_leads_to() {
     let CommitChange::Commit(read) = CommitChange::from_delivery(delivery).unwrap() else {
         panic!("a commit")
     };
-    assert_eq!(read.extensions, commit.extensions);
+    assert_eq!(read.decisions, commit.decisions);
     let leaves = read.envelope(&read.events[0]).unwrap();
     let written = serde_json::to_value(&leaves).unwrap();
     assert_eq!((&written["tracestate"], &written["baggage"]), (&json!("vendor=1"), &json!("a=1")));
@@ -258,7 +258,7 @@ async fn more_attributes_than_a_commit_takes_are_refused_by_size() {
     let store = MemoryEventStore::default();
     let failure = send(&store, Command::Open(3), &from(&envelope)).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "attributes_too_large"));
-    assert!(failure.reason().contains("a commit holds 16384"), "{failure}");
+    assert!(failure.reason().contains("a decision holds 16384"), "{failure}");
     for name in ["id", "data", "sequence", ""] {
         assert!(envelope.extensions.insert(name, &large).is_err(), "{name}");
     }

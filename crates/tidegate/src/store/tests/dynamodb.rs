@@ -1,67 +1,20 @@
 //! Tests of the store against a fake DynamoDB that gives prepared answers.
 
-use std::sync::{Arc, Mutex};
-
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 use super::stream;
-use crate::aws::AwsClients;
+use crate::aws::fake::{Answer, FakeDynamoDb};
 use crate::envelope::{DataRef, DataSchema};
 use crate::failure::{Class, Failure};
-use crate::ids::{Cause, Version};
+use crate::ids::{Cause, StreamId, Version};
 use crate::store::item::image_of;
 use crate::store::*;
 
-/// Status and body of an answer.
-type Answer = (u16, Value);
-
-/// Returns a store and the list of the operations it calls. Its requests get these answers in
-/// order; the last answer repeats.
-async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, Arc<Mutex<Vec<String>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let credentials = Credentials::new("key", "secret", None, None, "test");
-    let config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
-        .http_client(crate::aws::http(None))
-        .build();
-    let calls = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&calls);
-    tokio::spawn(async move {
-        let mut next = 0;
-        while let Ok((mut connection, _)) = listener.accept().await {
-            while let Some(operation) = request(&mut connection).await {
-                seen.lock().unwrap().push(operation);
-                let (status, body) = answers.get(next).or(answers.last()).unwrap();
-                next += 1;
-                let body = body.to_string();
-                let head =
-                    format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n\r\n", body.len());
-                connection.write_all((head + &body).as_bytes()).await.unwrap();
-            }
-        }
-    });
-    (DynamoDbEventStore::new(AwsClients::from_config(config).dynamodb(), "event-store"), calls)
-}
-
-/// Reads the next request and returns its operation.
-async fn request(connection: &mut TcpStream) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(connection.read_u8().await.ok()?);
-    }
-    let head = String::from_utf8(head).unwrap().to_lowercase();
-    let field =
-        |name: &str| head.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
-    let mut body = vec![0; field("content-length: ").map_or(0, |length| length.parse().unwrap())];
-    connection.read_exact(&mut body).await.ok()?;
-    field("x-amz-target: dynamodb_20120810.")
+/// Returns a store, and the fake that gives its requests these answers in order.
+async fn store(answers: Vec<Answer>) -> (DynamoDbEventStore, FakeDynamoDb) {
+    let fake = FakeDynamoDb::answering(answers).await;
+    (DynamoDbEventStore::new(fake.dynamodb.clone(), "event-store"), fake)
 }
 
 fn commit(bytes: usize) -> Commit {
@@ -78,13 +31,11 @@ fn items(commit: &RecordedCommit) -> Vec<Value> {
 }
 
 fn page(items: &[Value]) -> Answer {
-    (200, json!({ "Items": items, "Count": items.len() }))
+    Answer::page(items)
 }
 
 fn refused(code: &str, body: Value) -> Answer {
-    let mut body = body;
-    body["__type"] = json!(format!("com.amazonaws.dynamodb.v20120810#{code}"));
-    (400, body)
+    Answer::refused(code, body)
 }
 
 #[tokio::test]
@@ -98,7 +49,7 @@ async fn chunks_that_are_not_visible_yet_are_read_again() {
         vec![head.clone(), page(&[]), head.clone(), page(&chunks[1..]), head.clone(), page(chunks)];
     let (store, calls) = store(answers).await;
     assert_eq!(store.read(&stream(), Version::NONE).await, Ok(vec![large.record]));
-    assert_eq!(calls.lock().unwrap().len(), 6);
+    assert_eq!(calls.operations().len(), 6);
 }
 
 #[tokio::test]
@@ -110,7 +61,7 @@ async fn a_commit_whose_chunks_do_not_come_is_transient_after_a_bounded_number_o
     let failure = store.read(&stream(), Version::NONE).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Transient, "incomplete_commit"));
     assert!(failure.reason().contains("1 of its 3 chunks"), "{failure}");
-    assert_eq!(calls.lock().unwrap().len(), 14);
+    assert_eq!(calls.operations().len(), 14);
 }
 
 #[tokio::test]
@@ -129,6 +80,7 @@ async fn a_commit_that_is_not_visible_between_two_others_is_read_again() {
 async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
     let (mut first, mut next) = (commit(1).record, commit(1).record);
     first.events.push(RecordedEvent { version: Version::new(2), ..first.events[0].clone() });
+    first.decisions[0].event_count = 2;
     next.events[0].version = Version::new(3);
     let [one, two] = [&first, &next].map(|record| items(record).remove(0));
     let all = [one.clone(), two.clone()];
@@ -141,7 +93,7 @@ async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
     let answers = vec![page(&[]), above.clone(), page(std::slice::from_ref(&one)), above];
     let (reads, calls) = store(answers).await;
     assert_eq!(reads.read(&stream(), Version::new(1)).await, Ok(both));
-    assert_eq!(calls.lock().unwrap().len(), 4);
+    assert_eq!(calls.operations().len(), 4);
     // If the missing commit never appears, the failure is transient.
     let (reads, _) = store(vec![page(std::slice::from_ref(&two))]).await;
     let failure = reads.read(&stream(), Version::NONE).await.unwrap_err();
@@ -151,7 +103,7 @@ async fn a_commit_that_is_not_visible_before_the_first_one_is_read_again() {
 #[tokio::test]
 async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_is_in_the_way() {
     let newer =
-        json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "2" } });
+        json!({ "stream": { "S": "counter#1" }, "version": { "N": "1" }, "format": { "N": "3" } });
     let in_the_way = refused("ConditionalCheckFailedException", json!({ "Item": newer.clone() }));
     let (reads, _) = store(vec![page(&[newer])]).await;
     let (writes, _) = store(vec![in_the_way]).await;
@@ -160,7 +112,7 @@ async fn a_commit_of_a_newer_format_is_transient_where_it_is_read_and_where_it_i
     for answer in [read, written] {
         let failure = answer.unwrap_err();
         assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));
-        let place = "counter#1: the commit at version 1 has format 2";
+        let place = "counter#1: the commit at version 1 has format 3";
         assert!(failure.reason().contains(place), "{failure}");
     }
 }
@@ -170,12 +122,12 @@ async fn an_event_is_read_whatever_format_the_commits_behind_it_have() {
     let mut record = commit(1).record;
     record.events[0].version = Version::new(2);
     let newer =
-        json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "2" } });
+        json!({ "stream": { "S": "counter#1" }, "version": { "N": "3" }, "format": { "N": "3" } });
     let at = |version| DataRef { stream: stream(), version: Version::new(version) };
     // Reads backwards from the event, so the newer one is not read at all.
     let (reads, calls) = store(vec![page(&items(&record)), page(&[newer])]).await;
     assert_eq!(resolve(&reads, &at(2)).await, Ok(record.events[0].clone()));
-    assert_eq!(calls.lock().unwrap().len(), 1);
+    assert_eq!(calls.operations().len(), 1);
     assert_eq!(resolve(&reads, &at(3)).await.unwrap_err().code(), Failure::NEWER);
 }
 
@@ -199,7 +151,7 @@ async fn an_event_that_cannot_be_seen_yet_is_looked_for_behind_and_read_again() 
     // The event at version 2: the read finds the one below and, after it, one above.
     let (reads, calls) = store(vec![one.clone(), one, three, two]).await;
     assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(Some(at(2))));
-    assert_eq!(calls.lock().unwrap().len(), 4);
+    assert_eq!(calls.operations().len(), 4);
     let (reads, _) = store(vec![page(&[])]).await;
     assert_eq!(reads.read_at(&stream(), Version::new(2)).await, Ok(None));
 }
@@ -256,4 +208,112 @@ async fn only_what_is_wrong_with_the_item_itself_is_permanent() {
             store(vec![refused("ValidationException", json!({ "message": message }))]).await;
         assert_eq!(store.commit(&commit(1)).await.unwrap_err().class(), class, "{message}");
     }
+}
+
+/// Returns a commit of the stream with this number.
+fn numbered(number: usize) -> Commit {
+    let mut commit = commit(1);
+    commit.record.stream = format!("counter#{number}").parse().unwrap();
+    commit
+}
+
+/// Returns the item of a commit as a read returns it.
+fn item(commit: &Commit, attempt: &str) -> Value {
+    let mut item = items(&commit.record).remove(0);
+    item["attempt"] = json!({ "S": attempt });
+    item
+}
+
+async fn write_all(store: &DynamoDbEventStore, count: usize) -> Vec<Result<CommitOutcome, Class>> {
+    let commits: Vec<Commit> = (0..count).map(numbered).collect();
+    let written = join_all(commits.iter().map(|commit| store.commit(commit))).await;
+    written.into_iter().map(|written| written.map_err(|failure| failure.class())).collect()
+}
+
+fn got(items: &[Value]) -> Answer {
+    Answer::Body(200, json!({ "Responses": { "event-store": items } }))
+}
+
+#[tokio::test]
+async fn commits_that_wait_at_the_same_moment_share_a_request_and_each_has_its_own_outcome() {
+    let errors =
+        [json!(null), json!("DuplicateItem"), json!("DuplicateItem"), json!("TransactionConflict")];
+    let mut other = item(&numbered(2), "other");
+    other["decisions"]["L"][0]["M"]["cause"]["M"]["id"] = json!({ "S": "other" });
+    // The answer names the items in another order.
+    let there = got(&[other, item(&numbered(1), "other")]);
+    let (store, calls) = store(vec![Answer::statements(&errors), there]).await;
+    let outcomes = write_all(&store, 4).await;
+    use CommitOutcome::{Conflict, Duplicate, Stored};
+    assert_eq!(outcomes, [Ok(Stored), Ok(Duplicate), Ok(Conflict), Ok(Conflict)]);
+    assert_eq!(calls.operations(), ["batchexecutestatement", "batchgetitem"]);
+    let read = &calls.bodies()[1]["RequestItems"]["event-store"];
+    assert_eq!(read["ConsistentRead"], json!(true));
+}
+
+#[tokio::test]
+async fn after_a_lost_answer_a_commit_finds_that_it_was_stored() {
+    let taken = Answer::statements(&[json!("DuplicateItem"), json!("DuplicateItem")]);
+    let ours = got(&[item(&numbered(0), "attempt"), item(&numbered(1), "attempt")]);
+    let (store, calls) = store(vec![Answer::Lost, taken, ours]).await;
+    assert_eq!(write_all(&store, 2).await, [Ok(CommitOutcome::Stored); 2]);
+    assert_eq!(calls.operations().len(), 3);
+}
+
+#[tokio::test]
+async fn what_a_batch_cannot_judge_is_written_alone() {
+    // The first statement is throttled, and so is its first single write, which the SDK repeats.
+    let first = Answer::statements(&[json!("ThrottlingError"), json!(null)]);
+    let slow = refused("ThrottlingException", json!({}));
+    let (store, calls) = store(vec![first, slow, Answer::Body(200, json!({}))]).await;
+    assert_eq!(write_all(&store, 2).await, [Ok(CommitOutcome::Stored); 2]);
+    assert_eq!(calls.operations(), ["batchexecutestatement", "putitem", "putitem"]);
+    // A statement that is invalid fails as a single write does, by what is wrong with its item.
+    let invalid = Answer::statements(&[json!("ValidationError"), json!(null)]);
+    let size = json!({ "message": "Item size has exceeded the maximum allowed size" });
+    let answers = vec![invalid, refused("ValidationException", size)];
+    let (store, _) = self::store(answers).await;
+    assert_eq!(write_all(&store, 2).await, [Err(Class::Permanent), Ok(CommitOutcome::Stored)]);
+}
+
+#[tokio::test]
+async fn a_place_that_is_taken_and_cannot_be_read_is_transient() {
+    let taken = Answer::statements(&[json!("DuplicateItem"), json!(null)]);
+    let (store, calls) = store(vec![taken, Answer::Body(200, json!({}))]).await;
+    assert_eq!(write_all(&store, 2).await, [Err(Class::Transient), Ok(CommitOutcome::Stored)]);
+    assert_eq!(calls.operations(), ["batchexecutestatement", "getitem"]);
+}
+
+#[tokio::test]
+async fn an_older_format_is_written_until_all_readers_know_the_newer_one() {
+    let (newest, calls) = store(vec![Answer::Body(200, json!({}))]).await;
+    let older = newest.clone().format(CommitFormat::One);
+    assert!(newest.takes_several_decisions() && !older.takes_several_decisions());
+    for store in [&newest, &older] {
+        assert_eq!(store.commit(&commit(1)).await, Ok(CommitOutcome::Stored));
+    }
+    let [new, old] = [0, 1].map(|call: usize| calls.bodies()[call]["Item"].clone());
+    assert_eq!((&new["format"], old.get("format")), (&json!({ "N": "2" }), None));
+    assert_eq!((&new.get("cause"), &old["cause"]["M"]["id"]), (&None, &json!({ "S": "c" })));
+    let read = |item: Value| async move {
+        let (store, _) = store(vec![page(&[item])]).await;
+        store.read(&stream(), Version::NONE).await.unwrap()
+    };
+    assert_eq!(read(new).await, read(old).await);
+}
+
+#[tokio::test]
+async fn reads_of_many_streams_do_not_open_a_connection_each() {
+    let (store, calls) = store(vec![Answer::Silence]).await;
+    let streams: Vec<StreamId> = (0..40).map(|number| numbered(number).record.stream).collect();
+    let reads = join_all(streams.iter().map(|stream| store.read(stream, Version::NONE)));
+    tokio::select! {
+        _ = reads => panic!("nothing is answered"),
+        () = async { while calls.operations().len() < 16 { tokio::task::yield_now().await } } => {}
+        // Further requests would come by then.
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(calls.operations().iter().filter(|call| *call == "query").count(), 16);
 }

@@ -2,6 +2,7 @@
 
 mod digest;
 mod dynamodb;
+mod group;
 mod newer_versions;
 mod snapshot;
 
@@ -179,7 +180,7 @@ async fn an_event_that_a_state_holds_is_not_applied_to_it_again() {
     send(&store, "a", Command::Open(3)).await.unwrap();
     send(&store, "b", Command::Add(4)).await.unwrap();
     let (mut counter, mut version) = (Counter { sum: 3 }, Version::new(1));
-    super::aggregate::fold(&mut counter, &mut version, &store.commits()).unwrap();
+    super::history::fold(&mut counter, &mut version, &store.commits()).unwrap();
     assert_eq!((counter.sum, version), (7, Version::new(2)));
 }
 
@@ -237,7 +238,7 @@ async fn a_large_commit_that_is_seen_in_part_is_read_again_for_less_than_a_secon
     let store = MemoryEventStore::default();
     send(&store, "a", Command::Open(3)).await.unwrap();
     let mut large = store.commits().remove(0);
-    large.cause.id = "b".to_owned();
+    large.decisions[0].cause.id = "b".to_owned();
     large.events[0].version = Version::new(2);
     large.events[0].data = format!(r#"{{"amount":1,"{}":0}}"#, "x".repeat(410_000));
     store.commit(&Commit::new(large, "large")).await.unwrap();

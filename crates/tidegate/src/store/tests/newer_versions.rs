@@ -46,7 +46,7 @@ fn content_that_no_version_of_a_known_type_has_stays_permanent() {
 #[test]
 fn a_commit_of_a_newer_format_is_known_by_its_keys_whatever_it_holds() {
     let newer = CommitChange::Newer { stream: stream(), version: Version::new(7) };
-    for format in [json!({ "N": "2" }), json!({ "N": "1e3" }), json!({ "S": "two" })] {
+    for format in [json!({ "N": "3" }), json!({ "N": "1e3" }), json!({ "S": "two" })] {
         let event = DynamoDbEvent::event_store().commit(&commit_of("Added", 7)).unwrap();
         let mut event = event.value();
         let image = &mut event["Records"][0]["dynamodb"]["NewImage"];
@@ -59,18 +59,53 @@ fn a_commit_of_a_newer_format_is_known_by_its_keys_whatever_it_holds() {
     assert_eq!(newer.stream(), Some(&stream()));
 }
 
+/// A commit as a writer of the first format stored it.
+fn first_format() -> serde_json::Value {
+    json!({
+        "stream": { "S": "counter#1" },
+        "version": { "N": "7" },
+        "events": { "L": [{ "M": {
+            "id": { "S": "e" },
+            "type": { "S": "Added" },
+            "dataversion": { "N": "1" },
+            "time": { "S": "1970-01-01T00:00:00Z" },
+            "data": { "S": "{}" },
+        } }] },
+        "source": { "S": "test" },
+        "cause": { "M": { "source": { "S": "test" }, "id": { "S": "Added" } } },
+        "correlation": { "S": "Added" },
+        "written_at": { "S": "1970-01-01T00:00:00Z" },
+        "attempt": { "S": "a" },
+    })
+}
+
+fn stored(image: serde_json::Value) -> Result<CommitChange, Failure> {
+    let event = DynamoDbEvent::event_store().commit(&commit_of("Added", 7)).unwrap();
+    let mut event = event.value();
+    event["Records"][0]["dynamodb"]["NewImage"] = image;
+    change_of(event)
+}
+
 #[test]
-fn a_commit_of_this_format_is_read_whether_it_says_so_or_not() {
-    let commit = commit_of("Added", 7);
-    let mut event = DynamoDbEvent::event_store().commit(&commit).unwrap().value();
-    assert_eq!(
-        event["Records"][0]["dynamodb"]["NewImage"].get("format"),
-        None,
-        "no byte for what all have"
-    );
-    assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit.clone())));
-    event["Records"][0]["dynamodb"]["NewImage"]["format"] = json!({ "N": "1" });
-    assert_eq!(change_of(event.clone()), Ok(CommitChange::Commit(commit)));
-    event["Records"][0]["dynamodb"]["NewImage"]["events"] = json!({ "S": "packed" });
-    assert_eq!(change_of(event).unwrap_err().code(), "not_a_commit");
+fn a_commit_of_the_first_format_is_read_whether_it_names_its_format_or_not() {
+    let read = Ok(CommitChange::Commit(commit_of("Added", 7)));
+    assert_eq!(stored(first_format()), read);
+    let mut named = first_format();
+    named["format"] = json!({ "N": "1" });
+    assert_eq!(stored(named.clone()), read);
+    named["events"] = json!({ "S": "packed" });
+    assert_eq!(stored(named).unwrap_err().code(), "not_a_commit");
+}
+
+#[test]
+fn a_commit_with_encrypted_fields_waits_for_a_version_that_opens_them() {
+    let mut image =
+        DynamoDbEvent::event_store().commit(&commit_of("Added", 7)).unwrap().value()["Records"][0]
+            ["dynamodb"]["NewImage"]
+            .take();
+    assert_eq!(stored(image.clone()), Ok(CommitChange::Commit(commit_of("Added", 7))));
+    let event = &mut image["decisions"]["L"][0]["M"]["events"]["L"][0]["M"];
+    event["sealed"] = json!({ "M": { "key": { "S": "customer#7" }, "text": { "S": "…" } } });
+    let newer = CommitChange::Newer { stream: stream(), version: Version::new(7) };
+    assert_eq!(stored(image), Ok(newer));
 }

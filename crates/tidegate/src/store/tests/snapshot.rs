@@ -257,8 +257,8 @@ async fn a_command_succeeds_without_snapshots_and_waits_two_seconds_for_one_at_m
     for silent in [false, true] {
         let world = World::default();
         let policy = Snapshots::new(Arc::new(Down(silent))).every(1);
-        let began = tokio::time::Instant::now();
         world.send_as(&policy, &origin("a"), Command::Open(1)).await;
+        let began = tokio::time::Instant::now();
         assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Handled::Applied);
         assert_eq!(world.send_as(&policy, &origin("b"), Command::Add(1)).await, Handled::Duplicate);
         assert_eq!(began.elapsed(), Duration::from_secs(if silent { 2 } else { 0 }));

@@ -49,3 +49,26 @@ fn a_table_of_snapshots_says_for_how_long_it_remembers_causes() {
         "must declare cause_retention_days, 15 or more",
     );
 }
+
+#[test]
+fn a_format_of_commits_is_one_that_the_toolkit_writes() {
+    let with = |format: u32| {
+        let text = with_snapshots("mailer", 31);
+        text.replacen(
+            "cause_retention_days = 31",
+            &format!("cause_retention_days = 31\ncommit_format = {format}"),
+            1,
+        )
+    };
+    for format in [0, 3] {
+        let text = with(format);
+        only_mistake(
+            &text,
+            line_of(&text, "commit_format"),
+            &format!("is {format}; must be 1 to 2"),
+        );
+    }
+    let topology = parse(&with(1)).expect("no mistake");
+    assert_eq!(topology.commit_format("mailer"), Some(1));
+    assert_eq!(topology.commit_format("processor"), None);
+}

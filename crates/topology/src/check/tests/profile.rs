@@ -1,6 +1,6 @@
 //! Mistakes in the profile `aws`: violations of AWS's rules, and loss of events.
 
-use super::super::super::{Profile, Severity, check_text, parse as declared};
+use super::super::super::{Profile, Severity, Statements, check_text, parse as declared};
 use super::{GOOD, with};
 
 /// Returns the warnings of a topology that AWS accepts.
@@ -177,6 +177,12 @@ fn the_profile_is_what_is_declared_or_follows_from_what_the_toolkit_reads() {
     let plain = "queues = { jobs = {} }\nfunctions = { f = {} }";
     assert_eq!(profile(plain), Profile::Aws);
     assert_eq!(profile(&format!("{plain}\nmetrics_namespace = \"Shop\"")), Profile::Tidegate);
+    let single = declared(&format!("{plain}\nstatements = \"single\"")).unwrap();
+    assert_eq!(
+        (single.statements, single.profile()),
+        (Some(Statements::Single), Profile::Tidegate)
+    );
+    assert!(error(&format!("{plain}\nstatements = \"two\"")).contains("`two`"));
     assert_eq!(profile(GOOD), Profile::Tidegate, "it has dead_letter_after_seconds");
     assert_eq!(profile(&format!("profile = \"tidegate\"\n{plain}")), Profile::Tidegate);
     assert_eq!(profile(&format!("profile = \"aws\"\n{GOOD}")), Profile::Aws);

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::reads::PAGE;
 use super::*;
 
 fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>) -> f64 {
@@ -167,6 +168,100 @@ fn a_page_that_ends_without_a_limit_while_more_follows_has_looked_at_a_megabyte(
     assert_eq!(page(json!({"ConsistentRead": true}), json!(null)), 1.0);
     let large = json!({"Items": [{"k": text(PAGE)}, {"k": text(PAGE)}], "LastEvaluatedKey": {"k": text(1)}});
     assert_eq!(done("Query", json!({"ConsistentRead": true}), large), 513.0);
+}
+
+fn statement(text: &str, parameters: Value) -> Value {
+    json!({"Statement": text, "Parameters": parameters})
+}
+
+#[test]
+fn each_statement_of_a_batch_costs_what_the_single_write_costs() {
+    let insert = |bytes| statement("INSERT INTO t VALUE {'k': ?}", json!([text(bytes)]));
+    let update = statement("UPDATE t SET n = n + ? WHERE k = 'a'", json!([{"N": "1"}]));
+    let request = json!({"Statements": [insert(1023), insert(1024), update, insert(3000)]});
+    let stored = json!({"TableName": "t"});
+    let failed = |code: &str| json!({"Error": {"Code": code, "Message": "m"}});
+    let in_the_way =
+        json!({"Error": {"Code": "ConditionalCheckFailed", "Item": {"k": text(2000)}}});
+    for (answers, units) in [
+        (json!([stored, stored, stored, stored]), 1.0 + 2.0 + 1.0 + 3.0),
+        (json!([stored, failed("DuplicateItem"), in_the_way, stored]), 1.0 + 2.0 + 2.0 + 3.0),
+        (
+            json!([failed("ThrottlingError"), stored, failed("ConditionalCheckFailed"), stored]),
+            2.0 + 1.0 + 3.0,
+        ),
+        (json!([failed("ValidationError"), failed("TransactionConflict"), stored]), 1.0),
+        (json!([]), 0.0),
+    ] {
+        let answer = json!({"Responses": answers});
+        assert_eq!(
+            done("BatchExecuteStatement", request.clone(), answer.clone()),
+            units,
+            "{answer}"
+        );
+    }
+    let refused = Some("ValidationException");
+    assert_eq!(billed("BatchExecuteStatement", &request, &json!({}), refused), 0.0);
+}
+
+#[test]
+fn a_statement_is_billed_by_the_size_of_the_item_that_another_one_wrote() {
+    let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
+    let batch = |statements: Value, answers: Value| {
+        let (request, answer) = (json!({"Statements": statements}), json!({"Responses": answers}));
+        let body = answer.to_string();
+        let reply = BilledReply { error: None, body: body.as_bytes() };
+        quantities("BatchExecuteStatement", &request, reply, &items)[0].1
+    };
+    let change = |key: &str| {
+        statement("UPDATE t SET n = 1 WHERE \"key\" = ? AND n < 9", json!([{"S": key}]))
+    };
+    let insert = |key: &str, bytes| {
+        statement("INSERT INTO t VALUE {'key': ?, 'd': ?}", json!([{"S": key}, text(bytes)]))
+    };
+    let (stored, failed) = (json!({}), json!({"Error": {"Code": "ConditionalCheckFailed"}}));
+    assert_eq!(batch(json!([change("a")]), json!([failed])), 1.0);
+    assert_eq!(batch(json!([insert("a", 3000), insert("b", 10)]), json!([stored, stored])), 4.0);
+    assert_eq!(batch(json!([change("a"), change("b")]), json!([failed, stored])), 4.0);
+    let delete = statement("DELETE FROM t WHERE \"key\" = 'a'", json!([]));
+    assert_eq!(batch(json!([delete]), json!([stored])), 3.0);
+    assert_eq!(batch(json!([change("a")]), json!([failed])), 1.0, "it is gone");
+}
+
+#[test]
+fn a_single_statement_and_a_transaction_of_statements_cost_what_they_do() {
+    let insert = statement("INSERT INTO t VALUE {'k': ?}", json!([text(1500)]));
+    let single = |answer: Value, error| billed("ExecuteStatement", &insert, &answer, error);
+    assert_eq!(single(json!({"Items": []}), None), 2.0);
+    assert_eq!(single(json!({}), Some("DuplicateItemException")), 2.0);
+    assert_eq!(
+        single(json!({"Item": {"k": text(3000)}}), Some("ConditionalCheckFailedException")),
+        3.0
+    );
+    assert_eq!(single(json!({"Items": [{"k": text(4000)}]}), None), 4.0, "RETURNING ALL OLD *");
+    assert_eq!(single(json!({}), Some("ThrottlingException")), 0.0);
+    let exists = statement("EXISTS(SELECT * FROM t WHERE k = ?)", json!([text(1)]));
+    let request = json!({"TransactStatements": [insert, exists]});
+    assert_eq!(done("ExecuteTransaction", request.clone(), json!({})), 6.0);
+    let reasons = json!({"CancellationReasons": [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": {"k": text(2000)}}]});
+    let cancelled = Some("TransactionCanceledException");
+    assert_eq!(billed("ExecuteTransaction", &request, &reasons, cancelled), 8.0);
+}
+
+#[test]
+fn statements_that_read_cost_read_units() {
+    let select = |consistent: bool| json!({"Statement": "SELECT * FROM t WHERE k = 'a'", "ConsistentRead": consistent});
+    let items = json!({"Items": [{"k": text(3000)}, {"k": text(3000)}]});
+    assert_eq!(done("ExecuteStatement", select(true), items), 2.0);
+    let batch = json!({"Statements": [select(true), select(false), select(false)]});
+    let answers = json!({"Responses": [{"Item": {"k": text(5000)}}, {}, {"Error": {"Code": "ThrottlingError"}}]});
+    let (request, answer) = (batch, answers.to_string());
+    let reply = BilledReply { error: None, body: answer.as_bytes() };
+    let found = quantities("BatchExecuteStatement", &request, reply, &Items::default());
+    assert_eq!(found, [(READ_UNITS, 2.5)]);
+    let transaction = json!({"TransactStatements": [select(true), select(true)]});
+    let answers = json!({"Responses": [{"Item": {"k": text(10)}}, {}]});
+    assert_eq!(done("ExecuteTransaction", transaction, answers), 4.0);
 }
 
 #[test]

@@ -1,26 +1,26 @@
 //! Keeps idempotency records in a DynamoDB table.
 
-use aws_sdk_dynamodb::Client;
+use std::sync::Arc;
+
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
-use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
-use super::item::{Item, LOOKED_AT, PARTITION_KEY, Record, TTL_ATTRIBUTE, key_of};
-use super::key::EffectKey;
-use super::protocol::{Request, Transition, decide};
-use super::record::{
-    Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Status, Stored, UnreadableRecord,
-};
-use super::repeat::Repeat;
-use super::update::{
-    COMPLETABLE, EXTENDABLE, HELD_WITHOUT, ORPHAN, OWNED, UNREADABLE, Update, WAITS_FOR_OPERATOR,
-    WAITS_WITHOUT, completion, holding, names_in, number, owned, text, waiting,
-};
+use crate::aws::DynamoDb;
 use crate::failure::Failure;
+use crate::idempotency::item::{Item, LOOKED_AT, PARTITION_KEY, Record, key_of};
+use crate::idempotency::key::EffectKey;
+use crate::idempotency::protocol::{Request, State, Transition, decide};
+use crate::idempotency::record::{
+    Claim, Claimed, HeldEffect, HeldPage, IdempotencyStore, Kept, Stored, UnreadableRecord,
+};
+use crate::idempotency::repeat::Repeat;
+use crate::idempotency::update::{
+    EXTENDABLE, HELD_WITHOUT, ORPHAN, OWNED, UNREADABLE, Update, WAITS_FOR_OPERATOR, WAITS_WITHOUT,
+    completion, holding, names_in, number, owned, text, waiting,
+};
 
 /// Stores idempotency records in a DynamoDB table.
 ///
@@ -30,90 +30,23 @@ use crate::failure::Failure;
 /// a lost answer, the caller thus recognises its own write without another request.
 #[derive(Clone, Debug)]
 pub struct DynamoDbIdempotency {
-    client: Client,
-    table: String,
+    pub(super) dynamodb: DynamoDb,
+    pub(super) table: Arc<str>,
 }
 
 impl DynamoDbIdempotency {
     /// Uses the records in this table.
-    pub fn new(client: Client, table: impl Into<String>) -> Self {
-        Self { client, table: table.into() }
-    }
-
-    async fn put_claim(&self, claim: &Claim) -> Result<Claimed, Failure> {
-        let record = Record {
-            key: claim.key.to_string(),
-            status: Status::InProgress,
-            owner: claim.owner.clone(),
-            lease_until: claim.lease_until.as_millisecond(),
-            payload_hash: claim.payload_hash.written.clone(),
-            canonical_hash: claim.payload_hash.canonical.clone(),
-            result: None,
-            result_bytes: None,
-            expires_at: None,
-            reason: None,
-            repeat: None,
-        };
-        let item: Item = to_item(&record)?;
-        let now = Timestamp::now();
-        let mut condition =
-            "attribute_not_exists(#key) OR #status = :released OR (#status = :completed AND #expires_at < :now_seconds)".to_owned();
-        let mut request = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .expression_attribute_names("#key", PARTITION_KEY)
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#expires_at", TTL_ATTRIBUTE)
-            .expression_attribute_values(":released", text("released"))
-            .expression_attribute_values(":completed", text("completed"))
-            .expression_attribute_values(":now_seconds", number(now.as_second()))
-            .return_values(ReturnValue::AllOld)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if claim.take_over {
-            condition.push_str(" OR (#status = :in_progress AND #lease_until < :now)");
-            request = request
-                .expression_attribute_names("#lease_until", "lease_until")
-                .expression_attribute_values(":in_progress", text("in_progress"))
-                .expression_attribute_values(":now", number(now.as_millisecond()));
-        }
-        let there = match request.condition_expression(condition).send().await {
-            Ok(put) => {
-                let replaced = put.attributes.map(Record::parse).transpose()?;
-                let released = replaced.is_some_and(|replaced| replaced.status == Status::Released);
-                return Ok(if released { Claimed::AfterRelease } else { Claimed::Yes });
-            }
-            Err(error) => match error.into_service_error() {
-                PutItemError::ConditionalCheckFailedException(failed) => failed.item,
-                error => return Err(Failure::aws("idempotency_store", &error)),
-            },
-        };
-        let there = there.ok_or_else(|| {
-            Failure::transient(
-                "idempotency_store",
-                "DynamoDB did not return the record that holds this key",
-            )
-        })?;
-        let there = Record::parse(there)?;
-        let state = there.state()?;
-        let request = Request::Claim {
-            owner: &claim.owner,
-            lease_until: claim.lease_until,
-            take_over: claim.take_over,
-        };
-        if decide(Some(&state), request, now) == Transition::AlreadyDone {
-            return Ok(Claimed::Yes);
-        }
-        there.stored().map(Claimed::No)
+    pub fn new(dynamodb: impl Into<DynamoDb>, table: impl Into<Arc<str>>) -> Self {
+        Self { dynamodb: dynamodb.into(), table: table.into() }
     }
 
     async fn read(&self, key: &EffectKey) -> Result<Option<Stored>, Failure> {
         let names = LOOKED_AT.map(|name| (format!("#{name}"), name.to_owned()));
+        let _turn = self.dynamodb.turn().await;
         let read = self
-            .client
+            .dynamodb
             .get_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .key(PARTITION_KEY, text(key.as_str()))
             .consistent_read(true)
             .projection_expression(LOOKED_AT.map(|name| format!("#{name}")).join(", "))
@@ -125,7 +58,7 @@ impl DynamoDbIdempotency {
     }
 
     /// Updates the record if the condition of `request` holds.
-    async fn update(
+    pub(super) async fn update(
         &self,
         key: &str,
         request: Request<'_>,
@@ -136,10 +69,11 @@ impl DynamoDbIdempotency {
         let names = used.into_iter().map(|name| (format!("#{name}"), name.to_owned())).collect();
         let values =
             update.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let _turn = self.dynamodb.turn().await;
         let updated = self
-            .client
+            .dynamodb
             .update_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .key(PARTITION_KEY, text(key))
             .condition_expression(update.condition.clone())
             .update_expression(update.expression.clone())
@@ -170,9 +104,9 @@ impl DynamoDbIdempotency {
 
     async fn delete_claim(&self, key: &EffectKey, owner: &str) -> Result<bool, Failure> {
         let deleted = self
-            .client
+            .dynamodb
             .delete_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .key(PARTITION_KEY, text(key.as_str()))
             .condition_expression(OWNED)
             .expression_attribute_names("#status", "status")
@@ -195,9 +129,9 @@ impl DynamoDbIdempotency {
 
     async fn scan_held(&self, from: Option<&str>) -> Result<HeldPage, Failure> {
         let mut request = self
-            .client
+            .dynamodb
             .scan()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .consistent_read(true)
             .filter_expression(format!("({WAITS_FOR_OPERATOR}) OR {UNREADABLE}"))
             .expression_attribute_values(":completed", text("completed"))
@@ -228,9 +162,9 @@ impl DynamoDbIdempotency {
 
     async fn read_waiting(&self, key: &str) -> Result<Option<HeldEffect>, Failure> {
         let read = self
-            .client
+            .dynamodb
             .get_item()
-            .table_name(&self.table)
+            .table_name(&*self.table)
             .key(PARTITION_KEY, text(key))
             .consistent_read(true)
             .send()
@@ -244,9 +178,14 @@ impl DynamoDbIdempotency {
 
 /// Returns whether a request whose condition failed took effect before, with its answer lost.
 fn is_done(there: Option<Item>, request: Request<'_>) -> Result<bool, Failure> {
-    let there = there.filter(|item| !item.is_empty()).map(Record::parse).transpose()?;
-    let state = there.map(|there| there.state()).transpose()?;
+    let state = state_of(there)?;
     Ok(decide(state.as_ref(), request, Timestamp::now()) == Transition::AlreadyDone)
+}
+
+/// Reads the state of the record that a failed condition returned.
+pub(super) fn state_of(there: Option<Item>) -> Result<Option<State>, Failure> {
+    let there = there.filter(|item| !item.is_empty()).map(Record::parse).transpose()?;
+    there.map(|there| there.state()).transpose()
 }
 
 impl IdempotencyStore for DynamoDbIdempotency {
@@ -261,11 +200,7 @@ impl IdempotencyStore for DynamoDbIdempotency {
         result: &'a Kept<String>,
         expires_at: Timestamp,
     ) -> BoxFuture<'a, Result<bool, Failure>> {
-        let mut values = owned(owner);
-        values.extend([(":held", text("held")), (":released", text("released"))]);
-        let mut update = completion(COMPLETABLE, result, expires_at, values);
-        update.expression.push_str(" REMOVE #repeat, #reason");
-        self.update(key.as_str(), Request::Complete { owner, expires_at }, update).boxed()
+        self.put_completion(key, owner, result, expires_at).boxed()
     }
 
     fn release<'a>(

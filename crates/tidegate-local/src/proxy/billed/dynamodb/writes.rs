@@ -1,0 +1,100 @@
+//! Write units: of single writes, batches and transactions.
+
+use serde_json::Value;
+
+use crate::proxy::billed::item::value_bytes;
+use crate::proxy::billed::items::{Items, size_of};
+use crate::proxy::billed::units::{TRANSACTIONAL, units};
+
+/// Bytes of a write unit.
+pub(super) const WRITE: usize = 1024;
+
+pub(super) fn single_write(
+    operation: &str,
+    request: &Value,
+    answer: &Value,
+    items: &Items,
+    done: bool,
+) -> f64 {
+    // `ALL_OLD` and similar settings show the item; a failed condition shows the existing one.
+    let shown = ["Attributes", "Item"].iter().filter_map(|name| size_of(answer.get(name)?)).max();
+    units(write(operation, request, shown, items, done), WRITE)
+}
+
+/// Returns the bytes by which an action is billed, and remembers what it wrote.
+fn write(kind: &str, action: &Value, shown: Option<usize>, items: &Items, done: bool) -> usize {
+    write_of(kind, action, written_bytes(action), shown, items, done)
+}
+
+/// Returns the bytes by which an action is billed that writes this many bytes, and remembers what
+/// it wrote. `shown` is the size of the existing item, if the answer has it.
+pub(super) fn write_of(
+    kind: &str,
+    action: &Value,
+    written: usize,
+    shown: Option<usize>,
+    items: &Items,
+    done: bool,
+) -> usize {
+    let larger = written.max(items.before(action)).max(shown.unwrap_or(0));
+    if done {
+        match kind {
+            "PutItem" | "Put" => items.wrote(action, Some(written)),
+            "UpdateItem" | "Update" => items.wrote(action, Some(larger)),
+            "DeleteItem" | "Delete" => items.wrote(action, None),
+            _ => {}
+        }
+    }
+    larger
+}
+
+/// Returns the bytes of a put's item, of an update's key and assigned attributes, or of any other
+/// action's key.
+fn written_bytes(action: &Value) -> usize {
+    if let Some(item) = action.get("Item").and_then(size_of) {
+        return item;
+    }
+    let key = action.get("Key").and_then(size_of).unwrap_or(0);
+    key + action
+        .get("UpdateExpression")
+        .and_then(Value::as_str)
+        .map_or(0, |text| assigned(text, action))
+}
+
+/// Returns the bytes of names and values that an update expression mentions. Those in the condition
+/// alone are not written.
+fn assigned(expression: &str, action: &Value) -> usize {
+    let mut words: Vec<&str> = expression
+        .split(|letter: char| !(letter.is_alphanumeric() || "#:_-".contains(letter)))
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    let found = |map: &str, word: &str| action.get(map).and_then(|map| map.get(word));
+    let bytes = words.into_iter().map(|word| {
+        let name = found("ExpressionAttributeNames", word).and_then(Value::as_str).map(str::len);
+        name.or_else(|| found("ExpressionAttributeValues", word).map(value_bytes)).unwrap_or(0)
+    });
+    bytes.sum()
+}
+
+pub(super) fn batch_write(request: &Value, answer: &Value) -> f64 {
+    let count = |value: &Value, field: &str| {
+        let tables = value.get(field).and_then(Value::as_object).into_iter().flatten();
+        let writes = tables.flat_map(|(_, writes)| writes.as_array().into_iter().flatten());
+        let actions = writes.filter_map(|write| write.as_object()?.values().next());
+        actions.map(|action| units(written_bytes(action), WRITE)).sum::<f64>()
+    };
+    count(request, "RequestItems") - count(answer, "UnprocessedItems")
+}
+
+pub(super) fn transaction(request: &Value, answer: &Value, items: &Items, done: bool) -> f64 {
+    let actions = request.get("TransactItems").and_then(Value::as_array).into_iter().flatten();
+    let reasons = answer.get("CancellationReasons").and_then(Value::as_array);
+    let units = actions.enumerate().filter_map(|(n, action)| {
+        let (kind, action) = action.as_object()?.iter().next()?;
+        let in_the_way = reasons.and_then(|reasons| reasons.get(n)?.get("Item").and_then(size_of));
+        Some(units(write(kind, action, in_the_way, items, done), WRITE))
+    });
+    units.sum::<f64>() * TRANSACTIONAL
+}

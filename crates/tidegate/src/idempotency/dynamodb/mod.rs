@@ -1,0 +1,7 @@
+//! Keeps idempotency records in a DynamoDB table.
+
+mod claim;
+mod complete;
+mod store;
+
+pub use store::DynamoDbIdempotency;

@@ -1,0 +1,110 @@
+//! A commit that grows in memory, before it is stored.
+
+use jiff::Timestamp;
+
+use super::aggregate::{Aggregate, Decision};
+use super::commit::{RecordedCommit, RecordedDecision, RecordedEvent};
+use super::digest::resent;
+use super::history::{Loaded, Memory};
+use super::item::{Size, size_of};
+use super::origin::Origin;
+use crate::batch::{Handled, Outcome, catch};
+use crate::failure::Failure;
+use crate::ids::StreamId;
+
+/// A commit that grows in memory, and the outcomes of the commands that led to it.
+///
+/// The outcomes hold only once the commit is stored. If its place is taken, all of its commands are
+/// decided again on the new state, refused ones too.
+pub(super) struct Draft {
+    pub(super) record: RecordedCommit,
+    pub(super) outcomes: Vec<Outcome>,
+    /// Place of the first decision among the outcomes.
+    pub(super) first: Option<usize>,
+    size: Size,
+}
+
+/// What a command leads to, before its events are applied.
+pub(super) enum Led<E> {
+    /// It was decided before.
+    Duplicate,
+    /// It leads to these events.
+    Decision(Decided<E>),
+}
+
+/// A decision with its events, ready to be stored and applied.
+pub(super) struct Decided<E> {
+    decision: Decision<E>,
+    recorded: RecordedDecision,
+    events: Vec<RecordedEvent>,
+    size: Size,
+}
+
+impl Draft {
+    pub(super) fn new(stream: &StreamId, source: &str) -> Self {
+        Self {
+            record: RecordedCommit::empty(stream.clone(), source, Timestamp::now()),
+            outcomes: Vec::new(),
+            first: None,
+            size: Size::default(),
+        }
+    }
+
+    /// Returns whether another decision of this size fits into the commit.
+    pub(super) fn has_room_for<E>(&self, decided: &Decided<E>) -> bool {
+        self.first.is_none() || self.size.and(decided.size).fits()
+    }
+
+    /// Applies a decision to the aggregate, and adds it to the commit.
+    pub(super) fn push<A: Aggregate, M: Memory>(
+        &mut self,
+        decided: Decided<A::Event>,
+        loaded: &mut Loaded<A, M>,
+    ) -> Result<(), Failure> {
+        let Decided { decision, recorded, events, size } = decided;
+        catch(|| {
+            decision.events().iter().for_each(|event| loaded.aggregate.apply(event));
+            Ok(())
+        })?;
+        self.record.push(recorded, events);
+        self.size = self.size.and(size);
+        self.first.get_or_insert(self.outcomes.len());
+        self.outcomes.push(Outcome::Done(Handled::Applied));
+        loaded.version = self.record.last_version();
+        if let Some(recorded) = self.record.decisions.last() {
+            loaded.memory.remember(recorded, self.record.written_at);
+        }
+        Ok(())
+    }
+}
+
+/// Decides a command on the aggregate. A panic in `decide` is a transient failure.
+pub(super) fn decide<A: Aggregate, M: Memory>(
+    loaded: &Loaded<A, M>,
+    stream: &StreamId,
+    command: &A::Command,
+    origin: &Origin,
+) -> Result<Led<A::Event>, Failure> {
+    let digest = origin.digest(stream);
+    if let Some(stored) = loaded.memory.find(&origin.cause) {
+        let at = format_args!("at or before version {}", loaded.version).to_string();
+        resent(stream, &origin.cause, at, stored, digest.as_ref())?;
+        return Ok(Led::Duplicate);
+    }
+    let decision = catch(|| Ok(loaded.aggregate.decide(command)))?;
+    let events = RecordedCommit::events_after(
+        stream,
+        loaded.version,
+        &origin.cause,
+        origin.time,
+        decision.events(),
+    )?;
+    let mut recorded = RecordedDecision::new(origin.cause.clone());
+    recorded.digest = digest;
+    recorded.correlation_id = origin.correlation_id.clone();
+    recorded.traceparent = origin.traceparent.clone();
+    recorded.extensions = origin.extensions.clone();
+    recorded.arrived_at = origin.arrived_at;
+    let size = size_of(&recorded, &events);
+    Ok(Led::Decision(Decided { decision, recorded, events, size }))
+}

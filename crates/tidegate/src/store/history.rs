@@ -1,0 +1,126 @@
+//! Loads an aggregate, and remembers which commands were decided.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+
+use jiff::Timestamp;
+
+use super::aggregate::Aggregate;
+use super::commit::{RecordedCommit, RecordedDecision};
+use super::digest::Digest;
+use super::origin::Origin;
+use super::port::EventStore;
+use crate::failure::Failure;
+use crate::ids::{Cause, StreamId, Version};
+
+/// An aggregate, with the decisions that are in it.
+pub(super) struct Loaded<A, M> {
+    pub(super) aggregate: A,
+    /// Version of the last event in the aggregate.
+    pub(super) version: Version,
+    /// The decisions in the aggregate, by cause.
+    pub(super) memory: M,
+}
+
+impl<A: Default, M: Default> Loaded<A, M> {
+    /// Creates the aggregate of a stream without events.
+    pub(super) fn new() -> Self {
+        Self { aggregate: A::default(), version: Version::NONE, memory: M::default() }
+    }
+}
+
+/// The way in which an aggregate is loaded.
+pub(super) trait History<A: Aggregate>: Sync {
+    type Memory: Memory;
+    /// A snapshot that is due.
+    type Due: Send;
+
+    /// Loads the aggregate. The memory then answers for the causes of these origins.
+    fn load(
+        &self,
+        stream: &StreamId,
+        origins: &[&Origin],
+    ) -> impl Future<Output = Result<Loaded<A, Self::Memory>, Failure>> + Send;
+
+    /// Returns the snapshot that is due after this commit, whose events are in the aggregate.
+    fn snapshot(
+        &self,
+        loaded: &mut Loaded<A, Self::Memory>,
+        commit: &RecordedCommit,
+    ) -> Option<Self::Due>;
+
+    /// Saves a snapshot. A failure has no consequences.
+    fn keep(&self, snapshot: Self::Due) -> impl Future<Output = ()> + Send;
+}
+
+/// The decisions that are in an aggregate, by cause.
+pub(super) trait Memory: Default + Send {
+    /// Returns the digest of the decision with this cause, if there is one.
+    fn find(&self, cause: &Cause) -> Option<Option<&Digest>>;
+
+    /// Adds a decision.
+    fn remember(&mut self, decision: &RecordedDecision, written_at: Timestamp);
+}
+
+/// Reads the stream from its first event on every load.
+pub(super) struct WholeStream<'a> {
+    pub(super) store: &'a dyn EventStore,
+}
+
+/// Digests of decisions by cause.
+#[derive(Default)]
+pub(super) struct Digests(HashMap<Cause, Option<Digest>>);
+
+impl Memory for Digests {
+    fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
+        self.0.get(cause).map(Option::as_ref)
+    }
+
+    fn remember(&mut self, decision: &RecordedDecision, _: Timestamp) {
+        self.0.insert(decision.cause.clone(), decision.digest.clone());
+    }
+}
+
+impl<A: Aggregate> History<A> for WholeStream<'_> {
+    type Memory = Digests;
+    type Due = Infallible;
+
+    async fn load(
+        &self,
+        stream: &StreamId,
+        origins: &[&Origin],
+    ) -> Result<Loaded<A, Digests>, Failure> {
+        let commits = self.store.read(stream, Version::NONE).await?;
+        let mut loaded: Loaded<A, Digests> = Loaded::new();
+        let wanted: HashSet<&Cause> = origins.iter().map(|origin| &origin.cause).collect();
+        for decision in commits.iter().flat_map(|commit| &commit.decisions) {
+            if wanted.contains(&decision.cause) {
+                loaded.memory.remember(decision, Timestamp::MIN);
+            }
+        }
+        fold(&mut loaded.aggregate, &mut loaded.version, &commits)?;
+        Ok(loaded)
+    }
+
+    fn snapshot(&self, _: &mut Loaded<A, Digests>, _: &RecordedCommit) -> Option<Infallible> {
+        None
+    }
+
+    async fn keep(&self, _: Infallible) {}
+}
+
+/// Applies the events above `version`, and sets `version` to the last of them.
+pub(super) fn fold<A: Aggregate>(
+    aggregate: &mut A,
+    version: &mut Version,
+    commits: &[RecordedCommit],
+) -> Result<(), Failure> {
+    for commit in commits {
+        for event in commit.events.iter().filter(|event| event.version > *version) {
+            let decoded = event.decode().map_err(|failure| failure.context(&commit.stream))?;
+            aggregate.apply(&decoded);
+        }
+        *version = commit.last_version().max(*version);
+    }
+    Ok(())
+}
