@@ -68,7 +68,8 @@ pub(super) struct Invocation {
     /// The slice in which its environment counts.
     pub(super) slice: u8,
     /// Whether each request of the protocol is one of its own. Otherwise the guard is read together
-    /// with the head, and all counters are written together with the confirmation.
+    /// with the head, and all counters are written together with the confirmation, right after the
+    /// transaction.
     pub(super) apart: bool,
     /// Whether all events are small.
     pub(super) plain: bool,

@@ -313,16 +313,20 @@ impl ProjectionModel {
     /// Gives an answer to a run, which may end the run.
     fn answer(&self, state: &mut State, index: usize, answer: Answer) {
         state.runs[index].answers.push(answer);
-        let run = &mut state.runs[index];
         let fates = loop {
-            match self.runs.next(&run.invocation, &run.answers) {
+            let run = &state.runs[index];
+            let answer = match self.runs.next(&run.invocation, &run.answers) {
                 // The event store is complete. Its answer is always the same, whenever it is read.
-                Next::Asks(Ask::Read) if state.head == COMMITS => {
-                    run.answers.push(Answer::Commits(COMMITS))
+                Next::Asks(Ask::Read) if state.head == COMMITS => Answer::Commits(COMMITS),
+                // What may happen between these requests is tried where each is one of its own.
+                Next::Asks(ask) if !self.apart && ask.is_of_counters() => {
+                    let slice = run.invocation.slice;
+                    self.perform(state, ask, slice)
                 }
                 Next::Asks(_) => return,
                 Next::Ends(fates) => break fates,
-            }
+            };
+            state.runs[index].answers.push(answer);
         };
         let invocation = state.runs.remove(index).invocation;
         for (number, fate) in invocation.batch.iter().zip(fates) {
@@ -355,6 +359,11 @@ fn slice_of(state: &State, advance: Move) -> &MemorySlice {
 }
 
 impl Ask {
+    /// Returns whether the request is about deltas and counters only.
+    fn is_of_counters(&self) -> bool {
+        matches!(self, Self::Head(_) | Self::Heads | Self::Deltas(_) | Self::AddAll(..))
+    }
+
     /// Returns whether the request changes nothing.
     fn is_read(&self) -> bool {
         matches!(
@@ -490,6 +499,11 @@ impl State {
     }
 
     fn normalise(&mut self) {
+        // Nobody reads a delta again that is confirmed.
+        for slice in &mut self.slices {
+            let applied = slice.applied;
+            slice.deltas.retain(|_, delta| delta.number > applied);
+        }
         self.queue.sort_unstable();
         self.dead_letters.sort_unstable();
         self.dead_letters.dedup();
@@ -549,7 +563,7 @@ impl Model for ProjectionModel {
                 actions.extend([Action::CrashBefore(index), Action::CutOff(index)]);
                 match self.ask(run) {
                     ask if ask.is_read() => actions.push(Action::LoseAnswer(index)),
-                    Ask::Add(..) | Ask::AddAll(..) | Ask::Confirm(..) => actions.extend([
+                    Ask::Add(..) | Ask::Confirm(..) => actions.extend([
                         Action::LoseAnswer(index),
                         Action::Delay(index),
                         Action::CrashAfter(index),
