@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply_error::ApplyError;
+use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::delta::WAITING_DELTAS;
 use super::guard::Position;
 use super::plan::merge;
 use super::projector::Projector;
-use super::slices::Counting;
 use super::transaction::{Step, Transaction};
 use crate::failure::{Class, Failure};
 use crate::ids::StreamId;

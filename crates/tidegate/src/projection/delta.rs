@@ -29,7 +29,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use super::transaction::PARKED_LIST_KEY;
 use crate::failure::Failure;
 
 /// Attribute of a counter: number of the newest delta in it. Attribute of an aggregate's row: the
@@ -38,6 +37,8 @@ pub const COUNTED: &str = "counted";
 /// Number of deltas of a slice that can wait for their counters at a time. The table keeps the
 /// newest deltas in as many items, so that none has to be deleted.
 pub const WAITING_DELTAS: u64 = 8;
+/// Partition key of the list of parked aggregates in the table of counters.
+pub const PARKED_LIST_KEY: &str = "#parked";
 /// Partition key of the heads in the table of counters.
 pub(super) const HEADS_KEY: &str = "#deltas";
 /// Partition key of the counters whose amounts are set aside.

@@ -16,6 +16,7 @@ mod apply;
 mod apply_error;
 mod batch;
 mod change;
+mod confirmed;
 mod deadline;
 mod delivered;
 mod delta;
@@ -41,7 +42,8 @@ mod transaction;
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection, RowUpdate, Value};
 pub use delta::{
-    Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, WAITING_DELTAS, is_counter,
+    Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY,
+    WAITING_DELTAS, is_counter,
 };
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
@@ -51,7 +53,7 @@ pub use pending::Pending;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
 pub use row::ROW_KEY;
-pub use transaction::{PARKED_LIST_KEY, Step, Transaction};
+pub use transaction::{Step, Transaction};
 
 #[cfg(test)]
 mod tests;

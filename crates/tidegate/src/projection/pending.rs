@@ -11,9 +11,9 @@ use crate::failure::Failure;
 /// When nothing is in flight there are none, unless an environment died and nobody has finished its
 /// work yet. With them, a counter's value is exact at any time.
 ///
-/// Read them first, and the counters afterwards. For each item that is [a counter](super::is_counter)
-/// take what is missing, by the number in its attribute [`COUNTED`](super::COUNTED). What is left
-/// belongs to counters that do not exist yet.
+/// Read them first, and the counters afterwards. For each item that is
+/// [a counter](super::is_counter) take what is missing, by the number in its attribute
+/// [`COUNTED`](super::COUNTED). What is left belongs to counters that do not exist yet.
 ///
 /// ```
 /// # use tidegate::projection::{Pending, ReadModel};

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Projection;
+use super::confirmed::Slices;
 use super::look::{INTERVAL, Look};
 use super::pace::Pace;
 use super::read_model::ReadModel;
-use super::slices::Slices;
 use crate::store::{EventReader, Retry};
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.

@@ -1,70 +1,19 @@
 //! Brings the deltas of slices into their counters. The invariants are in the module `delta`.
 
+use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
 
-use parking_lot::Mutex;
 use tracing::{error, info, warn};
 
 use super::apply_error::ApplyError;
+use super::confirmed::Counting;
 use super::deadline::{Deadline, cut_off};
-use super::delta::{Added, Addition, Amounts, Delta, Head};
+use super::delta::{Added, Addition, Amounts, Delta};
 use super::plan::add_all;
 use super::projector::Projector;
 use super::read_model::Guards;
 use crate::failure::Failure;
 use crate::ids::StreamId;
-
-/// What an environment knows of the slices.
-#[derive(Debug, Default)]
-pub(super) struct Slices {
-    /// By slice, the number up to which all deltas are in every counter. Never too high: what is
-    /// confirmed stays so.
-    confirmed: Mutex<HashMap<u32, u64>>,
-    /// By slice, the newest delta that was not confirmed at the last look.
-    seen: Mutex<HashMap<u32, u64>>,
-}
-
-/// The deltas that one environment stores, one after the other, in its slice.
-#[derive(Debug)]
-pub(super) struct Counting {
-    pub(super) slice: u32,
-    /// Number of the newest delta of the slice.
-    pub(super) last: u64,
-    /// Deltas that are stored and not confirmed.
-    pub(super) waiting: Vec<Delta>,
-}
-
-impl Slices {
-    pub(super) fn confirmed(&self, slice: u32) -> u64 {
-        self.confirmed.lock().get(&slice).copied().unwrap_or(0)
-    }
-
-    fn confirm(&self, slice: u32, number: u64) {
-        let mut confirmed = self.confirmed.lock();
-        let known = confirmed.entry(slice).or_default();
-        *known = (*known).max(number);
-    }
-
-    /// Learns what a head says. Returns whether a delta is not confirmed.
-    fn learn(&self, head: Head) -> bool {
-        self.confirm(head.slice, head.applied);
-        self.confirmed(head.slice) < head.last
-    }
-
-    /// Returns the slices with a delta that was not confirmed at the last look either. So nobody is
-    /// bringing it into its counters.
-    fn left_alone(&self, heads: &[Head]) -> Vec<u32> {
-        let open = heads.iter().filter(|head| self.learn(**head));
-        let open: HashMap<u32, u64> = open.map(|head| (head.slice, head.last)).collect();
-        let mut seen = self.seen.lock();
-        let same = open.iter().filter(|(slice, last)| seen.get(slice) == Some(last));
-        let mut left: Vec<u32> = same.map(|(slice, _)| *slice).collect();
-        left.sort_unstable();
-        *seen = open;
-        left
-    }
-}
 
 impl<P> Projector<P> {
     /// Reads the guards of aggregates, and starts counting in the environment's slice.
@@ -269,8 +218,8 @@ impl<P> Projector<P> {
     }
 }
 
-/// Creates the addition of what is left for a counter: all of it, unless its sum leaves the range of
-/// `i64`.
+/// Creates the addition of what is left for a counter: all of it, unless its sum leaves the range
+/// of `i64`.
 fn addition(key: &str, left: &[(u64, &Amounts)], newest: u64) -> Addition {
     let first = left.first().map_or(newest, |(number, _)| *number);
     let mut addition = Addition { key: key.to_owned(), add: Amounts::new(), first, number: newest };

@@ -27,8 +27,6 @@ const KEY_BYTES: usize = 2048;
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
 /// Most bytes that are packed into one delta, except for a single part of an event.
 pub(super) const PACKED_DELTA: usize = 320 * 1024;
-/// Partition key of the list of parked aggregates in the table of counters.
-pub const PARKED_LIST_KEY: &str = "#parked";
 /// Attributes of a counter that belong to its key or to the projector.
 const COUNTER_ATTRIBUTES: [&str; 3] = ["key", "slice", COUNTED];
 
@@ -152,6 +150,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+    use crate::projection::delta::PARKED_LIST_KEY;
     use crate::projection::plan::tests::event;
 
     /// Returns a transaction with a row of each of these sizes in bytes, and with counters of these

@@ -4,60 +4,25 @@
 //! A statement creates neither a counter nor an attribute, and it is billed if it is refused. So
 //! each counter that may be new is written by itself, with an update that creates what is missing.
 
-use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use futures::future::join_all;
-use parking_lot::Mutex;
 
 use super::super::answer::{CODE, failure};
 use super::super::apply_error::ApplyError;
 use super::super::delta::{Added, Addition, COUNTED};
 use super::super::expression::Expression;
 use super::super::row::Key;
-use super::counters::{Counters, key, number_of};
-use super::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, number};
+use super::names::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, key, number};
+use super::table::{Counters, Known, number_of};
 use crate::failure::{Class, Failure};
 use crate::refusal::UNSTORABLE;
 use crate::statement::{Answer, Change, Statement};
 
 /// Number of counters that are written at a time: 40 requests.
 const AT_A_TIME: usize = 1_000;
-/// Number of counters that an environment remembers. Then it begins anew.
-const REMEMBERED: usize = 200_000;
-
-/// The counters that exist with a number and all attributes of an addition, by their hashes. Two
-/// counters with one hash cost a refused statement.
-#[derive(Debug, Default)]
-pub(super) struct Known(Mutex<HashSet<u64>>);
-
-impl Known {
-    fn hash(slice: u32, addition: &Addition) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (slice, &addition.key).hash(&mut hasher);
-        addition.add.keys().for_each(|name| name.hash(&mut hasher));
-        hasher.finish()
-    }
-
-    fn has(&self, hash: u64) -> bool {
-        self.0.lock().contains(&hash)
-    }
-
-    fn remember(&self, hash: u64) {
-        let mut known = self.0.lock();
-        if known.len() >= REMEMBERED {
-            known.clear();
-        }
-        known.insert(hash);
-    }
-
-    fn forget(&self, hash: u64) {
-        self.0.lock().remove(&hash);
-    }
-}
 
 impl Counters {
     pub(super) async fn add(&self, slice: u32, additions: &[Addition]) -> Vec<Added> {

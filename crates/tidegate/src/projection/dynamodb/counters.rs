@@ -7,9 +7,6 @@
 //! | `#aside` | hash of slice and key | amounts that are set aside |
 //! | any other, but `#parked` | slice | counter |
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
@@ -21,9 +18,11 @@ use super::super::delta::{
 use super::super::expression::Expression;
 use super::super::row::Key;
 use super::super::transaction::Transaction;
-use super::additions::{Known, conflict};
-use super::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, number, transact};
-use crate::aws::DynamoDb;
+use super::additions::conflict;
+use super::names::{
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, key, number, transact,
+};
+use super::table::{Counters, number_of, text_of, unreadable};
 use crate::failure::Failure;
 use crate::ids::content_uuid;
 
@@ -40,19 +39,7 @@ const OF_SLICE: &str = "of_slice";
 const REASON: &str = "reason";
 const AMOUNT: &str = "+";
 
-/// The table of counters.
-#[derive(Clone, Debug)]
-pub(in super::super) struct Counters {
-    pub(super) client: DynamoDb,
-    pub(super) table: Arc<str>,
-    pub(super) known: Arc<Known>,
-}
-
 impl Counters {
-    pub(super) fn new(client: DynamoDb, table: &str) -> Self {
-        Self { client, table: table.into(), known: Arc::default() }
-    }
-
     /// Returns the actions of a transaction that store its delta.
     pub(super) fn store(
         &self,
@@ -233,7 +220,7 @@ fn aside(slice: u32, addition: &Addition, why: &Failure) -> Expression {
     let mut aside = Expression::default();
     aside.set(OF_KEY, AttributeValue::S(addition.key.clone()));
     aside.set(OF_SLICE, number(slice));
-    let reason = why.reason().chars().take(super::REASON_CHARACTERS).collect();
+    let reason = why.reason().chars().take(REASON_CHARACTERS).collect();
     aside.set(REASON, AttributeValue::S(reason));
     for (name, amount) in &addition.add {
         aside.add(&format!("{AMOUNT}{name}"), *amount);
@@ -245,35 +232,10 @@ fn aside_key(slice: u32, of: &str) -> Key {
     key(ASIDE_KEY, content_uuid(&[&slice.to_string(), of]).as_u64_pair().0)
 }
 
-/// Returns the key of an item in the table of counters.
-pub(super) fn key(partition: &str, sort: impl ToString) -> Key {
-    HashMap::from([
-        (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(partition.to_owned())),
-        (COUNTER_SORT_KEY.to_owned(), number(sort)),
-    ])
-}
-
 fn head_of(item: &Key) -> Result<Head, Failure> {
     Ok(Head {
         slice: number_of(item, COUNTER_SORT_KEY)?,
         last: number_of(item, LAST)?,
         applied: number_of(item, APPLIED)?,
     })
-}
-
-fn text_of<'a>(item: &'a Key, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
-
-pub(super) fn number_of<N: std::str::FromStr>(item: &Key, name: &str) -> Result<N, Failure> {
-    let number = item.get(name).and_then(|value| value.as_n().ok()?.parse().ok());
-    number.ok_or_else(|| unreadable(item, name))
-}
-
-fn unreadable(item: &Key, name: &str) -> Failure {
-    let key = text_of(item, COUNTER_PARTITION_KEY).unwrap_or_default();
-    Failure::transient(
-        "corrupt_delta",
-        format!("the attribute `{name}` of an item `{key}` has a value that no projector writes"),
-    )
 }
