@@ -94,7 +94,7 @@
 //! | a counter's number is below the delta's | counted twice |
 //! | all counters have the delta before | an earlier delta is refused: not counted |
 //! | the delivery waits for its counters | acknowledged and not counted |
-//! | the guard has the place of its delta | a twin in another slice acknowledges what is not counted |
+//! | the guard has the place of its delta | a twin in another slice acknowledges it uncounted |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -1,8 +1,9 @@
 //! Writes amounts to counters, many in one request.
 //!
-//! A counter that this environment has written before takes its amounts in a batch of statements.
-//! A statement creates neither a counter nor an attribute, and it is billed if it is refused. So
-//! each counter that may be new is written by itself, with an update that creates what is missing.
+//! Each counter is changed by a statement. A statement creates neither a counter nor an attribute,
+//! so it is refused for a new counter, which is then inserted. That costs one write unit more, once
+//! in the life of a counter. What is left, such as a counter without one of the attributes, is
+//! written by itself, with an update that creates what is missing.
 
 use std::fmt::Write as _;
 
@@ -16,7 +17,7 @@ use super::super::delta::{Added, Addition, COUNTED};
 use super::super::expression::Expression;
 use super::super::row::Key;
 use super::names::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, key, number};
-use super::table::{Counters, Known, number_of};
+use super::table::{Counters, number_of};
 use crate::failure::{Class, Failure};
 use crate::refusal::UNSTORABLE;
 use crate::statement::{Answer, Change, Statement};
@@ -34,34 +35,46 @@ impl Counters {
     }
 
     async fn add_one(&self, slice: u32, addition: &Addition) -> Added {
-        let hash = Known::hash(slice, addition);
-        if self.known.has(hash) {
-            let (place, change) = (addition.key.clone(), change(slice, addition));
-            let statement = Statement::update(CODE, &self.table, place, change);
-            match self.client.writer.write(statement).await {
-                Answer::Written => return Added::Done,
-                Answer::Refused(Some(item)) => {
-                    if let added @ Added::Counted(_) = counted(&item, addition) {
-                        return added;
-                    }
-                    self.known.forget(hash);
-                }
-                Answer::Refused(None) => self.known.forget(hash),
-                Answer::BeingWritten => return Added::Failed(conflict()),
-                Answer::Failed(failure) => return Added::Failed(failure),
-                Answer::Alone(_) | Answer::Singly => {}
-            }
+        // A name with a quotation mark is not written in statements.
+        if addition.add.keys().all(|name| !name.contains(['"', '\'']))
+            && let Some(added) = self.add_in_batch(slice, addition).await
+        {
+            return added;
         }
         let mut expression = Expression::default();
         for (name, amount) in &addition.add {
             expression.add(name, *amount);
         }
-        let added = self.update(key(&addition.key, slice), expression, addition).await;
-        // A name with a quotation mark is not written in statements.
-        if added == Added::Done && addition.add.keys().all(|name| !name.contains('"')) {
-            self.known.remember(hash);
+        self.update(key(&addition.key, slice), expression, addition).await
+    }
+
+    /// Adds amounts together with the additions that wait at the same moment. Returns `None` if the
+    /// addition has to be written by itself.
+    async fn add_in_batch(&self, slice: u32, addition: &Addition) -> Option<Added> {
+        let place = || format!("{slice}/{}", addition.key);
+        let change = change(slice, addition);
+        let statement = Statement::update(CODE, &self.table, place(), change);
+        match self.client.writer.write(statement).await {
+            Answer::Written => return Some(Added::Done),
+            Answer::Refused(Some(item)) => match counted(&item, addition) {
+                added @ Added::Counted(_) => return Some(added),
+                // It has no number yet.
+                _ => return None,
+            },
+            // There is no such counter, or the emulator does not return it.
+            Answer::Refused(None) => {}
+            Answer::BeingWritten => return Some(Added::Failed(conflict())),
+            Answer::Failed(failure) => return Some(Added::Failed(failure)),
+            Answer::Alone(_) | Answer::Singly => return None,
         }
-        added
+        let mut item = key(&addition.key, slice);
+        item.extend(addition.add.iter().map(|(name, amount)| (name.to_string(), number(amount))));
+        item.insert(COUNTED.to_owned(), number(addition.number));
+        match self.client.writer.write(Statement::insert(CODE, &self.table, place(), item)).await {
+            Answer::Written => Some(Added::Done),
+            Answer::Failed(failure) => Some(Added::Failed(failure)),
+            _ => None,
+        }
     }
 
     /// Changes an item whose number must be below the first delta of the addition. Creates it if it
