@@ -8,6 +8,7 @@ mod budget;
 mod event;
 mod order;
 mod page;
+mod projection;
 mod protocol;
 mod run;
 mod runtime_api;

@@ -47,6 +47,7 @@ pub(crate) fn write(results: &Results, budgets: &[Budget], machine: &Machine) ->
     parts.push(by_keys(results));
     parts.push(slow(results));
     parts.push(slow_batch(results));
+    parts.push(slow_projection(results));
     parts.push(starts(results));
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
@@ -283,6 +284,20 @@ fn slow_batch(results: &Results) -> String {
          own key, and each response comes after {SLOW} ms. The median of 20 batches takes\n\
          {:.1} ms, from the event to the response. A batch costs {:.1} requests and {:.1} write\n\
          units.\n",
+        USUAL.1,
+        batch.time.as_secs_f64() * 1e3,
+        batch.requests,
+        batch.write_units
+    )
+}
+
+fn slow_projection(results: &Results) -> String {
+    let Some(batch) = results.projection else { return String::new() };
+    format!(
+        "## A batch of `order-projection`\n\n\
+         The release binary of `order-projection` gets batches of {} placed orders with 20 lines\n\
+         each, and each response comes after {SLOW} ms. The median of 20 batches takes {:.1} ms.\n\
+         A batch costs {:.1} requests and {:.1} write units.\n",
         USUAL.1,
         batch.time.as_secs_f64() * 1e3,
         batch.requests,

@@ -6,6 +6,7 @@ use std::process::{Command, ExitCode};
 use crate::Run;
 use crate::budget;
 use crate::page;
+use crate::projection;
 use crate::scenario::{Arena, Phase, Programs, Row, Scenario, Side};
 use crate::slow::{self, SlowBatch};
 use crate::start::{self, Start};
@@ -33,6 +34,8 @@ pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
     pub(crate) starts: Vec<Start>,
     pub(crate) slow_batch: Option<SlowBatch>,
+    /// The same for placed orders at `order-projection`.
+    pub(crate) projection: Option<SlowBatch>,
 }
 
 /// Selects measurements.
@@ -88,6 +91,7 @@ pub(crate) async fn run(options: &Run) -> Result<ExitCode, Problem> {
         results.starts = start::measure(&mut arena, zips, repository).await?;
         if !options.fast {
             results.slow_batch = slow::measure(&mut arena, zips, repository).await?;
+            results.projection = projection::measure(&mut arena, zips, repository).await?;
         }
     }
     arena.close().await?;

@@ -10,7 +10,7 @@ use serde::Serialize;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
 use tidegate::failure::chain;
-use tidegate::projection::PARKED_LIST_KEY;
+use tidegate::projection::{COUNTED, Pending, is_counter};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -34,6 +34,19 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
+    /// Adds amounts by attribute. Amounts of other attributes have no meaning here.
+    fn add_amounts(&mut self, amounts: &BTreeMap<String, i128>) {
+        let of = |name: &str| amounts.get(name).copied().unwrap_or(0);
+        self.add(&Self {
+            orders: of(sales::ORDERS),
+            units: of(sales::UNITS),
+            revenue: of(sales::REVENUE),
+            returns: of(sales::RETURNS),
+            returned_units: of(sales::RETURNED_UNITS),
+            refunded: of(sales::REFUNDED),
+        });
+    }
+
     /// Adds another part of the same key's sums.
     pub(crate) fn add(&mut self, other: &Self) {
         self.orders += other.orders;
@@ -55,6 +68,8 @@ pub(crate) struct Sales {
     pub(crate) totals: SalesByKey,
     /// Keys of rows that belong to no dimension.
     pub(crate) foreign: Vec<String>,
+    /// Keys of rows that could not take amounts, with the reason. The amounts are in no total.
+    pub(crate) aside: Vec<(String, String)>,
 }
 
 /// One order or return.
@@ -89,15 +104,26 @@ pub(crate) struct OrderRow {
     pub(crate) version: Option<i128>,
 }
 
-/// Reads the table of sales.
+/// Reads the table of sales, and what the projection has not counted in it yet.
 ///
 /// # Errors
 /// Fails if the table cannot be read, or if a row lacks a readable number.
 pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<Sales, Problem> {
     let mut read = Sales::default();
+    // First what is pending: what is counted meanwhile is found in the rows.
+    let mut pending = match Pending::of_table(client.clone(), table.as_str()).await {
+        Ok(pending) => pending,
+        Err(failure) => {
+            // The scan says what is wrong with the whole table.
+            scan(client, table).await?;
+            return Err(Problem::new(format!("table `{table}`: {}", failure.reason())));
+        }
+    };
+    let aside = std::mem::take(&mut pending.aside);
+    read.aside.extend(aside.into_iter().map(|aside| (aside.key, aside.reason)));
     for item in scan(client, table).await? {
         let row_key = text(&item, sales::KEY).unwrap_or_default();
-        if row_key == PARKED_LIST_KEY {
+        if !is_counter(&row_key) {
             continue;
         }
         let Some((dimension, key)) = Dimension::split_row_key(&row_key) else {
@@ -117,7 +143,17 @@ pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<
             returned_units: count(sales::RETURNED_UNITS)?.unwrap_or(0),
             refunded: count(sales::REFUNDED)?.unwrap_or(0),
         };
-        read.totals.entry((dimension, key.to_owned())).or_default().add(&slice);
+        let number = |name: &str| count(name).map(|number| number.unwrap_or(0));
+        let of_slice = u32::try_from(number(sales::SLICE)?).unwrap_or(u32::MAX);
+        let counted = u64::try_from(number(COUNTED)?).unwrap_or(0);
+        let total = read.totals.entry((dimension, key.to_owned())).or_default();
+        total.add(&slice);
+        total.add_amounts(&pending.take(&row_key, of_slice, counted));
+    }
+    for (row_key, _, amounts) in pending.rest() {
+        if let Some((dimension, key)) = Dimension::split_row_key(&row_key) {
+            read.totals.entry((dimension, key.to_owned())).or_default().add_amounts(&amounts);
+        }
     }
     read.foreign.sort();
     Ok(read)

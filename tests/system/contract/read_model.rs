@@ -1,10 +1,11 @@
 //! The read model in DynamoDB keeps the contract that every read model keeps.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::ReturnValue;
 use tidegate::ids::StreamId;
-use tidegate::projection::{DynamoDbReadModel, ReadModel, ReadModelTables, RowUpdate};
+use tidegate::projection::{Added, DynamoDbReadModel, ReadModel, ReadModelTables, RowUpdate};
 
-use self::suite::{advance, at, contract, transaction};
+use self::suite::{Spoil, addition, advance, at, contract, transaction};
 use super::{Tables, unique};
 
 #[path = "../../../crates/tidegate/src/projection/tests/contract.rs"]
@@ -17,15 +18,32 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     let names =
         ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 3 };
     let model = DynamoDbReadModel::new(client.clone(), names);
-    let spoil = async |stream: &StreamId| {
-        // A user's attribute with a name that the guard uses now.
-        let update = client.update_item().table_name("order-view");
-        let update = update.key("stream", AttributeValue::S(stream.to_string()));
-        let update =
-            update.update_expression("SET #cut = :cut").expression_attribute_names("#cut", "cut");
-        let update =
-            update.expression_attribute_values(":cut", AttributeValue::S("round".to_owned()));
-        update.send().await.unwrap();
+    let text = |text: &str| AttributeValue::S(text.to_owned());
+    let set = async |table: &str, key: &[(&str, AttributeValue)], name: &str, value| {
+        let mut update = client.update_item().table_name(table);
+        for (name, value) in key {
+            update = update.key(*name, value.clone());
+        }
+        let update = update.update_expression("SET #name = :value");
+        let update = update.expression_attribute_names("#name", name);
+        let update = update.expression_attribute_values(":value", value);
+        update.return_values(ReturnValue::UpdatedOld).send().await.unwrap().attributes
+    };
+    let counter = |key: &str| [("key", text(key)), ("slice", AttributeValue::N("3".to_owned()))];
+    let spoil = async |what: Spoil<'_>| {
+        match what {
+            // A user's attribute with a name that the guard uses now.
+            Spoil::Row(stream) => {
+                let key = [("stream", text(stream.as_str()))];
+                set("order-view", &key, "cut", text("round")).await;
+            }
+            Spoil::Counter(key) => {
+                set("sales", &counter(key), "units", text("many")).await;
+            }
+            Spoil::Mend(key) => {
+                set("sales", &counter(key), "units", AttributeValue::N("1".to_owned())).await;
+            }
+        }
     };
     contract(&model, spoil).await;
 
@@ -40,9 +58,10 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
             .add("count", 2)
     };
     for (from, to, status) in [(at(0, 0), at(1, 0), "rejected"), (at(1, 0), at(2, 0), "ignored")] {
-        let transaction =
-            transaction(vec![(advance(&stream, from, to), row(status))], &[(&key, 5)]);
+        let transaction = transaction(vec![(advance(&stream, from, to), row(status))]);
         assert_eq!(model.apply(&transaction).await, Ok(()));
+        let number = to.version.number();
+        assert_eq!(model.add(3, &[addition(&key, 5, number, number)]).await, [Added::Done]);
     }
     let item = client
         .get_item()
@@ -57,5 +76,24 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     let counter =
         counter.key("slice", AttributeValue::N("3".to_owned())).send().await.unwrap().item.unwrap();
     assert_eq!(counter["units"], AttributeValue::N("10".to_owned()));
+    assert_eq!(counter["counted"], AttributeValue::N("2".to_owned()));
+
+    // Many counters at once, first each by itself and then in statements. Some are behind, some
+    // have the number already, one does not exist any more and one lacks an attribute.
+    let keys: Vec<String> = (0..60).map(|_| unique("product")).collect();
+    let all = |number: u64| -> Vec<_> {
+        keys.iter().map(|key| addition(key, 1, number, number)).collect()
+    };
+    assert!(model.add(3, &all(1)).await.iter().all(|added| *added == Added::Done));
+    let ahead: Vec<_> = keys[..20].iter().map(|key| addition(key, 1, 2, 2)).collect();
+    assert!(model.add(3, &ahead).await.iter().all(|added| *added == Added::Done));
+    let gone = client.delete_item().table_name("sales").key("key", text(&keys[59]));
+    gone.key("slice", AttributeValue::N("3".to_owned())).send().await.unwrap();
+    let lacks = client.update_item().table_name("sales").key("key", text(&keys[58]));
+    let lacks = lacks.key("slice", AttributeValue::N("3".to_owned()));
+    lacks.update_expression("REMOVE units").send().await.unwrap();
+    let added = model.add(3, &all(2)).await;
+    assert!(added[..20].iter().all(|added| *added == Added::Counted(2)), "{added:?}");
+    assert!(added[20..].iter().all(|added| *added == Added::Done), "{added:?}");
     tables.end().await;
 }

@@ -61,6 +61,9 @@ impl Comparison {
         for row in &sales.foreign {
             foreign.differ(row, "row", "none", "a row of no dimension");
         }
+        for (row, reason) in &sales.aside {
+            foreign.differ(row, "row", "counted", format!("amounts are set aside: {reason}"));
+        }
         if !foreign.equal {
             read_models.push(foreign);
         }
@@ -268,7 +271,7 @@ mod tests {
             total: Some(300),
             ..OrderRow::default()
         };
-        let sales = Sales { totals: expected().sales, foreign: Vec::new() };
+        let sales = Sales { totals: expected().sales, ..Sales::default() };
         (sales, BTreeMap::from([(row.stream.clone(), row)]))
     }
 
@@ -300,7 +303,7 @@ mod tests {
     #[test]
     fn every_kind_of_difference_is_found() {
         type Change = fn(&mut Sales, &mut BTreeMap<String, OrderRow>);
-        let changes: [(Change, &str); 6] = [
+        let changes: [(Change, &str); 7] = [
             (
                 |sales, _| sales.totals.values_mut().for_each(|totals| totals.revenue += 1),
                 "revenue: expected 300, found 301",
@@ -313,6 +316,10 @@ mod tests {
                 "X  row: expected none, found a row",
             ),
             (|sales, _| sales.foreign.push("?".to_owned()), "a row of no dimension"),
+            (
+                |sales, _| sales.aside.push(("day#1".to_owned(), "a text".to_owned())),
+                "amounts are set aside: a text",
+            ),
             (|_, orders| orders.clear(), "expected placed, found no row"),
             (
                 |_, orders| orders.values_mut().for_each(|row| row.total = Some(299)),

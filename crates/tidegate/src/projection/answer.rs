@@ -11,7 +11,7 @@ use crate::failure::{Class, Failure, chain};
 use crate::refusal::{self, Cancelled};
 
 /// Code of all failures that have no code of their own.
-const CODE: &str = "read_model";
+pub(super) const CODE: &str = "read_model";
 
 /// Returns why a transaction was not applied.
 pub(super) fn apply_error<R>(error: &SdkError<TransactWriteItemsError, R>) -> ApplyError

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::apply_error::ApplyError;
+use super::confirmed::Counting;
 use super::deadline::Deadline;
+use super::delta::WAITING_DELTAS;
 use super::guard::Position;
 use super::plan::merge;
 use super::projector::Projector;
@@ -20,6 +22,8 @@ pub(super) struct Applied {
     pub(super) wanted: Position,
     /// Why the guard did not get there.
     pub(super) result: Result<(), Stop>,
+    /// Number of the newest delta then. What the guard has passed is counted when that delta is.
+    pub(super) counted: u64,
 }
 
 /// The reason why steps were not applied.
@@ -52,12 +56,13 @@ impl<P> Projector<P> {
     pub(super) async fn apply_group(
         &self,
         mut steps: Vec<Step>,
+        counting: &mut Counting,
         deadline: Deadline,
     ) -> Vec<Applied> {
         let mut applied = Vec::new();
         let mut to_blame = Vec::new();
         while !steps.is_empty() {
-            let together = self.apply(&steps, deadline).await;
+            let together = self.apply(&steps, counting, deadline).await;
             match together {
                 Err(Stop::Refused { failure, to_blame: blamed }) if aggregates(&steps) > 1 => {
                     let (taken, left): (Vec<_>, Vec<_>) =
@@ -79,22 +84,23 @@ impl<P> Projector<P> {
                 }
                 Err(Stop::Refused { failure, .. }) => {
                     let alone = std::mem::take(&mut steps);
-                    applied.extend(self.apply_each(alone, failure, deadline).await);
+                    applied.extend(self.apply_each(alone, failure, counting, deadline).await);
                 }
                 result => {
                     let all = by_aggregate(std::mem::take(&mut steps));
                     applied.extend(
-                        all.into_values().filter_map(|steps| Applied::new(&steps, result.clone())),
+                        all.into_values()
+                            .filter_map(|steps| Applied::new(&steps, result.clone(), counting)),
                     );
                 }
             }
         }
         for alone in to_blame {
-            match self.apply(&alone, deadline).await {
+            match self.apply(&alone, counting, deadline).await {
                 Err(Stop::Refused { failure, .. }) => {
-                    applied.extend(self.apply_each(alone, failure, deadline).await);
+                    applied.extend(self.apply_each(alone, failure, counting, deadline).await);
                 }
-                result => applied.extend(Applied::new(&alone, result)),
+                result => applied.extend(Applied::new(&alone, result, counting)),
             }
         }
         applied
@@ -105,27 +111,42 @@ impl<P> Projector<P> {
         &self,
         steps: Vec<Step>,
         failure: Failure,
+        counting: &mut Counting,
         deadline: Deadline,
     ) -> Option<Applied> {
-        let mut applied =
-            Applied::new(&steps, Err(Stop::Refused { failure, to_blame: BTreeSet::new() }))?;
+        let refused = Err(Stop::Refused { failure, to_blame: BTreeSet::new() });
+        let mut applied = Applied::new(&steps, refused, counting)?;
         if steps.len() > 1 {
             for step in &steps {
-                applied.result = self.apply(std::slice::from_ref(step), deadline).await;
+                let step_alone = std::slice::from_ref(step);
+                applied.result = self.apply(step_alone, counting, deadline).await;
                 if applied.result.is_err() {
                     break;
                 }
-                applied.reached = Some(step.advance.to);
+                (applied.reached, applied.counted) = (Some(step.advance.to), counting.last);
             }
         }
         Some(applied)
     }
 
-    /// Applies steps in one transaction. Conflicts and throttled transactions are tried again,
-    /// after pauses.
-    pub(super) async fn apply(&self, steps: &[Step], deadline: Deadline) -> Result<(), Stop> {
+    /// Applies steps in one transaction, with the next delta. Conflicts and throttled transactions
+    /// are tried again, after pauses.
+    async fn apply(
+        &self,
+        steps: &[Step],
+        counting: &mut Counting,
+        deadline: Deadline,
+    ) -> Result<(), Stop> {
         let unnamed = |failure| Stop::Refused { failure, to_blame: BTreeSet::new() };
-        let transaction = merge(steps).map_err(unnamed)?;
+        let mut transaction = merge(steps, counting.slice).map_err(unnamed)?;
+        if let Some(delta) = &mut transaction.delta {
+            // The item of this delta still has an older one, which must be counted before.
+            if counting.waiting.len() as u64 >= WAITING_DELTAS {
+                self.count(counting, deadline).await.map_err(Stop::Failed)?;
+            }
+            delta.number = counting.last + 1;
+            transaction.applied = self.slices.confirmed(delta.slice);
+        }
         let mut stop = Stop::OutOfTime;
         for attempt in 0..self.retry.attempts {
             deadline.pause(self.pace.pause()).await;
@@ -136,6 +157,10 @@ impl<P> Projector<P> {
             match result {
                 Ok(()) => {
                     self.pace.taken();
+                    if let Some(delta) = transaction.delta {
+                        counting.last = delta.number;
+                        counting.waiting.push(delta);
+                    }
                     return Ok(());
                 }
                 Err(ApplyError::GuardMoved) => return Err(Stop::Moved),
@@ -173,10 +198,11 @@ impl<P> Projector<P> {
 }
 
 impl Applied {
-    fn new(steps: &[Step], result: Result<(), Stop>) -> Option<Self> {
+    fn new(steps: &[Step], result: Result<(), Stop>, counting: &Counting) -> Option<Self> {
         let last = &steps.last()?.advance;
         let reached = result.is_ok().then_some(last.to);
-        Some(Self { stream: last.stream.clone(), reached, wanted: last.to, result })
+        let (stream, counted) = (last.stream.clone(), counting.last);
+        Some(Self { stream, reached, wanted: last.to, result, counted })
     }
 }
 
@@ -202,12 +228,9 @@ fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTree
                 streams.insert(advance.stream.clone());
             }
             None => {
-                let counter = transaction.counters.get(item - transaction.guards.len());
-                let has = |step: &&Step| {
-                    counter.is_some_and(|counter| {
-                        step.counters.iter().any(|own| own.key == counter.key)
-                    })
-                };
+                let counters = transaction.delta.iter().flat_map(|delta| delta.counters.keys());
+                let counter = counters.clone().nth(item - transaction.guards.len());
+                let has = |step: &&Step| step.counters.iter().any(|own| Some(&own.key) == counter);
                 streams.extend(steps.iter().filter(has).map(|step| step.advance.stream.clone()));
             }
         }

@@ -1,7 +1,9 @@
 //! The changes that an event makes to a read model.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use super::delta::Amounts;
 use crate::failure::Failure;
 use crate::ids::StreamId;
 use crate::store::{RecordedCommit, RecordedEvent};
@@ -36,10 +38,11 @@ pub struct Projected {
 }
 
 /// Attributes of the row that belong to its key and its guard.
-pub(super) const GUARD_ATTRIBUTES: [&str; 10] = [
+pub(super) const GUARD_ATTRIBUTES: [&str; 11] = [
     "stream",
     "version",
     "event_id",
+    "counted",
     "part",
     "cut",
     "parked",
@@ -51,7 +54,7 @@ pub(super) const GUARD_ATTRIBUTES: [&str; 10] = [
 
 /// Changes of the source aggregate's row.
 ///
-/// The attributes `stream`, `version`, `event_id`, `part`, `cut`, `parked`, `parked_at`,
+/// The attributes `stream`, `version`, `event_id`, `counted`, `part`, `cut`, `parked`, `parked_at`,
 /// `parked_code`, `parked_reason` and `applied_at` belong to the guard. Changing one of them is a
 /// permanent failure.
 ///
@@ -75,7 +78,7 @@ pub struct RowUpdate {
 }
 
 /// Value of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// A string.
     Text(String),
@@ -86,6 +89,8 @@ pub enum Value {
 }
 
 /// Change of one counter row.
+///
+/// The attributes `key`, `slice` and `counted` belong to the projector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Increment {
     /// Key of the row.
@@ -184,10 +189,25 @@ impl Value {
 }
 
 impl Increment {
-    /// Estimates the bytes of the increment in a request and in the row.
+    /// Returns the most bytes that the increment takes in the text of a delta.
     pub(super) fn size(&self) -> usize {
-        self.key.len() + self.add.keys().map(|name| name.len() + NUMBER_BYTES).sum::<usize>()
+        let names: usize = self.add.keys().map(|name| json_bytes(name) + NUMBER_BYTES).sum();
+        json_bytes(&self.key) + names
     }
+
+    pub(super) fn amounts(&self) -> Amounts {
+        self.add.iter().map(|(name, amount)| (Cow::Borrowed(*name), *amount)).collect()
+    }
+}
+
+/// Returns the most bytes of a text in JSON, with its quotation marks and what follows them.
+fn json_bytes(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).sum::<usize>() + 4
 }
 
 impl From<&str> for Value {
@@ -217,6 +237,7 @@ impl From<Vec<String>> for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::projection::delta::Delta;
 
     fn then(first: RowUpdate, later: &RowUpdate) -> RowUpdate {
         let mut merged = first;
@@ -261,9 +282,15 @@ mod tests {
         ] {
             assert_eq!(row.size(), bytes, "{row:?}");
         }
-        let counter =
-            Increment { key: "a#1".to_owned(), add: BTreeMap::from([("n", 1), ("units", 1)]) };
-        assert_eq!(counter.size(), 3 + 1 + 21 + 5 + 21);
+    }
+
+    #[test]
+    fn an_increment_takes_no_more_bytes_in_a_delta_than_its_size() {
+        let key = "a#1 \"\u{1}größe\\".to_owned();
+        let counter = Increment { key, add: BTreeMap::from([("n", i64::MIN), ("ü\n", i64::MAX)]) };
+        let counters = BTreeMap::from([(counter.key.clone(), counter.amounts())]);
+        let text = Delta { slice: 1, number: 1, counters }.encoded();
+        assert!(text.len() <= counter.size() + "[]".len(), "{} bytes: {text}", counter.size());
     }
 
     #[test]

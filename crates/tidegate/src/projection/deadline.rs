@@ -24,15 +24,18 @@ impl Deadline {
     where
         E: From<Failure>,
     {
-        timeout_at(self.0, call).await.unwrap_or_else(|_| {
-            let reason = "the invocation's deadline passed before an answer came; \
-                          the call may have taken effect";
-            Err(Failure::transient(CUT_OFF, reason).into())
-        })
+        timeout_at(self.0, call).await.unwrap_or_else(|_| Err(cut_off().into()))
     }
 
     /// Pauses, until the deadline at the latest.
     pub(super) async fn pause(self, pause: Duration) {
         sleep_until(self.0.min(Instant::now() + pause)).await;
     }
+}
+
+/// Creates the failure of what the deadline interrupted.
+pub(super) fn cut_off() -> Failure {
+    let reason = "the invocation's deadline passed before an answer came; \
+                  the call may have taken effect";
+    Failure::transient(CUT_OFF, reason)
 }

@@ -38,7 +38,7 @@ impl Expression {
         self.sets.push(clause);
     }
 
-    pub(super) fn add(&mut self, name: &str, amount: i64) {
+    pub(super) fn add(&mut self, name: &str, amount: impl ToString) {
         let clause =
             format!("{} {}", self.name(name), self.value(AttributeValue::N(amount.to_string())));
         self.adds.push(clause);
@@ -64,6 +64,26 @@ impl Expression {
             None => format!("attribute_not_exists({name})"),
         };
         self.conditions.push(clause);
+    }
+
+    /// Requires that the attribute has at most this value.
+    pub(super) fn require_at_most(&mut self, name: &str, value: AttributeValue) {
+        let clause = format!("{} <= {}", self.name(name), self.value(value));
+        self.conditions.push(clause);
+    }
+
+    /// Requires that the attribute is a number.
+    pub(super) fn require_number(&mut self, name: &str) {
+        let kind = AttributeValue::S("N".to_owned());
+        let clause = format!("attribute_type({}, {})", self.name(name), self.value(kind));
+        self.conditions.push(clause);
+    }
+
+    /// Requires that the attribute does not exist, or is below this value.
+    pub(super) fn require_absent_or_below(&mut self, name: &str, value: AttributeValue) {
+        let name = self.name(name);
+        let value = self.value(value);
+        self.conditions.push(format!("(attribute_not_exists({name}) OR {name} < {value})"));
     }
 
     pub(super) fn into_update(

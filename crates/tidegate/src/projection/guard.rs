@@ -1,16 +1,20 @@
 //! The guard of an aggregate: the version up to which its events are applied.
 
+use super::delta::Counted;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 /// How far the events of an aggregate are applied to a read model.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Guard {
     /// Last applied version, and how many parts of the next event are applied.
     pub position: Position,
     /// Id of the event at the last applied version.
     pub event_id: Option<String>,
+    /// The delta with the newest step. Absent if no step changed a counter, or if an older version
+    /// of the toolkit applied them, which had no deltas.
+    pub counted: Option<Counted>,
     /// Version of the event that could not be applied, if the aggregate is parked.
     pub parked: Option<Version>,
     /// Code of the failure that parked the aggregate. Absent if an older version of the toolkit,
@@ -25,7 +29,7 @@ pub struct Guard {
 }
 
 /// A version, and how many parts of the next version's event are applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Version up to which all events are applied.
     pub version: Version,

@@ -16,8 +16,10 @@ mod apply;
 mod apply_error;
 mod batch;
 mod change;
+mod confirmed;
 mod deadline;
 mod delivered;
+mod delta;
 mod dynamodb;
 mod expression;
 mod guard;
@@ -27,24 +29,31 @@ mod look;
 pub(crate) mod memory;
 mod pace;
 mod pack;
+mod pending;
 mod plan;
 mod projector;
 mod read_model;
 mod released;
 mod round;
 mod row;
+mod slices;
 mod transaction;
 
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection, RowUpdate, Value};
+pub use delta::{
+    Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY,
+    WAITING_DELTAS, is_counter,
+};
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
+pub use pending::Pending;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
 pub use row::ROW_KEY;
-pub use transaction::{PARKED_LIST_KEY, Step, Transaction};
+pub use transaction::{Step, Transaction};
 
 #[cfg(test)]
 mod tests;

@@ -3,28 +3,35 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::change::{Increment, Projected, RowUpdate};
+use super::delta::{Amounts, Delta};
 use super::guard::{Advance, Position};
-use super::transaction::{Step, TRANSACTION_ITEMS, Transaction};
+use super::transaction::{PACKED_DELTA, Step, Transaction};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 
 /// Bits of the hash in the digest of a cut.
 const HASH_BITS: u32 = 48;
+/// Largest number of counters in a part of an event. An older version of the toolkit, which had no
+/// deltas, could apply one part in a transaction.
+const PART_COUNTERS: usize = 99;
 
 /// Creates the steps that apply an event, starting at the part that the guard has reached.
 ///
 /// Returns `None` if the applied parts are not those that would come first now.
 ///
-/// A transaction holds 100 items: the row of the aggregate, which is its guard, and 99 counters. An
-/// event with more counters is cut into parts, and each part is a step. For example, the event at
-/// version 7 with 250 counters has parts of 99, 99 and 52 counters. They move the guard like this:
+/// Nearly every event is one step. Only an event whose counters are too large for one delta has
+/// more. To count them, the event is cut into parts of 99 counters, and a step takes as many parts
+/// as fit a delta. For example, the event at version 7 has parts of 99, 99 and 52 counters, and a
+/// delta holds two of them. The two steps move the guard like this:
 ///
 /// ```text
-/// (6, part 0) → (6, part 1) → (6, part 2) → (7, part 0)
+/// (6, part 0) → (6, part 2) → (7, part 0)
 /// ```
 ///
 /// Only the last step advances the version and changes the row. If the process dies after the first
-/// step, the guard is at (6, part 1), and the next run creates the two remaining steps.
+/// step, the guard is at (6, part 2), and the next run creates the remaining step. A version of the
+/// toolkit without deltas takes one part in each step. So each of the two can finish what the other
+/// began.
 ///
 /// Invariant: the cut is a function of the event alone. Counters are sorted by key, so the order in
 /// which a projection returns them does not matter. If a projection returns other counters than
@@ -40,7 +47,7 @@ pub(super) fn steps(
     let mut counters = projected.counters;
     counters.sort_by(|a, b| a.key.cmp(&b.key));
     let mut parts: Vec<Vec<Increment>> =
-        counters.chunks(TRANSACTION_ITEMS - 1).map(<[_]>::to_vec).collect();
+        counters.chunks(PART_COUNTERS).map(<[_]>::to_vec).collect();
     if parts.is_empty() {
         parts.push(Vec::new());
     }
@@ -53,27 +60,42 @@ pub(super) fn steps(
     if done.part >= last || known.is_some() && known != cut {
         return None;
     }
-    let within = |part: u32| Position { version: before, part, cut: cut.filter(|_| part > 0) };
-    let steps =
-        (1..=last).zip(parts).filter(|(part, _)| *part > done.part).map(|(part, counters)| {
-            // Parts that were applied without a digest are continued without one.
-            let from = if part - 1 == done.part {
-                Position { version: before, ..done }
-            } else {
-                within(part - 1)
-            };
-            let (to, event_id, row) = if part == last {
-                (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
-            } else {
-                (within(part), None, RowUpdate::default())
-            };
-            Step {
-                advance: Advance { stream: stream.clone(), from, parked: None, to, event_id },
-                row,
-                counters,
-            }
-        });
+    // Parts that were applied without a digest are continued without one.
+    let mut from = Position { version: before, ..done };
+    let left = (1..=last).zip(parts).filter(|(part, _)| *part > done.part).collect();
+    let steps = by_delta(left).into_iter().map(|(part, counters)| {
+        let (to, event_id, row) = if part == last {
+            (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
+        } else {
+            (Position { version: before, part, cut }, None, RowUpdate::default())
+        };
+        let advance = Advance { stream: stream.clone(), from, parked: None, to, event_id };
+        from = to;
+        Step { advance, row, counters }
+    });
     Some(steps.collect())
+}
+
+/// Joins parts that follow each other while they fit one delta. Returns the number of the last part
+/// of each group, and the group's counters.
+fn by_delta(parts: Vec<(u32, Vec<Increment>)>) -> Vec<(u32, Vec<Increment>)> {
+    let mut groups: Vec<(u32, Vec<Increment>)> = Vec::new();
+    let mut bytes = 0;
+    for (part, counters) in parts {
+        let more: usize = counters.iter().map(Increment::size).sum();
+        match groups.last_mut() {
+            Some((last, group)) if bytes + more <= PACKED_DELTA => {
+                *last = part;
+                group.extend(counters);
+                bytes += more;
+            }
+            _ => {
+                groups.push((part, counters));
+                bytes = more;
+            }
+        }
+    }
+    groups
 }
 
 /// Computes a digest of which counter is in which part of the event at this version.
@@ -95,30 +117,29 @@ fn is_of(cut: u64, version: Version) -> bool {
     cut >> HASH_BITS == version.number() << HASH_BITS >> HASH_BITS
 }
 
-/// Merges steps into one transaction, which writes each row and each counter once.
+/// Merges steps into one transaction, which changes each row and each counter once.
 ///
 /// For example, let two events of one aggregate each add 1 to the counter of a day. They become one
 /// move of the guard over both versions, and one addition of 2.
 ///
+/// The number of the delta is 0.
+///
 /// # Errors
 /// `amount_too_large` (permanent): the sum for a counter is out of the range of `i64`. Fewer steps
 /// may still fit.
-pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
+pub(super) fn merge(steps: &[Step], slice: u32) -> Result<Transaction, Failure> {
     let mut guards: Vec<(Advance, RowUpdate)> = Vec::new();
     let mut guard_of: HashMap<&StreamId, usize> = HashMap::new();
-    let mut counters: BTreeMap<&str, BTreeMap<&'static str, i64>> = BTreeMap::new();
+    let mut counters: BTreeMap<String, Amounts> = BTreeMap::new();
     for step in steps {
-        for increment in &step.counters {
-            let sums = counters.entry(&increment.key).or_default();
-            for (name, amount) in &increment.add {
-                let sum = sums.entry(name).or_default();
-                *sum = sum.checked_add(*amount).ok_or_else(|| {
-                    Failure::permanent(
-                        "amount_too_large",
-                        format!("the sum of {name} of {} is out of range", increment.key),
-                    )
-                })?;
-            }
+        for increment in step.counters.iter().filter(|increment| !increment.add.is_empty()) {
+            let sums = counters.entry(increment.key.clone()).or_default();
+            add_all(sums, &increment.amounts()).map_err(|name| {
+                Failure::permanent(
+                    "amount_too_large",
+                    format!("the sum of {name} of {} is out of range", increment.key),
+                )
+            })?;
         }
         let known = guard_of.get(&step.advance.stream).and_then(|index| guards.get_mut(*index));
         match known {
@@ -134,27 +155,51 @@ pub(super) fn merge(steps: &[Step]) -> Result<Transaction, Failure> {
             }
         }
     }
-    let counters =
-        counters.into_iter().map(|(key, add)| Increment { key: key.to_owned(), add }).collect();
-    Ok(Transaction { guards, counters })
+    let delta = Delta { slice, number: 0, counters };
+    let delta = (!delta.counters.is_empty()).then_some(delta);
+    Ok(Transaction { guards, delta, applied: 0 })
+}
+
+/// Adds amounts to sums. If a sum leaves its range, it returns the attribute and changes nothing.
+pub(super) fn add_all(sums: &mut Amounts, more: &Amounts) -> Result<(), String> {
+    let mut all = sums.clone();
+    for (name, amount) in more {
+        let sum = all.entry(name.clone()).or_default();
+        *sum = sum.checked_add(*amount).ok_or_else(|| name.to_string())?;
+    }
+    *sums = all;
+    Ok(())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
 
+    /// A name of an attribute that makes 99 counters fill a delta.
+    const LONG: &str = match std::str::from_utf8(&[b'x'; 3_000]) {
+        Ok(text) => text,
+        Err(_) => panic!("it is ASCII"),
+    };
+
+    fn amounts(key: usize) -> Increment {
+        Increment { key: format!("product#{key:05}"), add: BTreeMap::from([("units", 1)]) }
+    }
+
+    fn large(key: usize) -> Increment {
+        let mut increment = amounts(key);
+        increment.add.insert(LONG, 0);
+        increment
+    }
+
     pub(in super::super) fn event(
         stream: &str,
         version: u64,
         keys: impl IntoIterator<Item = usize>,
     ) -> Vec<Step> {
-        let counters = keys
-            .into_iter()
-            .map(|key| Increment {
-                key: format!("product#{key:05}"),
-                add: BTreeMap::from([("units", 1)]),
-            })
-            .collect();
+        event_of(stream, version, keys.into_iter().map(amounts).collect())
+    }
+
+    fn event_of(stream: &str, version: u64, counters: Vec<Increment>) -> Vec<Step> {
         let row = RowUpdate::default().set("status", "placed");
         steps(
             &stream.parse().unwrap(),
@@ -167,9 +212,8 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_event_with_more_rows_than_a_transaction_holds_is_cut_into_parts_of_which_the_last_advances_the_version()
-     {
-        let steps = event("order#1", 1, 0..250);
+    fn an_event_with_more_counters_than_a_delta_holds_is_cut_into_parts() {
+        let steps = event_of("order#1", 1, (0..250).map(large).collect());
         let positions: Vec<_> =
             steps.iter().map(|step| (step.advance.from, step.advance.to)).collect();
         let cut = steps[0].advance.to.cut;
@@ -182,8 +226,29 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn after_a_crash_the_same_parts_are_left() {
+    fn an_event_of_many_counters_is_one_step_if_they_fit_a_delta() {
         let all = event("order#1", 1, 0..250);
+        assert_eq!(all.len(), 1);
+        let done = Position::after(Version::new(1));
+        assert_eq!((all[0].advance.from, all[0].advance.to), (Position::default(), done));
+        assert_eq!(all[0].counters.len(), 250);
+        // A version of the toolkit without deltas has applied the first of three parts.
+        let cut = cut(
+            Version::new(1),
+            &all[0].counters.chunks(99).map(<[_]>::to_vec).collect::<Vec<_>>(),
+        );
+        let from = Position { part: 1, cut: Some(cut), ..Position::default() };
+        let projected = Projected { row: RowUpdate::default(), counters: all[0].counters.clone() };
+        let stream = "order#1".parse().unwrap();
+        let rest = steps(&stream, Version::new(1), "e1", projected, from).unwrap();
+        assert_eq!(rest.len(), 1);
+        assert_eq!((rest[0].advance.from, rest[0].advance.to), (from, done));
+        assert_eq!(rest[0].counters, all[0].counters[99..]);
+    }
+
+    #[test]
+    fn after_a_crash_the_same_parts_are_left() {
+        let all = event_of("order#1", 1, (0..250).map(large).collect());
         let projected = Projected {
             row: RowUpdate::default().set("status", "placed"),
             counters: all.iter().flat_map(|step| step.counters.clone()).rev().collect(),
@@ -202,12 +267,12 @@ pub(super) mod tests {
 
     #[test]
     fn an_event_that_is_cut_at_other_places_is_not_gone_on_with() {
-        let all = event("order#1", 1, 0..250);
+        let all = event_of("order#1", 1, (0..250).map(large).collect());
         let done = all[0].advance.to;
         let go_on = |keys: Vec<usize>, add: i64| {
             let counters = keys.into_iter().map(|key| Increment {
                 key: format!("product#{key:05}"),
-                add: BTreeMap::from([("units", add)]),
+                add: BTreeMap::from([("units", add), (LONG, 0)]),
             });
             let projected = Projected { row: RowUpdate::default(), counters: counters.collect() };
             steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done)
@@ -222,8 +287,8 @@ pub(super) mod tests {
     #[test]
     fn a_digest_that_an_earlier_event_left_says_nothing_of_this_one() {
         let of = |version, part, cut| Position { version: Version::new(version), part, cut };
-        let left = event("order#1", 1, 0..250)[0].advance.to.cut;
-        let all = event("order#1", 2, 0..250);
+        let left = event_of("order#1", 1, (0..250).map(large).collect())[0].advance.to.cut;
+        let all = event_of("order#1", 2, (0..250).map(large).collect());
         let counters: Vec<_> = all.iter().flat_map(|step| step.counters.clone()).collect();
         let go_on = |counters: &[Increment], done| {
             let projected = Projected { row: RowUpdate::default(), counters: counters.to_vec() };
@@ -248,8 +313,8 @@ pub(super) mod tests {
             steps[0].counters[0].add.insert("units", i64::MAX);
             steps.remove(0)
         };
-        let failure = merge(&[huge("order#1"), huge("order#2")]).unwrap_err();
+        let failure = merge(&[huge("order#1"), huge("order#2")], 0).unwrap_err();
         assert_eq!(failure.code(), "amount_too_large");
-        assert!(merge(&[huge("order#1")]).is_ok());
+        assert!(merge(&[huge("order#1")], 0).is_ok());
     }
 }

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::change::Projection;
+use super::confirmed::Slices;
 use super::look::{INTERVAL, Look};
 use super::pace::Pace;
 use super::read_model::ReadModel;
 use crate::store::{EventReader, Retry};
 
 /// Applies the commits of the event store's DynamoDB stream to a read model.
+///
+/// A delivery is acknowledged when all counters of its events are written, and not before.
 ///
 /// It begins no transaction after the invocation's deadline, and cancels every call that has no
 /// answer by then. Events in such a call fail with the code `deadline` (transient), because they
@@ -24,6 +27,8 @@ pub struct Projector<P> {
     pub(super) pace: Pace,
     /// When the list of parked aggregates was last read.
     pub(super) look: Look,
+    /// How far the deltas of the slices are counted.
+    pub(super) slices: Slices,
 }
 
 impl<P> fmt::Debug for Projector<P> {
@@ -46,6 +51,7 @@ impl<P: Projection> Projector<P> {
             retry: Retry::default(),
             pace: Pace::default(),
             look: Look::every(INTERVAL),
+            slices: Slices::default(),
         }
     }
 

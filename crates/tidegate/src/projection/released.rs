@@ -6,6 +6,7 @@ use tracing::{error, info, warn};
 use super::apply::Stop;
 use super::apply_error::ApplyError;
 use super::change::Projection;
+use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::guard::Guard;
 use super::lane::{LanePlan, is_newer, is_parked_so, parks, project};
@@ -20,8 +21,8 @@ const LOOKED_AT: usize = 50;
 /// An invocation spends at most 1/`SHARE_OF_TIME` of its remaining time on them.
 const SHARE_OF_TIME: u32 = 4;
 impl<P: Projection> Projector<P> {
-    /// Returns the parked aggregates that this invocation examines. Usually there are none: it is
-    /// not yet time to read the list, or the list is empty.
+    /// Returns the parked aggregates that this invocation examines; usually none. Returns `None` if
+    /// it is not yet time to look for what others left.
     ///
     /// This is the first request of an environment to the table of counters, before it writes
     /// anything.
@@ -29,34 +30,42 @@ impl<P: Projection> Projector<P> {
     /// # Errors
     /// `wrong_table` (transient): the table does not have the keys of a table of counters. Any
     /// other failure is only logged, because nothing depends on the list.
-    pub(super) async fn listed(&self, deadline: Deadline) -> Result<Vec<StreamId>, Failure> {
-        let Some(after) = self.look.due() else { return Ok(Vec::new()) };
+    pub(super) async fn listed(
+        &self,
+        deadline: Deadline,
+    ) -> Result<Option<Vec<StreamId>>, Failure> {
+        let Some(after) = self.look.due() else { return Ok(None) };
         match deadline.call(self.read_model.parked(after.as_ref(), LOOKED_AT)).await {
             Ok(listed) => {
                 match listed.last() {
                     Some(last) if listed.len() >= LOOKED_AT => self.look.is_at(last.clone()),
                     _ => self.look.is_done(),
                 }
-                Ok(listed)
+                Ok(Some(listed))
             }
             Err(failure) if failure.code() == WRONG_TABLE => Err(failure),
             Err(failure) => {
                 self.look.is_done();
                 let reason = failure.reason();
                 warn!(reason, "the list of parked aggregates cannot be read; none is released now");
-                Ok(Vec::new())
+                Ok(Some(Vec::new()))
             }
         }
     }
 
-    /// Releases the aggregates that wait for a newer version, which may be this one. Also finishes
-    /// releases that were cut off.
-    pub(super) async fn release(&self, listed: Vec<StreamId>, deadline: Deadline) {
-        if listed.is_empty() {
-            return;
-        }
+    /// Finishes what others left: deltas that nobody counts, and aggregates that wait for a newer
+    /// version, which may be this one, or whose release was cut off.
+    pub(super) async fn release(&self, listed: Option<Vec<StreamId>>, deadline: Deadline) {
+        let Some(listed) = listed else { return };
         let left = deadline.0.saturating_duration_since(Instant::now());
         let share = Deadline(Instant::now() + left / SHARE_OF_TIME);
+        if share.is_over() {
+            return;
+        }
+        self.sweep(share).await;
+        if listed.is_empty() || share.is_over() {
+            return;
+        }
         let guards = match share.call(self.read_model.guards(&listed)).await {
             Ok(guards) => guards,
             Err(failure) => {
@@ -102,13 +111,15 @@ impl<P: Projection> Projector<P> {
             if deadline.is_over() {
                 return Err(out_of_time());
             }
-            let mut guards =
-                deadline.call(self.read_model.guards(std::slice::from_ref(stream))).await?;
+            let (mut guards, mut counting) =
+                self.begin(std::slice::from_ref(stream), deadline).await?;
             let guard = guards.remove(stream).transpose()?.unwrap_or_default();
             if guard.parked.is_some() && !guard.waits_for_newer() && !replay {
                 return Ok(());
             }
-            if self.catch_up_from(stream, &guard, replay, deadline).await? == Round::Last {
+            let round = self.catch_up_from(stream, &guard, &mut counting, replay, deadline).await;
+            self.count(&mut counting, deadline).await?;
+            if round? == Round::Last {
                 return Ok(());
             }
         }
@@ -122,6 +133,7 @@ impl<P: Projection> Projector<P> {
         &self,
         stream: &StreamId,
         guard: &Guard,
+        counting: &mut Counting,
         replay: bool,
         deadline: Deadline,
     ) -> Result<Round, Failure> {
@@ -149,7 +161,7 @@ impl<P: Projection> Projector<P> {
         project(&mut plan, &self.projection, guard, &commits);
         let moves = !plan.steps.is_empty();
         for group in pack(vec![std::mem::take(&mut plan.steps)]) {
-            for applied in self.apply_group(group, deadline).await {
+            for applied in self.apply_group(group, counting, deadline).await {
                 match applied.result {
                     Ok(()) => {}
                     Err(Stop::Moved) => return Ok(Round::Again),

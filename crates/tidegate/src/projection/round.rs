@@ -7,6 +7,7 @@ use tracing::error;
 use super::apply::{Applied, Stop};
 use super::apply_error::ApplyError;
 use super::change::Projection;
+use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::delivered::Hint;
 use super::guard::Position;
@@ -45,8 +46,8 @@ impl<P: Projection> Projector<P> {
         if deadline.is_over() {
             return Next::Nothing;
         }
-        let guards = match deadline.call(self.read_model.guards(&streams)).await {
-            Ok(guards) => guards,
+        let (guards, mut counting) = match self.begin(&streams, deadline).await {
+            Ok(begun) => begun,
             Err(failure) => {
                 self.unread(&lanes, outcomes, &failure);
                 return Next::Nothing;
@@ -78,35 +79,64 @@ impl<P: Projection> Projector<P> {
             }
             plans.insert(stream.clone(), plan);
         }
+        let moved = self.apply_all(&mut plans, &mut counting, outcomes, deadline).await;
+        if moved { Next::AnotherRound } else { self.park(plans, outcomes, deadline).await }
+    }
+
+    /// Applies the steps of all plans: first all transactions, then the counters of all of them.
+    /// Returns whether a guard has moved meanwhile.
+    async fn apply_all(
+        &self,
+        plans: &mut BTreeMap<StreamId, LanePlan>,
+        counting: &mut Counting,
+        outcomes: &mut [Option<Outcome>],
+        deadline: Deadline,
+    ) -> bool {
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
         let mut stopped = BTreeSet::new();
+        let mut moved = false;
+        let (mut passed, mut failed) = (Vec::new(), Vec::new());
         for mut group in pack(steps) {
             // A batch may be large, so other tasks get a turn between its transactions.
             tokio::task::yield_now().await;
-            if deadline.is_over() {
+            if moved || deadline.is_over() {
                 break;
             }
             group.retain(|step| !stopped.contains(&step.advance.stream));
-            let applied = self.apply_group(group, deadline).await;
-            for Applied { stream, reached, wanted, result } in applied {
+            let applied = self.apply_group(group, counting, deadline).await;
+            for Applied { stream, reached, wanted, result, counted } in applied {
                 let Some(plan) = plans.get_mut(&stream) else { continue };
                 if let Some(reached) = reached {
-                    settle(plan, reached, outcomes);
+                    plan.reached = reached.version;
+                    passed.push((stream.clone(), reached, counted));
                 }
                 match result {
                     Ok(()) => continue,
-                    Err(Stop::Moved) => return Next::AnotherRound,
+                    Err(Stop::Moved) => moved = true,
                     Err(Stop::OutOfTime) => {}
                     // Parks the aggregate, like an event that can never be projected.
                     Err(Stop::Refused { failure, .. }) => {
                         stop_at(plan, plan.reached.next(), failure)
                     }
-                    Err(Stop::Failed(failure)) => give_back(plan, wanted, &failure, outcomes),
+                    Err(Stop::Failed(failure)) => failed.push((stream.clone(), wanted, failure)),
                 }
                 stopped.insert(stream);
             }
         }
-        self.park(plans, outcomes, deadline).await
+        let uncounted = self.count(counting, deadline).await.err();
+        let confirmed = self.slices.confirmed(counting.slice);
+        for (stream, reached, counted) in passed {
+            let Some(plan) = plans.get_mut(&stream) else { continue };
+            match &uncounted {
+                Some(failure) if counted > confirmed => give_back(plan, reached, failure, outcomes),
+                _ => settle(plan, reached, outcomes),
+            }
+        }
+        for (stream, wanted, failure) in failed {
+            let Some(plan) = plans.get_mut(&stream) else { continue };
+            give_back(plan, wanted, &failure, outcomes);
+        }
+        moved
     }
 
     /// Fails all deliveries of a round whose guards could not be read.
@@ -181,10 +211,9 @@ impl<P: Projection> Projector<P> {
     }
 }
 
-/// Decides the deliveries that the guard has passed. The first delivery of each version was
-/// applied, the others are duplicates.
+/// Decides the deliveries that the guard has passed, and whose deltas are counted. The first
+/// delivery of each version was applied, the others are duplicates.
 fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
-    plan.reached = reached.version;
     let mut versions = BTreeSet::new();
     for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
         let effect = if versions.insert(version) { Handled::Applied } else { Handled::Duplicate };
@@ -192,8 +221,8 @@ fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome
     }
 }
 
-/// Stops the aggregate after a transaction that failed but may have taken effect. The steps behind
-/// it were not begun.
+/// Stops the aggregate after a transaction that failed but may have taken effect, or whose delta is
+/// not counted. The steps behind it were not begun.
 fn give_back(
     plan: &mut LanePlan,
     wanted: Position,

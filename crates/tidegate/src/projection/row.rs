@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
+use super::delta::COUNTED;
 use super::guard::{Guard, Position};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
@@ -53,6 +54,11 @@ pub(super) fn guard_of(row: &Key, stream: &StreamId) -> Result<Guard, Failure> {
             cut: read("cut")?,
         },
         event_id: text("event_id"),
+        counted: row
+            .get(COUNTED)
+            .map(|value| value.as_s().ok().and_then(|text| text.parse().ok()))
+            .map(|counted| counted.ok_or_else(|| corrupt(COUNTED)))
+            .transpose()?,
         parked: read("parked")?.map(Version::new),
         parked_code: text("parked_code"),
         parked_reason: text("parked_reason"),

@@ -4,53 +4,65 @@ use std::collections::HashSet;
 
 use super::apply_error::ApplyError;
 use super::change::{Increment, RowUpdate};
+use super::delta::{COUNTED, Delta, is_counter};
 use super::guard::Advance;
 use crate::failure::Failure;
 use crate::refusal::UNSTORABLE;
 
 /// Largest number of items in a transaction of DynamoDB.
-pub(super) const TRANSACTION_ITEMS: usize = 100;
+const TRANSACTION_ITEMS: usize = 100;
+/// Largest number of aggregates in a transaction. The other items are the delta and the head of the
+/// slice.
+pub(super) const TRANSACTION_GUARDS: usize = TRANSACTION_ITEMS - 2;
 /// Largest transaction of DynamoDB in bytes.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 /// Largest item of DynamoDB in bytes.
 pub(super) const ITEM_BYTES: usize = 400 * 1024;
+/// Most bytes of the text of a delta. The rest of its item is for its keys and its number.
+const DELTA_BYTES: usize = ITEM_BYTES - 1024;
 /// Longest partition key of DynamoDB in bytes.
 const KEY_BYTES: usize = 2048;
 /// Most bytes that are packed into one transaction. The rest is for the content that the rows
 /// already have, which is not known here. A transaction that turns out too large is split.
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
-/// Partition key of the list of parked aggregates in the table of counters. A counter must not have
-/// this key.
-pub const PARKED_LIST_KEY: &str = "#parked";
+/// Most bytes that are packed into one delta, except for a single part of an event.
+pub(super) const PACKED_DELTA: usize = 320 * 1024;
+/// Attributes of a counter that belong to its key or to the projector.
+const COUNTER_ATTRIBUTES: [&str; 3] = ["key", "slice", COUNTED];
 
 /// The smallest unit that is applied as a whole.
 ///
-/// It is an event, or one part of an event that changes more rows than a transaction holds.
+/// It is an event, or some parts of an event whose counters are too large for one delta.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Move of the guard.
     pub advance: Advance,
-    /// Changes of the aggregate's row; empty except in the last part of an event.
+    /// Changes of the aggregate's row; empty except in the last step of an event.
     pub row: RowUpdate,
     /// Changes of counters.
     pub counters: Vec<Increment>,
 }
 
+#[cfg(test)]
 impl Step {
+    /// Returns the most bytes that the step takes in a delta.
     pub(super) fn size(&self) -> usize {
-        self.row.size() + self.counters.iter().map(Increment::size).sum::<usize>()
+        self.counters.iter().map(Increment::size).sum()
     }
 }
 
-/// Steps that are applied together.
+/// Steps that are applied together: the guards move, and the sums of their events are stored as one
+/// delta of a slice.
 ///
-/// They are merged: each guard and each counter is written once.
+/// Steps are merged: each guard and each counter is changed once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transaction {
     /// Moves of the guards, with the changes of their rows.
     pub guards: Vec<(Advance, RowUpdate)>,
-    /// Changes of the counters.
-    pub counters: Vec<Increment>,
+    /// What the events add to the counters. `None` if they change no counter.
+    pub delta: Option<Delta>,
+    /// All deltas of the slice up to this number are confirmed in every counter.
+    pub applied: u64,
 }
 
 impl Transaction {
@@ -61,23 +73,26 @@ impl Transaction {
     /// `unstorable` (permanent), with the places of the items to blame as in
     /// [`ApplyError::Refused`](super::ApplyError).
     pub(super) fn storable(&self) -> Result<(), ApplyError> {
-        let items = self.guards.len() + self.counters.len();
-        if items == 0 || items > TRANSACTION_ITEMS {
+        let items = self.guards.len() + if self.delta.is_some() { 2 } else { 0 };
+        if self.guards.is_empty() || items > TRANSACTION_ITEMS {
             return Err(refused(
                 format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"),
                 [],
             ));
         }
         let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
-        let keys: HashSet<_> = self.counters.iter().map(|counter| &counter.key).collect();
-        if streams.len() + keys.len() < items {
+        if streams.len() < self.guards.len() {
             return Err(refused("the transaction changes one item twice".to_owned(), []));
         }
         let reasons = self.reasons();
         if let Some((_, reason)) = reasons.first() {
             return Err(refused(reason.clone(), reasons.iter().map(|(place, _)| *place)));
         }
-        let bytes: usize = self.sizes().sum();
+        let delta = self.delta.as_ref().map_or(0, |delta| delta.encoded().len());
+        if delta > DELTA_BYTES {
+            return Err(refused(format!("a delta of {delta} bytes; it holds {DELTA_BYTES}"), []));
+        }
+        let bytes = delta + self.guards.iter().map(|(_, row)| row.size()).sum::<usize>();
         if bytes > TRANSACTION_BYTES {
             return Err(refused(
                 format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"),
@@ -87,7 +102,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// Finds the items that no transaction can store. Returns their places and the reasons.
+    /// Finds the items that cannot be stored. Returns their places and the reasons.
     fn reasons(&self) -> Vec<(usize, String)> {
         let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
             Some(name) => {
@@ -98,28 +113,27 @@ impl Transaction {
             }
             None => None,
         });
-        let counters = self.counters.iter().map(|counter| match counter.key.len() {
-            0 => Some(format!("a key of 0 bytes; it may have 1 to {KEY_BYTES}")),
-            length if length > KEY_BYTES => {
-                Some(format!("a key of {length} bytes; it may have 1 to {KEY_BYTES}"))
+        let counters = self.delta.iter().flat_map(|delta| &delta.counters).map(|(key, add)| {
+            let own = COUNTER_ATTRIBUTES.iter().find(|name| add.contains_key(**name));
+            match (key.len(), own) {
+                (0, _) => Some(format!("a key of 0 bytes; it may have 1 to {KEY_BYTES}")),
+                (length, _) if length > KEY_BYTES => {
+                    Some(format!("a key of {length} bytes; it may have 1 to {KEY_BYTES}"))
+                }
+                _ if !is_counter(key) => {
+                    Some(format!("the key `{key}`, which belongs to the projector"))
+                }
+                (_, Some(name)) => Some(format!(
+                    "the projection adds to `{name}` of a counter, which belongs to the projector"
+                )),
+                (_, None) => None,
             }
-            _ if counter.key == PARKED_LIST_KEY => Some(format!(
-                "the key `{PARKED_LIST_KEY}`, which belongs to the list of parked aggregates"
-            )),
-            _ => None,
         });
         guards
             .chain(counters)
             .enumerate()
             .filter_map(|(place, reason)| Some((place, reason?)))
             .collect()
-    }
-
-    fn sizes(&self) -> impl Iterator<Item = usize> {
-        self.guards
-            .iter()
-            .map(|(_, row)| row.size())
-            .chain(self.counters.iter().map(Increment::size))
     }
 }
 
@@ -133,54 +147,60 @@ pub(super) fn refused(reason: String, items: impl IntoIterator<Item = usize>) ->
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::borrow::Cow;
 
     use super::*;
+    use crate::projection::delta::PARKED_LIST_KEY;
     use crate::projection::plan::tests::event;
 
     /// Returns a transaction with a row of each of these sizes in bytes, and with counters of these
-    /// keys. Each counter takes 26 bytes more than its key.
+    /// keys.
     fn transaction(rows: &[usize], keys: &[&str]) -> Transaction {
         let row = |(n, bytes): (usize, &usize)| {
             let mut step = event(&format!("order#{n}"), 1, []).remove(0);
             step.row = RowUpdate::default().set("text", "x".repeat(bytes - 4));
             (step.advance, step.row)
         };
-        let counter =
-            |key: &&str| Increment { key: (*key).to_owned(), add: BTreeMap::from([("units", 1)]) };
+        let counter = |key: &&str| ((*key).to_owned(), [(Cow::Borrowed("units"), 1)].into());
+        let delta = Delta { slice: 1, number: 1, counters: keys.iter().map(counter).collect() };
         Transaction {
             guards: rows.iter().enumerate().map(row).collect(),
-            counters: keys.iter().map(counter).collect(),
+            delta: (!keys.is_empty()).then_some(delta),
+            applied: 0,
         }
     }
 
     #[test]
     fn limits_are_reached_before_they_are_passed() {
         let (fits, too_long) = ("x".repeat(2048), "x".repeat(2049));
-        let keys = |number: usize| {
-            let keys: Vec<_> = (0..number).map(|key| key.to_string()).collect();
-            transaction(&[9], &keys.iter().map(String::as_str).collect::<Vec<_>>())
-        };
         let full = [409_600; 10];
+        // The text of a delta with one counter has 19 bytes more than its key.
+        let delta = r#"[[["units"],{"a":[1]}]]"#.len();
+        let left = 98_304 - delta;
         for (transaction, refused) in [
             (transaction(&[], &[]), Some("0 items")),
-            (keys(99), None),
-            (keys(100), Some("101 items")),
-            (transaction(&[9], &["a", "a"]), Some("the transaction changes one item twice")),
+            (transaction(&[], &["a"]), Some("2 items")),
+            (transaction(&[9; 98], &["a"]), None),
+            (transaction(&[9; 99], &["a"]), Some("101 items")),
+            (transaction(&[9; 100], &[]), None),
+            (transaction(&[9; 101], &[]), Some("101 items")),
             (transaction(&[9], &[""]), Some("a key of 0 bytes")),
             (transaction(&[9], &[&fits]), None),
             (transaction(&[9], &[&too_long]), Some("a key of 2049 bytes")),
             (transaction(&[409_600], &[]), None),
             (transaction(&[409_601], &[]), Some("a row of 409601 bytes")),
-            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["a"]), None),
-            (transaction(&[&full[..], &[98_304 - 27]].concat(), &["ab"]), Some("4194305 bytes")),
+            (transaction(&[&full[..], &[left]].concat(), &["a"]), None),
+            (transaction(&[&full[..], &[left]].concat(), &["ab"]), Some("4194305 bytes")),
         ] {
             let answer = transaction
                 .storable()
                 .map_err(|error| error.failure().unwrap().reason().to_owned());
             match refused {
                 None => assert_eq!(answer, Ok(())),
-                Some(reason) => assert!(answer.unwrap_err().starts_with(reason), "{reason}"),
+                Some(reason) => {
+                    let answer = answer.unwrap_err();
+                    assert!(answer.starts_with(reason), "{reason}: {answer}");
+                }
             }
         }
         let mut twice = transaction(&[9, 9], &["a"]);
@@ -192,11 +212,29 @@ mod tests {
     }
 
     #[test]
+    fn a_delta_fits_an_item() {
+        let with = |last: usize| {
+            // 200 counters of 2,036 bytes each, and the last.
+            let mut keys: Vec<_> = (0..200).map(|key| format!("{key:02030}")).collect();
+            keys.push(format!("x{}", "y".repeat(last - 1)));
+            transaction(&[9], &keys.iter().map(String::as_str).collect::<Vec<_>>())
+        };
+        let bytes = with(1).delta.unwrap().encoded().len();
+        let fits = 1 + DELTA_BYTES - bytes;
+        assert_eq!(with(fits).storable(), Ok(()));
+        let reason = with(fits + 1).storable().unwrap_err();
+        assert!(reason.failure().unwrap().reason().starts_with("a delta of 408577 bytes"));
+    }
+
+    #[test]
     fn the_items_to_blame_are_named() {
-        let mut transaction = transaction(&[9, 409_601, 9], &["a", "", PARKED_LIST_KEY]);
+        let keys = ["", PARKED_LIST_KEY, "#aside", "#deltas", "#deltas/3", "a", "b"];
+        let mut transaction = transaction(&[9, 409_601, 9], &keys);
         transaction.guards[2].1 = RowUpdate::default().set("parked", 1);
+        let last = transaction.delta.as_mut().unwrap().counters.get_mut("b").unwrap();
+        last.insert(Cow::Borrowed(COUNTED), 1);
         let Err(ApplyError::Refused { items, failure }) = transaction.storable() else { panic!() };
-        assert_eq!(items, [1, 2, 4, 5]);
+        assert_eq!(items, [1, 2, 3, 4, 5, 6, 7, 9]);
         assert!(failure.reason().starts_with("a row of 409601 bytes"), "{failure}");
     }
 }

@@ -22,8 +22,24 @@ pub enum Call {
     SaveSnapshot,
     /// [`ReadModel::guards`](crate::projection::ReadModel::guards).
     Guards,
+    /// [`ReadModel::head`](crate::projection::ReadModel::head).
+    Head,
+    /// [`ReadModel::heads`](crate::projection::ReadModel::heads).
+    Heads,
+    /// [`ReadModel::deltas`](crate::projection::ReadModel::deltas).
+    Deltas,
     /// [`ReadModel::apply`](crate::projection::ReadModel::apply).
     Apply,
+    /// One counter of [`ReadModel::add`](crate::projection::ReadModel::add).
+    Add,
+    /// [`ReadModel::confirm`](crate::projection::ReadModel::confirm).
+    Confirm,
+    /// [`ReadModel::set_aside`](crate::projection::ReadModel::set_aside).
+    SetAside,
+    /// [`ReadModel::aside`](crate::projection::ReadModel::aside).
+    Aside,
+    /// [`ReadModel::restore`](crate::projection::ReadModel::restore).
+    Restore,
     /// [`ReadModel::park`](crate::projection::ReadModel::park).
     Park,
     /// [`ReadModel::parked`](crate::projection::ReadModel::parked).

@@ -12,7 +12,9 @@ use crate::idempotency::{
     Claim, Claimed, EffectKey, HeldEffect, HeldPage, IdempotencyStore, Kept, Repeat, Stored,
 };
 use crate::ids::{StreamId, Version};
-use crate::projection::{ApplyError, Guard, Guards, ReadModel, Transaction};
+use crate::projection::{
+    Added, Addition, ApplyError, Aside, Delta, Guard, Guards, Head, ReadModel, Transaction,
+};
 use crate::store::{
     Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore,
 };
@@ -138,6 +140,62 @@ impl<P: SnapshotStore + ?Sized> SnapshotStore for Faulty<P> {
 impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
     fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         self.call(Call::Guards, None, move |port| port.guards(streams)).boxed()
+    }
+
+    fn slice(&self) -> u32 {
+        self.port.slice()
+    }
+
+    fn head(&self, slice: u32) -> BoxFuture<'_, Result<Head, Failure>> {
+        self.call(Call::Head, None, move |port| port.head(slice)).boxed()
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Head>, Failure>> {
+        self.call(Call::Heads, None, move |port| port.heads()).boxed()
+    }
+
+    fn deltas(&self, slice: u32) -> BoxFuture<'_, Result<Vec<Delta>, Failure>> {
+        self.call(Call::Deltas, None, move |port| port.deltas(slice)).boxed()
+    }
+
+    fn add<'a>(&'a self, slice: u32, additions: &'a [Addition]) -> BoxFuture<'a, Vec<Added>> {
+        let add = async move {
+            let mut results = Vec::with_capacity(additions.len());
+            for addition in additions {
+                let one = std::slice::from_ref(addition);
+                let run = move |port: &'a P| {
+                    port.add(slice, one).map(|mut added| Ok(added.remove(0))).boxed()
+                };
+                let added = self.call::<_, Failure>(Call::Add, None, run).await;
+                results.push(added.unwrap_or_else(Added::Failed));
+            }
+            results
+        };
+        add.boxed()
+    }
+
+    fn confirm(&self, slice: u32, number: u64) -> BoxFuture<'_, Result<(), Failure>> {
+        self.call(Call::Confirm, None, move |port| port.confirm(slice, number)).boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        slice: u32,
+        addition: &'a Addition,
+        failure: &'a Failure,
+    ) -> BoxFuture<'a, Added> {
+        let run = move |port: &'a P| port.set_aside(slice, addition, failure).map(Ok).boxed();
+        let added = self.call::<_, Failure>(Call::SetAside, None, run);
+        added.map(|added| added.unwrap_or_else(Added::Failed)).boxed()
+    }
+
+    fn aside(&self) -> BoxFuture<'_, Result<Vec<Aside>, Failure>> {
+        self.call(Call::Aside, None, move |port| port.aside()).boxed()
+    }
+
+    fn restore<'a>(&'a self, aside: &'a Aside) -> BoxFuture<'a, Result<(), ApplyError>> {
+        let conflict = Some(Err(ApplyError::Conflict));
+        self.call(Call::Restore, conflict, move |port| port.restore(aside)).boxed()
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {

@@ -40,7 +40,7 @@ pub use scenario::{Given, When, given};
 
 pub use crate::dead_letter::memory::MemoryDeadLetters;
 pub use crate::idempotency::memory::MemoryIdempotency;
-pub use crate::projection::memory::MemoryReadModel;
+pub use crate::projection::memory::{MemoryReadModel, MemorySlice};
 pub use crate::store::memory::MemoryEventStore;
 pub use crate::store::snapshot_memory::MemorySnapshots;
 

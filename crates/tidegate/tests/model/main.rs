@@ -80,6 +80,21 @@
 //!
 //! The fourth guard is removed together with the list of parked aggregates. Without both, events
 //! that were acknowledged meanwhile are never applied.
+//!
+//! # Deltas
+//!
+//! The same aggregate with small events, two environments, one or two slices. Every request is one
+//! of its own: reading guard, head and deltas, the transaction, each counter, the confirmation. In
+//! the models above, the counters are written right after the transaction. In a further model a
+//! version without deltas changes the counters in its transactions, side by side.
+//!
+//! | removed guard | finding |
+//! |---|---|
+//! | a delta requires the head of the one before | it replaces another: not counted |
+//! | a counter's number is below the delta's | counted twice |
+//! | all counters have the delta before | an earlier delta is refused: not counted |
+//! | the delivery waits for its counters | acknowledged and not counted |
+//! | the guard has the place of its delta | a twin in another slice acknowledges it uncounted |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Returns commits of aggregates that share no counter and are too large to share a transaction.
+/// Returns commits of aggregates that share no counter and are too large to share a delta.
 fn large(order: u32) -> RecordedCommit {
     let products =
         (0..60).map(|product| format!("o{order}p{product}")).collect::<Vec<_>>().join(" ");
@@ -29,14 +29,15 @@ async fn hand_over(
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_a_batch_that_is_cut_off_what_was_applied_is_told_from_what_was_not_begun() {
+async fn of_a_batch_that_is_cut_off_what_was_begun_is_told_from_what_was_not() {
     let commits: Vec<_> = (1..=4).map(large).collect();
     for applied in [false, true] {
         let world = World::with(&commits).await;
         world.faults.at(Call::Apply, 2, Fault::Hangs { applied });
         let outcomes = hand_over(&world, Products::default(), &commits).await;
-        assert_eq!((&outcomes[0], &outcomes[2..]), (&APPLIED, &[OUT_OF_TIME, OUT_OF_TIME][..]));
-        assert!(cut_off(&outcomes[1]), "{outcomes:?}");
+        assert_eq!(outcomes[2..], [OUT_OF_TIME, OUT_OF_TIME]);
+        assert!(outcomes[..2].iter().all(cut_off), "not counted yet: {outcomes:?}");
+        assert_eq!(world.faults.calls(Call::Add), 0);
         assert_eq!(world.faults.calls(Call::Apply), 2, "nothing is begun after the deadline");
         assert_eq!(world.version("order#2"), u64::from(applied));
         assert_eq!(world.faults.calls(Call::Park), 0);
@@ -46,7 +47,7 @@ async fn of_a_batch_that_is_cut_off_what_was_applied_is_told_from_what_was_not_b
             world.deliver(&commits.iter().collect::<Vec<_>>()).await,
             [DUPLICATE, second, APPLIED, APPLIED]
         );
-        assert_eq!((world.units("o2p0"), world.units("o4p59")), (1, 1));
+        assert_eq!(["o1p0", "o2p0", "o4p59"].map(|product| world.units(product)), [1, 1, 1]);
     }
 }
 

@@ -22,11 +22,20 @@ use crate::test::{Call, DynamoDbEvent, Fault, Faults, Faulty};
 
 mod contract;
 mod deadlines;
+mod deltas;
 mod newer;
 mod parked;
 mod parts;
 mod rivals;
 mod throttling;
+
+/// Number of products from which an event fills more than half of a delta.
+const LARGE: usize = 60;
+/// A name that makes counters large.
+const LONG: &str = match std::str::from_utf8(&[b'x'; 3_000]) {
+    Ok(text) => text,
+    Err(_) => panic!("it is ASCII"),
+};
 
 /// Counts units by product. The data of an event is its products, separated by blanks.
 #[derive(Default)]
@@ -49,9 +58,14 @@ impl Projection for Products {
         if let Some(failure) = self.broken.get(&event.data) {
             return Err(failure.clone());
         }
-        let counters = event.data.split(' ').map(|product| Increment {
+        let products = event.data.split(' ');
+        let large = products.clone().count() >= LARGE;
+        let counters = products.map(|product| Increment {
             key: product.to_owned(),
-            add: BTreeMap::from([("units", 1)]),
+            add: BTreeMap::from([("units", 1)])
+                .into_iter()
+                .chain(large.then_some((LONG, 0)))
+                .collect(),
         });
         Ok(Projected {
             row: RowUpdate::default().set("last", event.data.as_str()),
@@ -154,7 +168,7 @@ impl World {
     }
 
     fn units(&self, product: &str) -> i64 {
-        self.model.counters().get(product).map_or(0, |row| row["units"])
+        self.model.counters().get(product).map_or(0, |row| row.get("units").copied().unwrap_or(0))
     }
 
     fn version(&self, stream: &str) -> u64 {
@@ -427,7 +441,10 @@ async fn a_row_in_memory_holds_what_an_item_holds() {
         let name = ["a", "b", "c"][version as usize];
         version += 1;
         let row = RowUpdate::default().set(name, "x".repeat(bytes - 1));
-        world.model.apply(&Transaction { guards: vec![(advance, row)], counters: Vec::new() }).await
+        world
+            .model
+            .apply(&Transaction { guards: vec![(advance, row)], delta: None, applied: 0 })
+            .await
     };
     assert_eq!(append(300_000).await, Ok(()));
     assert_eq!(append(109_600).await, Ok(()));
@@ -436,8 +453,13 @@ async fn a_row_in_memory_holds_what_an_item_holds() {
 
 #[tokio::test]
 async fn the_read_model_in_memory_keeps_the_contract() {
-    let model = MemoryReadModel::default();
-    contract::contract(&model, async |stream: &StreamId| model.spoil(stream)).await;
+    let model = MemoryReadModel::default().in_slice(3);
+    let spoil = async |what: contract::Spoil<'_>| match what {
+        contract::Spoil::Row(stream) => model.spoil(stream),
+        contract::Spoil::Counter(key) => model.spoil_counter(key, true),
+        contract::Spoil::Mend(key) => model.spoil_counter(key, false),
+    };
+    contract::contract(&model, spoil).await;
 }
 
 #[test]

@@ -77,7 +77,8 @@ async fn a_replay_that_was_cut_off_after_the_release_is_finished_by_the_next() {
             },
             RowUpdate::default(),
         )],
-        counters: Vec::new(),
+        delta: None,
+        applied: 0,
     };
     world.model.apply(&release).await.unwrap();
     let change = [CommitChange::Commit(commits[0].clone())];

@@ -1,6 +1,7 @@
 //! Tests with events that are applied in parts, by projections that cut them at different places.
 
 use super::*;
+use crate::test::MemorySlice;
 
 /// Counts one unit of each of these products, independent of the event.
 struct Fixed(std::ops::Range<usize>);
@@ -11,10 +12,10 @@ impl Projection for Fixed {
     }
 
     fn project(&self, _: &RecordedCommit, _: &RecordedEvent) -> Result<Projected, Failure> {
-        let counters = self
-            .0
-            .clone()
-            .map(|n| Increment { key: format!("p{n:03}"), add: BTreeMap::from([("units", 1)]) });
+        let counters = self.0.clone().map(|n| Increment {
+            key: format!("p{n:03}"),
+            add: BTreeMap::from([("units", 1), (LONG, 0)]),
+        });
         Ok(Projected { row: RowUpdate::default(), counters: counters.collect() })
     }
 }
@@ -48,9 +49,9 @@ async fn an_event_half_applied_by_another_projection_is_parked_rather_than_misco
 async fn parts_that_were_applied_without_a_digest_are_finished() {
     let large = commit("order#1", 1, "a");
     let world = World::with(std::slice::from_ref(&large)).await;
-    // The row that a version of the toolkit without digests left behind.
-    let keys =
-        (0..99).map(|n| Increment { key: format!("p{n:03}"), add: BTreeMap::from([("units", 1)]) });
+    // The row and the counters that a version of the toolkit without digests left behind.
+    let keys = (0..99).map(|n| (format!("p{n:03}"), (0, Amounts::from([("units".into(), 1)]))));
+    world.model.set_slice(0, MemorySlice { counters: keys.collect(), ..MemorySlice::default() });
     let to = Position { version: Version::NONE, part: 1, cut: None };
     let advance = Advance {
         stream: large.stream.clone(),
@@ -59,8 +60,8 @@ async fn parts_that_were_applied_without_a_digest_are_finished() {
         to,
         event_id: None,
     };
-    let part =
-        Transaction { guards: vec![(advance, RowUpdate::default())], counters: keys.collect() };
+    let guards = vec![(advance, RowUpdate::default())];
+    let part = Transaction { guards, delta: None, applied: 0 };
     world.model.apply(&part).await.unwrap();
     let change = [CommitChange::Commit(large.clone())];
     assert_eq!(world.hand_over(Fixed(0..250), &change, false).await, [APPLIED]);

@@ -23,7 +23,12 @@ async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
             },
             RowUpdate::default(),
         )],
-        counters: vec![Increment { key: "a".to_owned(), add: BTreeMap::from([("units", 1)]) }],
+        delta: Some(Delta {
+            slice: 0,
+            number: 1,
+            counters: BTreeMap::from([("a".to_owned(), Amounts::from([("units".into(), 1)]))]),
+        }),
+        applied: 0,
     });
     assert_eq!(world.deliver(&[&placed]).await, [DUPLICATE]);
     assert_eq!(world.units("a"), 1);
@@ -70,7 +75,8 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
             },
             RowUpdate::default(),
         )],
-        counters: Vec::new(),
+        delta: None,
+        applied: 0,
     };
     world.model.apply(&moved(Position::default(), 1, Some(Version::new(1)))).await.unwrap();
     // The other environment can apply the last event, which this one cannot.

@@ -2,37 +2,37 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, Put, TransactWriteItem};
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 
-use super::answer::{apply_error, failure};
-use super::apply_error::ApplyError;
-use super::change::{Increment, RowUpdate, Value};
-use super::expression::Expression;
-use super::guard::{Advance, Guard, Position};
-use super::read_model::{Guards, ReadModel};
-use super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
-use super::transaction::{PARKED_LIST_KEY, Transaction};
+use super::super::answer::failure;
+use super::super::apply_error::ApplyError;
+use super::super::change::{RowUpdate, Value};
+use super::super::delta::{Added, Addition, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY};
+use super::super::expression::Expression;
+use super::super::guard::{Advance, Guard, Position};
+use super::super::pending::Pending;
+use super::super::read_model::{Guards, ReadModel};
+use super::super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
+use super::super::transaction::Transaction;
+use super::names::{
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, key, number, transact,
+};
+use super::table::Counters;
 use crate::aws::DynamoDb;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version, content_uuid};
 use crate::store::Retry;
 
-/// Partition key of the table of counters; a string.
-pub const COUNTER_PARTITION_KEY: &str = "key";
-/// Sort key of the table of counters; a number.
-pub const COUNTER_SORT_KEY: &str = "slice";
-
 /// Largest number of keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
 /// Attributes of a row that are read.
-const READ: [&str; 9] = [
+const READ: [&str; 10] = [
     ROW_KEY,
     "version",
     "event_id",
+    COUNTED,
     "part",
     "cut",
     "parked",
@@ -44,13 +44,12 @@ const READ: [&str; 9] = [
 const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
 /// Attribute of an entry of that list: the aggregate.
 const LIST_STREAM: &str = "parked_stream";
-/// Largest number of characters of a reason that are kept in the row.
-const REASON_CHARACTERS: usize = 1_000;
 
 /// The tables of a read model.
 ///
-/// The table of counters also holds the list of parked aggregates, one item for each. All items of
-/// the list have the key [`PARKED_LIST_KEY`]. Skip that key when you read the whole table.
+/// The table of counters also holds the list of parked aggregates, and deltas whose amounts are not
+/// in the counters yet. Skip what is not [a counter](crate::projection::is_counter) when you read
+/// the whole table, and add what is [pending](crate::projection::Pending).
 ///
 /// The function needs to read and write both tables (`access = "read-write"` in a topology).
 #[derive(Clone, Debug)]
@@ -60,6 +59,8 @@ pub struct ReadModelTables {
     /// Table of counters. Its keys are [`COUNTER_PARTITION_KEY`] and [`COUNTER_SORT_KEY`].
     pub counters: String,
     /// Slice in which this environment counts. The value of a counter is the sum over its slices.
+    ///
+    /// Environments may share a slice, but then they wait for each other.
     pub slice: u32,
 }
 
@@ -68,13 +69,16 @@ pub struct ReadModelTables {
 pub struct DynamoDbReadModel {
     client: DynamoDb,
     tables: ReadModelTables,
+    counters: Counters,
     retry: Retry,
 }
 
 impl DynamoDbReadModel {
     /// Creates the read model in these tables.
     pub fn new(client: impl Into<DynamoDb>, tables: ReadModelTables) -> Self {
-        Self { client: client.into(), tables, retry: Retry::default() }
+        let client = client.into();
+        let counters = Counters::new(client.clone(), &tables.counters);
+        Self { client, tables, counters, retry: Retry::default() }
     }
 
     async fn read_guards(&self, streams: &[StreamId]) -> Result<Guards, Failure> {
@@ -134,27 +138,20 @@ impl DynamoDbReadModel {
     async fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
         transaction.storable()?;
         let now = Timestamp::now().as_millisecond();
-        let mut actions = Vec::with_capacity(transaction.guards.len() + transaction.counters.len());
+        let mut actions = Vec::with_capacity(transaction.guards.len() + 2);
+        let counted = transaction.delta.as_ref().map(Delta::place);
         for (advance, row) in &transaction.guards {
-            actions.push(self.guard_update(advance, row, now)?);
+            actions.push(self.guard_update(advance, row, counted, now)?);
         }
-        for counter in &transaction.counters {
-            actions.push(self.counter_update(counter)?);
-        }
-        self.transact(actions).await
-    }
-
-    async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), ApplyError> {
-        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(apply_error(&error)),
-        }
+        actions.extend(self.counters.store(transaction)?);
+        self.counters.transact(actions).await
     }
 
     fn guard_update(
         &self,
         advance: &Advance,
         row: &RowUpdate,
+        counted: Option<Counted>,
         now: i64,
     ) -> Result<TransactWriteItem, ApplyError> {
         let mut expression = Expression::default();
@@ -170,6 +167,9 @@ impl DynamoDbReadModel {
         if let Some(event_id) = &advance.event_id {
             expression.set("event_id", AttributeValue::S(event_id.clone()));
         }
+        if let Some(counted) = counted {
+            expression.set(COUNTED, AttributeValue::S(counted.to_string()));
+        }
         if advance.to.version != advance.from.version {
             expression.set("version", number(advance.to.version.number()));
             expression.set("applied_at", number(now));
@@ -180,18 +180,6 @@ impl DynamoDbReadModel {
         require_position(&mut expression, advance.from);
         expression.require("parked", advance.parked.map(|parked| number(parked.number())));
         expression.into_update(&self.tables.rows, row_key(&advance.stream)).map(transact)
-    }
-
-    fn counter_update(&self, counter: &Increment) -> Result<TransactWriteItem, ApplyError> {
-        let mut expression = Expression::default();
-        for (name, amount) in &counter.add {
-            expression.add(name, *amount);
-        }
-        let key = HashMap::from([
-            (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(counter.key.clone())),
-            (COUNTER_SORT_KEY.to_owned(), number(self.tables.slice)),
-        ]);
-        expression.into_update(&self.tables.counters, key).map(transact)
     }
 
     async fn write_park(
@@ -216,7 +204,9 @@ impl DynamoDbReadModel {
         entry.insert(LIST_STREAM.to_owned(), AttributeValue::S(stream.to_string()));
         let put = Put::builder().table_name(&self.tables.counters).set_item(Some(entry)).build();
         let put = put.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
-        self.transact(vec![transact(update), TransactWriteItem::builder().put(put).build()]).await
+        self.counters
+            .transact(vec![transact(update), TransactWriteItem::builder().put(put).build()])
+            .await
     }
 
     async fn read_list(
@@ -256,7 +246,7 @@ impl DynamoDbReadModel {
         PARKED.iter().for_each(|name| expression.remove(name));
         Self::require_guard(&mut expression, guard);
         let update = expression.into_update(&self.tables.rows, row_key(stream))?;
-        self.transact(vec![transact(update)]).await
+        self.counters.transact(vec![transact(update)]).await
     }
 
     async fn write_unlist(&self, stream: &StreamId, guard: &Guard) -> Result<(), ApplyError> {
@@ -270,17 +260,29 @@ impl DynamoDbReadModel {
             .build();
         let delete =
             delete.map_err(|error| Failure::permanent("invalid_request", error.to_string()))?;
-        self.transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()])
+        self.counters
+            .transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()])
             .await
+    }
+}
+
+impl Pending {
+    /// Reads what is not counted yet in a table of counters, as [`Self::read`] does.
+    ///
+    /// # Errors
+    /// Any failure to read it.
+    pub async fn of_table(
+        client: impl Into<DynamoDb>,
+        counters: impl Into<String>,
+    ) -> Result<Self, Failure> {
+        let tables = ReadModelTables { rows: String::new(), counters: counters.into(), slice: 0 };
+        Self::read(&DynamoDbReadModel::new(client, tables)).await
     }
 }
 
 /// Returns the key of this aggregate's item in the list of parked aggregates.
 fn list_key(stream: &StreamId) -> Key {
-    HashMap::from([
-        (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(PARKED_LIST_KEY.to_owned())),
-        (COUNTER_SORT_KEY.to_owned(), number(list_number(stream))),
-    ])
+    key(PARKED_LIST_KEY, list_number(stream))
 }
 
 fn list_number(stream: &StreamId) -> u64 {
@@ -291,10 +293,6 @@ fn row_key(stream: &StreamId) -> Key {
     HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
 }
 
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
 fn attribute(value: &Value) -> AttributeValue {
     match value {
         Value::Text(text) => AttributeValue::S(text.clone()),
@@ -303,10 +301,6 @@ fn attribute(value: &Value) -> AttributeValue {
             AttributeValue::L(texts.iter().cloned().map(AttributeValue::S).collect())
         }
     }
-}
-
-fn transact(update: Update) -> TransactWriteItem {
-    TransactWriteItem::builder().update(update).build()
 }
 
 /// Requires that the guard is where it was read. A missing attribute means 0.
@@ -323,6 +317,47 @@ fn require_version(expression: &mut Expression, version: Version) {
 impl ReadModel for DynamoDbReadModel {
     fn guards<'a>(&'a self, streams: &'a [StreamId]) -> BoxFuture<'a, Result<Guards, Failure>> {
         self.read_guards(streams).boxed()
+    }
+
+    fn slice(&self) -> u32 {
+        self.tables.slice
+    }
+
+    fn head(&self, slice: u32) -> BoxFuture<'_, Result<Head, Failure>> {
+        self.counters.head(slice).boxed()
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Head>, Failure>> {
+        self.counters.heads().boxed()
+    }
+
+    fn deltas(&self, slice: u32) -> BoxFuture<'_, Result<Vec<Delta>, Failure>> {
+        self.counters.deltas(slice).boxed()
+    }
+
+    fn add<'a>(&'a self, slice: u32, additions: &'a [Addition]) -> BoxFuture<'a, Vec<Added>> {
+        self.counters.add(slice, additions).boxed()
+    }
+
+    fn confirm(&self, slice: u32, number: u64) -> BoxFuture<'_, Result<(), Failure>> {
+        self.counters.confirm(slice, number).boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        slice: u32,
+        addition: &'a Addition,
+        failure: &'a Failure,
+    ) -> BoxFuture<'a, Added> {
+        self.counters.set_aside(slice, addition, failure).boxed()
+    }
+
+    fn aside(&self) -> BoxFuture<'_, Result<Vec<Aside>, Failure>> {
+        self.counters.aside().boxed()
+    }
+
+    fn restore<'a>(&'a self, aside: &'a Aside) -> BoxFuture<'a, Result<(), ApplyError>> {
+        self.counters.restore(aside).boxed()
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {

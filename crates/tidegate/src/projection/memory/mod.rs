@@ -1,31 +1,40 @@
 //! Keeps a read model in memory, for tests.
 
+mod slice;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::apply_error::ApplyError;
 use super::change::{RowUpdate, Value};
+use super::delta::{Added, Addition, Aside, Delta, Head};
 use super::guard::{Guard, Position};
 use super::read_model::{Guards, ReadModel};
 use super::transaction::{ITEM_BYTES, Transaction, refused};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
+pub use slice::MemorySlice;
+
 /// A read model in memory, for tests.
 ///
 /// It passes the same contract tests as the DynamoDB read model, and refuses what DynamoDB would
 /// refuse. Its numbers are limited to `i64`; those of DynamoDB have 38 digits.
-#[derive(Debug, Default)]
+///
+/// Clones share their content.
+#[derive(Clone, Debug, Default)]
 pub struct MemoryReadModel {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    slice: u32,
 }
 
 #[derive(Debug, Default)]
 struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
-    counters: BTreeMap<String, BTreeMap<&'static str, i64>>,
+    slices: BTreeMap<u32, MemorySlice>,
     list: BTreeSet<StreamId>,
     /// Number of times that an aggregate was put on the list.
     stays: i64,
@@ -36,6 +45,22 @@ struct State {
 }
 
 impl MemoryReadModel {
+    /// Returns the same read model, as an environment sees it that counts in this slice.
+    #[must_use]
+    pub fn in_slice(&self, slice: u32) -> Self {
+        Self { state: Arc::clone(&self.state), slice }
+    }
+
+    /// Returns the state of a slice.
+    pub fn slice_state(&self, slice: u32) -> MemorySlice {
+        self.state().slices.get(&slice).cloned().unwrap_or_default()
+    }
+
+    /// Replaces the state of a slice.
+    pub fn set_slice(&self, slice: u32, state: MemorySlice) {
+        self.state().slices.insert(slice, state);
+    }
+
     /// Returns an attribute of an aggregate's row.
     pub fn attribute(&self, stream: &StreamId, name: &str) -> Option<Value> {
         self.state().rows.get(stream).and_then(|(_, row)| row.get(name).cloned())
@@ -46,9 +71,19 @@ impl MemoryReadModel {
         self.state().rows.get(stream).map(|(guard, _)| guard.clone())
     }
 
-    /// Returns all counters.
-    pub fn counters(&self) -> BTreeMap<String, BTreeMap<&'static str, i64>> {
-        self.state().counters.clone()
+    /// Returns all counters, summed over the slices. Amounts of deltas that are not counted yet are
+    /// missing.
+    pub fn counters(&self) -> BTreeMap<String, BTreeMap<String, i64>> {
+        let mut all: BTreeMap<String, BTreeMap<String, i64>> = BTreeMap::new();
+        for slice in self.state().slices.values() {
+            for (key, (_, amounts)) in &slice.counters {
+                let sums = all.entry(key.clone()).or_default();
+                for (name, amount) in amounts {
+                    *sums.entry(name.to_string()).or_default() += amount;
+                }
+            }
+        }
+        all
     }
 
     /// Returns all applied transactions.
@@ -65,6 +100,17 @@ impl MemoryReadModel {
     /// attributes.
     pub fn spoil(&self, stream: &StreamId) {
         self.state().spoilt.insert(stream.clone());
+    }
+
+    /// Makes a counter of this environment's slice refuse every amount, or corrects it.
+    pub fn spoil_counter(&self, key: &str, spoilt: bool) {
+        let mut state = self.state();
+        let refusing = &mut state.slices.entry(self.slice).or_default().refusing;
+        if spoilt {
+            refusing.insert(key.to_owned());
+        } else {
+            refusing.remove(key);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,6 +130,13 @@ impl MemoryReadModel {
                 return Err(ApplyError::GuardMoved);
             }
         }
+        let delta = transaction.delta.as_ref();
+        if let Some(delta) = delta {
+            let slice = state.slices.entry(delta.slice).or_default();
+            if !slice.precedes(delta, transaction.applied) {
+                return Err(ApplyError::GuardMoved);
+            }
+        }
         let mut rows = state.rows.clone();
         for (place, (advance, update)) in transaction.guards.iter().enumerate() {
             let (guard, row) = rows.entry(advance.stream.clone()).or_default();
@@ -92,17 +145,13 @@ impl MemoryReadModel {
             }
             guard.position = advance.to;
             guard.event_id = advance.event_id.clone().or_else(|| guard.event_id.take());
+            guard.counted = delta.map(Delta::place).or(guard.counted);
             change(row, update).map_err(|reason| refused(reason, [place]))?;
         }
-        let mut counters = state.counters.clone();
-        for (place, counter) in (transaction.guards.len()..).zip(&transaction.counters) {
-            let row = counters.entry(counter.key.clone()).or_default();
-            for (name, amount) in &counter.add {
-                let sum = row.entry(name).or_default();
-                *sum = added(*sum, *amount).map_err(|reason| refused(reason, [place]))?;
-            }
+        state.rows = rows;
+        if let Some(delta) = delta {
+            state.slices.entry(delta.slice).or_default().store(delta, transaction.applied);
         }
-        (state.rows, state.counters) = (rows, counters);
         state.transactions.push(transaction.clone());
         Ok(())
     }
@@ -206,6 +255,59 @@ impl ReadModel for MemoryReadModel {
             Some((stream.clone(), read))
         };
         ready(Ok(streams.iter().filter_map(guard).collect())).boxed()
+    }
+
+    fn slice(&self) -> u32 {
+        self.slice
+    }
+
+    fn head(&self, slice: u32) -> BoxFuture<'_, Result<Head, Failure>> {
+        let head = self.state().slices.entry(slice).or_default().head(slice);
+        ready(Ok(head)).boxed()
+    }
+
+    fn heads(&self) -> BoxFuture<'_, Result<Vec<Head>, Failure>> {
+        let state = self.state();
+        let heads = state.slices.iter().map(|(number, slice)| slice.head(*number));
+        let heads = heads.filter(|head| head.last > 0).collect();
+        ready(Ok(heads)).boxed()
+    }
+
+    fn deltas(&self, slice: u32) -> BoxFuture<'_, Result<Vec<Delta>, Failure>> {
+        let deltas = self.slice_state(slice).deltas.into_values().collect();
+        ready(Ok(deltas)).boxed()
+    }
+
+    fn add<'a>(&'a self, slice: u32, additions: &'a [Addition]) -> BoxFuture<'a, Vec<Added>> {
+        let mut state = self.state();
+        let slice = state.slices.entry(slice).or_default();
+        ready(additions.iter().map(|addition| slice.add(addition)).collect()).boxed()
+    }
+
+    fn confirm(&self, slice: u32, number: u64) -> BoxFuture<'_, Result<(), Failure>> {
+        self.state().slices.entry(slice).or_default().confirm(number);
+        ready(Ok(())).boxed()
+    }
+
+    fn set_aside<'a>(
+        &'a self,
+        slice: u32,
+        addition: &'a Addition,
+        failure: &'a Failure,
+    ) -> BoxFuture<'a, Added> {
+        let mut state = self.state();
+        let of = state.slices.entry(slice).or_default();
+        ready(of.set_aside(slice, addition, failure.reason())).boxed()
+    }
+
+    fn aside(&self) -> BoxFuture<'_, Result<Vec<Aside>, Failure>> {
+        let state = self.state();
+        let aside = state.slices.values().flat_map(|slice| slice.aside.values().cloned());
+        ready(Ok(aside.collect())).boxed()
+    }
+
+    fn restore<'a>(&'a self, aside: &'a Aside) -> BoxFuture<'a, Result<(), ApplyError>> {
+        ready(self.state().slices.entry(aside.slice).or_default().restore(aside)).boxed()
     }
 
     fn apply<'a>(&'a self, transaction: &'a Transaction) -> BoxFuture<'a, Result<(), ApplyError>> {

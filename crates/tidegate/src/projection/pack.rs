@@ -1,0 +1,120 @@
+//! Packs the steps of a batch into transactions.
+
+use std::collections::HashSet;
+
+use super::transaction::{PACKED_BYTES, PACKED_DELTA, Step, TRANSACTION_GUARDS};
+use crate::ids::StreamId;
+
+/// Packs steps into groups of which each fits one transaction and one delta.
+///
+/// Each inner list of `aggregates` holds the steps of one aggregate. The order of all steps is
+/// kept. A group ends before the step that it has no room for: at the number of aggregates, the
+/// bytes of their rows, or the bytes of the delta. Counters that steps share take room once. A
+/// group has at least one step, whatever its size.
+///
+/// For example, the steps of 100 orders with 1,300 counters are two groups: one of the first 98
+/// orders, and one of the last two.
+pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
+    let mut groups = Vec::new();
+    let mut group = Group::default();
+    for step in aggregates.into_iter().flatten() {
+        if !group.has_room_for(&step) {
+            groups.push(std::mem::take(&mut group).steps);
+        }
+        group.take(step);
+    }
+    groups.push(group.steps);
+    groups.retain(|steps| !steps.is_empty());
+    groups
+}
+
+#[derive(Default)]
+struct Group {
+    steps: Vec<Step>,
+    aggregates: HashSet<StreamId>,
+    counters: HashSet<String>,
+    rows: usize,
+    delta: usize,
+}
+
+impl Group {
+    fn has_room_for(&self, step: &Step) -> bool {
+        let known = self.aggregates.contains(&step.advance.stream);
+        let aggregates = self.aggregates.len() + usize::from(!known);
+        self.steps.is_empty()
+            || aggregates <= TRANSACTION_GUARDS
+                && self.rows + step.row.size() <= PACKED_BYTES
+                && self.delta + self.added(step) <= PACKED_DELTA
+    }
+
+    /// Returns the bytes that the step adds to the delta. A counter that is there already takes
+    /// room only for attributes that it does not have yet. They are rare, so they are not counted:
+    /// the transaction is split if it turns out too large.
+    fn added(&self, step: &Step) -> usize {
+        let new = step.counters.iter().filter(|counter| !self.counters.contains(&counter.key));
+        new.map(super::change::Increment::size).sum()
+    }
+
+    fn take(&mut self, step: Step) {
+        self.rows += step.row.size();
+        self.delta += self.added(&step);
+        self.counters.extend(step.counters.iter().map(|counter| counter.key.clone()));
+        self.aggregates.insert(step.advance.stream.clone());
+        self.steps.push(step);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::projection::plan::tests::event;
+
+    fn sizes(groups: &[Vec<Step>]) -> Vec<usize> {
+        groups.iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_group_has_as_many_aggregates_as_a_transaction_holds_beside_delta_and_head() {
+        let orders =
+            |count: usize| (0..count).map(|n| event(&format!("order#{n:03}"), 1, [1])).collect();
+        assert_eq!(sizes(&pack(orders(98))), [98]);
+        assert_eq!(sizes(&pack(orders(200))), [98, 98, 4]);
+        assert_eq!(sizes(&pack(Vec::new())), [0; 0]);
+    }
+
+    #[test]
+    fn steps_of_one_aggregate_share_a_place_and_keep_their_order() {
+        let versions = |stream: &str, count: u64| -> Vec<Step> {
+            (1..=count).flat_map(|version| event(stream, version, [1])).collect()
+        };
+        let groups = pack(vec![versions("order#1", 150), versions("order#2", 150)]);
+        assert_eq!(sizes(&groups), [300]);
+        let order: Vec<_> =
+            groups[0].iter().map(|step| (&step.advance.stream, step.advance.to.version)).collect();
+        assert!(order.is_sorted());
+    }
+
+    #[test]
+    fn a_group_ends_before_its_rows_or_its_delta_are_too_large() {
+        let with_row = |n: usize, bytes: usize| {
+            let mut steps = event(&format!("order#{n}"), 1, []);
+            steps[0].row = super::super::RowUpdate::default().set("text", "x".repeat(bytes - 4));
+            steps
+        };
+        let rows = |bytes| (0..4).map(|n| with_row(n, bytes)).collect();
+        assert_eq!(sizes(&pack(rows(PACKED_BYTES / 4))), [4]);
+        assert_eq!(sizes(&pack(rows(PACKED_BYTES / 4 + 1))), [3, 1]);
+        assert_eq!(sizes(&pack(rows(PACKED_BYTES * 2))), [1, 1, 1, 1], "each is tried alone");
+
+        // Each order changes counters of its own, or all of them the same.
+        let counters = |own: bool| -> Vec<Vec<Step>> {
+            let keys = |n: usize| if own { n * 2_000..(n + 1) * 2_000 } else { 0..2_000 };
+            (0..8).map(|n| event(&format!("order#{n}"), 1, keys(n))).collect()
+        };
+        let size = counters(true)[0].iter().map(|step| step.size()).sum::<usize>();
+        let fit = PACKED_DELTA / size;
+        assert!((2..8).contains(&fit), "{size} bytes");
+        assert_eq!(sizes(&pack(counters(true)))[0], fit);
+        assert_eq!(sizes(&pack(counters(false))), [8]);
+    }
+}
