@@ -252,7 +252,7 @@ impl Topology {
         tables.filter_map(|table| self.tables.get(table)?.cause_retention_days).min()
     }
 
-    /// Returns the format in which a function writes commits, if a table in its `uses` declares one.
+    /// Returns the format in which a function writes commits. A table in its `uses` declares it.
     pub fn commit_format(&self, function: &str) -> Option<u32> {
         let tables =
             self.functions.get(function)?.uses.values().filter_map(|used| used.table.as_ref());
