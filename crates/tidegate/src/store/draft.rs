@@ -24,14 +24,6 @@ pub(super) struct Draft {
     size: Size,
 }
 
-/// What a command leads to, before its events are applied.
-pub(super) enum Led<E> {
-    /// It was decided before.
-    Duplicate,
-    /// It leads to these events.
-    Decision(Decided<E>),
-}
-
 /// A decision with its events, ready to be stored and applied.
 pub(super) struct Decided<E> {
     decision: Decision<E>,
@@ -78,18 +70,20 @@ impl Draft {
     }
 }
 
-/// Decides a command on the aggregate. A panic in `decide` is a transient failure.
+/// Decides a command on the aggregate. Returns `None` if it was decided before.
+///
+/// A panic in `decide` is a transient failure.
 pub(super) fn decide<A: Aggregate, M: Memory>(
     loaded: &Loaded<A, M>,
     stream: &StreamId,
     command: &A::Command,
     origin: &Origin,
-) -> Result<Led<A::Event>, Failure> {
+) -> Result<Option<Decided<A::Event>>, Failure> {
     let digest = origin.digest(stream);
     if let Some(stored) = loaded.memory.find(&origin.cause) {
         let at = format_args!("at or before version {}", loaded.version).to_string();
         resent(stream, &origin.cause, at, stored, digest.as_ref())?;
-        return Ok(Led::Duplicate);
+        return Ok(None);
     }
     let decision = catch(|| Ok(loaded.aggregate.decide(command)))?;
     let events = RecordedCommit::events_after(
@@ -106,5 +100,5 @@ pub(super) fn decide<A: Aggregate, M: Memory>(
     recorded.extensions = origin.extensions.clone();
     recorded.arrived_at = origin.arrived_at;
     let size = size_of(&recorded, &events);
-    Ok(Led::Decision(Decided { decision, recorded, events, size }))
+    Ok(Some(Decided { decision, recorded, events, size }))
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::aggregate::Aggregate;
 use super::commit::{Commit, CommitOutcome};
-use super::draft::{Draft, Led, decide};
+use super::draft::{Draft, decide};
 use super::history::{History, Loaded, WholeStream};
 use super::origin::Origin;
 use super::port::EventStore;
@@ -170,8 +170,8 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
         while let Some((command, origin)) =
             self.commands.get(self.outcomes.len() + draft.outcomes.len())
         {
-            let led = match decide(&loaded, self.stream, command, origin) {
-                Ok(led) => led,
+            let decided = match decide(&loaded, self.stream, command, origin) {
+                Ok(decided) => decided,
                 Err(failure) if failure.class() == Class::Permanent => {
                     draft.outcomes.push(Outcome::Failed(failure));
                     continue;
@@ -181,7 +181,7 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
                     break;
                 }
             };
-            let Led::Decision(decided) = led else {
+            let Some(decided) = decided else {
                 draft.outcomes.push(Outcome::Done(Handled::Duplicate));
                 continue;
             };

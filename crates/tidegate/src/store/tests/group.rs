@@ -302,7 +302,7 @@ impl EventReader for Unreadable {
 
 impl EventStore for Unreadable {
     fn commit<'a>(&'a self, _: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
-        unreachable!("nothing is decided")
+        panic!("nothing is decided")
     }
 }
 
