@@ -15,8 +15,8 @@ pub trait Aggregate: Default + Send {
 
     /// Returns whether the command creates the aggregate.
     ///
-    /// [`execute`](super::execute) then tries the write first, because there is usually nothing to
-    /// load. It loads the stream only if its first version is taken.
+    /// [`execute`](super::execute()) then tries the write first, because there is usually nothing
+    /// to load. It loads the stream only if its first version is taken.
     fn creates(command: &Self::Command) -> bool;
 
     /// Applies an event to the state.

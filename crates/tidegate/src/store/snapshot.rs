@@ -162,14 +162,14 @@ impl fmt::Debug for Snapshots {
     }
 }
 
-/// Executes a command like [`execute`](super::execute), starting from a snapshot if there is one.
+/// Executes a command like [`execute`](super::execute()), starting from a snapshot if there is one.
 ///
 /// This costs one more read, and one more write for every [`Snapshots::every`] events. The snapshot
 /// is written after the commit, and the command waits for it at most two seconds. A snapshot that
 /// fails does not change the result of the command.
 ///
 /// # Errors
-/// Same as [`execute`](super::execute). A failure of the snapshots is not an error: it is logged.
+/// Same as [`execute`](super::execute()). A failure of the snapshots is not an error: it is logged.
 pub async fn execute_with_snapshots<A: Snapshotted>(
     store: &dyn EventStore,
     snapshots: &Snapshots,
