@@ -35,6 +35,8 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
     let batches = of("DynamoDB.BatchExecuteStatement");
     let shared = batches * 4 < statements && statements > of("DynamoDB.PutItem");
     assert!(shared == batched, "{batches} batches for {statements} statements, {writes:?}");
+    // The table of counters has no stream.
+    assert!(world.statements("order-projection").await > 1000, "counters share requests");
     assert!(
         of("DynamoDB.TransactWriteItems") >= 1,
         "the order of more than 400 KB needs a transaction: {writes:?}"
