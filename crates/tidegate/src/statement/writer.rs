@@ -74,28 +74,45 @@ async fn serve(client: Client, mut asked: Vec<Waiting>) {
     join_all(batches(asked).into_iter().map(|batch| send(&client, batch))).await;
 }
 
+/// A batch that is being filled.
+#[derive(Default)]
+struct Batch {
+    waiting: Vec<Waiting>,
+    keys: HashSet<(Arc<str>, String)>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Adds a write. Returns it if it does not fit, or if the batch has a write to its key.
+    fn add(&mut self, asked: Waiting) -> Option<Waiting> {
+        let statement = &asked.input;
+        let fits = self.waiting.is_empty() || self.bytes + statement.bytes <= BYTES;
+        let key = || (Arc::clone(&statement.table), statement.key.clone());
+        if self.waiting.len() == STATEMENTS || !fits || !self.keys.insert(key()) {
+            return Some(asked);
+        }
+        self.bytes += statement.bytes;
+        self.waiting.push(asked);
+        None
+    }
+}
+
 /// Divides writes into batches within DynamoDB's limits, in which no key occurs twice.
 fn batches(asked: Vec<Waiting>) -> Vec<Vec<Waiting>> {
-    let mut batches = Vec::new();
-    let mut rest = asked;
-    while !rest.is_empty() {
-        let (mut batch, mut later) = (Vec::new(), Vec::new());
-        let (mut keys, mut bytes) = (HashSet::new(), 0);
-        for asked in rest {
-            let statement = &asked.input;
-            let fits = batch.is_empty() || bytes + statement.bytes <= BYTES;
-            let key = (Arc::clone(&statement.table), statement.key.clone());
-            if batch.len() < STATEMENTS && fits && keys.insert(key) {
-                bytes += statement.bytes;
-                batch.push(asked);
-            } else {
-                later.push(asked);
-            }
+    let mut batches: Vec<Batch> = Vec::new();
+    for asked in asked {
+        let mut left = Some(asked);
+        for batch in &mut batches {
+            left = left.and_then(|asked| batch.add(asked));
         }
-        batches.push(batch);
-        rest = later;
+        if let Some(asked) = left {
+            let mut batch = Batch::default();
+            // The first write always fits.
+            batch.add(asked);
+            batches.push(batch);
+        }
     }
-    batches
+    batches.into_iter().map(|batch| batch.waiting).collect()
 }
 
 /// Sends a batch, and answers its writes. Gives up once no caller waits any more.
