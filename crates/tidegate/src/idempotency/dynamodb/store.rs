@@ -26,8 +26,11 @@ use crate::idempotency::update::{
 ///
 /// The table has the partition key `key` (string) and the time-to-live attribute `expires_at`. The
 /// time to live only removes old records, often days late, so the condition of every claim also
-/// checks the expiry. A write whose condition fails returns the existing record (`ALL_OLD`). After
-/// a lost answer, the caller thus recognises its own write without another request.
+/// checks the expiry.
+///
+/// After a lost answer, the caller recognises its own write by its token. A single write whose
+/// condition fails returns the existing record (`ALL_OLD`). A claim that shared a request with
+/// others reads the record instead.
 #[derive(Clone, Debug)]
 pub struct DynamoDbIdempotency {
     pub(super) dynamodb: DynamoDb,
