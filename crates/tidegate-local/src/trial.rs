@@ -15,11 +15,13 @@ use parking_lot::Mutex;
 pub struct Fate {
     /// The environment is killed in place of getting the invocation.
     pub kill_before: bool,
-    /// The environment is killed this long after it got the invocation, if it still works on it.
+    /// The environment is killed this long after it got the invocation, or when it answers sooner.
+    /// Its answer is lost.
     pub kill_during: Option<Duration>,
     /// The environment is killed once it has answered.
     pub kill_after: bool,
-    /// The invocation ends after this time in place of the function's timeout.
+    /// The invocation times out after this time, or when the function answers sooner. The answer
+    /// is lost.
     pub time_out: Option<Duration>,
 }
 

@@ -253,6 +253,26 @@ async fn environments_die_before_during_and_after_the_work_and_nothing_is_lost()
     again.engine.shutdown().await;
 }
 
+/// Both faults come a minute after the function has answered, so its answer decides.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_function_faster_than_its_fault_fails_at_its_answer() {
+    let faults = ["fault = \"kill\"\nwhen = \"during\"", "fault = \"time-out\""];
+    for (fault, timeouts) in faults.into_iter().zip([0, 1]) {
+        let world = World::start(plan(&format!(
+            "[[fault]]\n{fault}\nmilliseconds = 60000\nattempts = 1\nrate = 1\n"
+        )))
+        .await;
+        world.put(&[&["a"]]).await;
+        let status = world.settle().await;
+        assert_eq!(world.keys().await, keys(&["a"]));
+        let put = &status["calls"]["probe"]["DynamoDB.PutItem"];
+        assert_eq!((&put["ok"], &put["errors"]), (&json!(2), &json!({})), "{fault}");
+        assert_eq!(status["mappings"][0]["retries"], 1, "{fault}");
+        assert_eq!(status["functions"]["probe"]["timeouts"], timeouts, "{fault}");
+        world.engine.shutdown().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_environment_killed_after_its_answer_is_gone_and_the_answer_counts() {
     let world =

@@ -67,6 +67,9 @@ impl Host {
     }
 
     /// Accepts the process's answer to the invocation with this request id.
+    ///
+    /// An environment that is to die or to time out at work does so now at the latest, and its
+    /// answer is lost. So the same faults fail the same invocations on a machine of another speed.
     pub(crate) fn answered(
         self: &Arc<Self>,
         environment: EnvironmentId,
@@ -78,11 +81,21 @@ impl Host {
         let known = current
             .filter(|id| state.open.get(id).is_some_and(|open| open.request_id == request_id));
         let Some(invocation) = known else { return Err(Refused::RequestId(request_id.to_owned())) };
-        let dies = state.open.get(&invocation).is_some_and(|open| open.request.fate().kill_after);
+        let fate = state.open.get(&invocation).map(|open| open.request.fate()).unwrap_or_default();
+        if fate.kill_during.is_some() {
+            if let Some(slot) = state.slots.get_mut(&environment) {
+                slot.kill();
+            }
+            return Ok(());
+        }
+        if fate.time_out.is_some() {
+            let limit = Limit::Invocation(invocation);
+            return Ok(self.try_run(&mut state, Signal::Limit(environment, limit), None)?);
+        }
         let at_work = state.slots.get(&environment).is_some_and(|slot| slot.extensions.at_work());
         let signal = if at_work { Signal::Responded } else { Signal::Answered };
         self.try_run(&mut state, signal(environment, invocation), Some(result))?;
-        if let Some(slot) = state.slots.get_mut(&environment).filter(|_| dies) {
+        if let Some(slot) = state.slots.get_mut(&environment).filter(|_| fate.kill_after) {
             slot.kill();
         }
         Ok(())
