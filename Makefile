@@ -22,7 +22,7 @@ export BACKEND ARCHITECTURE
 
 # Checks and tests include the features that are off by default. Every step uses the same ones,
 # because other features would compile most dependencies again.
-EVERYTHING := --features tidegate/otel,tidegate/aws-lambda-events
+EVERYTHING := --features tidegate/full
 
 FUNCTIONS := $(notdir $(wildcard functions/*))
 
