@@ -19,6 +19,7 @@ mod feed;
 mod mail;
 mod order_path;
 mod programs;
+mod publishing;
 mod replay;
 mod topology;
 mod visibility;

@@ -15,6 +15,7 @@
 //! - [`store`] holds events: one conditional write locks, deduplicates and changes.
 //! - [`projection`] keeps read models that count every event once.
 //! - [`idempotency`] runs effects outside DynamoDB once.
+//! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `trace` (feature `otel`) exports OpenTelemetry spans.
 //! - `test` (feature `test-kit`) has doubles of every port, faults, and builders of events for
 //!   tests.
@@ -89,6 +90,8 @@ pub mod ids;
 pub mod log;
 pub mod message;
 pub mod projection;
+#[cfg(feature = "publish")]
+pub mod publish;
 mod refusal;
 pub mod source;
 mod statement;
@@ -129,6 +132,9 @@ mod pages {
     mod projections {}
     #[doc = include_str!("../../../docs/concepts/replay.md")]
     mod replay {}
+    #[cfg(feature = "full")]
+    #[doc = include_str!("../../../docs/concepts/publishing.md")]
+    mod publishing {}
     #[doc = include_str!("../../../docs/concepts/observability.md")]
     mod observability {}
 }

@@ -1,21 +1,12 @@
 //! Publishes the events of the event store on the bus, from the store's stream.
 
-mod entry;
-mod event_bus;
-mod handler;
-mod progress;
-mod requests;
-
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use mimalloc::MiMalloc;
 use tidegate::function::Function;
+use tidegate::publish::{EventBus, Events, Publisher};
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
-
-use crate::event_bus::EventBus;
-use crate::handler::Publisher;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
@@ -30,8 +21,8 @@ async fn main() -> ExitCode {
         .run(Source::DynamoDb, |aws| {
             let client = aws_sdk_eventbridge::Client::new(aws.config());
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
-            let bus = EventBus::new(client, bus?);
-            Some(Publisher::new(bus, usize::try_from(limit?).ok()?, Arc::new(events)))
+            let bus = EventBus::new(client, bus?, usize::try_from(limit?).ok()?);
+            Some(Publisher::new(events).route(Events::all(), bus))
         })
         .await
 }

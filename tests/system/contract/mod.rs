@@ -49,6 +49,11 @@ impl Tables {
         Self { clients, emulator, _state: state }
     }
 
+    /// Returns the address of the backend.
+    pub(crate) fn endpoint(&self) -> &str {
+        self.emulator.endpoint()
+    }
+
     pub(crate) async fn end(self) {
         self.emulator.stop().await;
     }

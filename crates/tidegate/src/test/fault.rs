@@ -72,6 +72,8 @@ pub enum Call {
     ReleaseHeld,
     /// [`DeadLetters::put`](crate::dead_letter::DeadLetters::put).
     PutLetter,
+    /// `Target::send` of the publisher (feature `publish`): a request as a whole.
+    Publish,
 }
 
 /// A fault of a call.

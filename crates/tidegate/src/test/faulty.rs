@@ -40,7 +40,7 @@ impl<P: ?Sized> Faulty<P> {
     }
 
     /// Makes one call. `conflict` is the answer to a lost race, for a port that has such an answer.
-    async fn call<'a, T, E>(
+    pub(super) async fn call<'a, T, E>(
         &'a self,
         call: Call,
         conflict: Option<Result<T, E>>,
@@ -80,11 +80,18 @@ impl<P: ?Sized> Faulty<P> {
 }
 
 /// A failure that becomes the port's own error.
-struct Refused(Failure);
+pub(super) struct Refused(Failure);
 
 impl From<Refused> for Failure {
     fn from(refused: Refused) -> Self {
         refused.0
+    }
+}
+
+#[cfg(feature = "publish")]
+impl From<Refused> for crate::publish::RefusedRequest {
+    fn from(refused: Refused) -> Self {
+        refused.0.into()
     }
 }
 

@@ -6,6 +6,7 @@
 //! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
 //!   [`MemoryReadModel`], [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the contract
 //!   suites of the DynamoDB implementations, including the limits.
+//! - `MemoryTarget` (feature `publish`) is a target that fails entries by a script.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
 //!   responses, from a script or a seed.
 //! - [`given`] tests the decisions of an aggregate.
@@ -32,11 +33,15 @@ mod events;
 mod fault;
 mod faulty;
 mod scenario;
+#[cfg(feature = "publish")]
+mod target;
 
 pub use events::{DynamoDbEvent, EventBridgeEvent, KinesisEvent, S3Event, SnsEvent, SqsEvent};
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
 pub use scenario::{Given, When, given};
+#[cfg(feature = "publish")]
+pub use target::{MemoryTarget, SentEntry, TargetAnswer};
 
 pub use crate::dead_letter::memory::MemoryDeadLetters;
 pub use crate::idempotency::memory::MemoryIdempotency;
