@@ -39,6 +39,11 @@ impl<E> Decision<E> {
         Self(vec![event.into()])
     }
 
+    /// Creates the decision that led to these stored events; at least one.
+    pub(super) fn from_events(events: Vec<E>) -> Self {
+        Self(events)
+    }
+
     /// Adds another event.
     #[must_use]
     pub fn and(mut self, event: impl Into<E>) -> Self {

@@ -8,18 +8,19 @@ use super::digest::resent;
 use super::history::{Loaded, Memory};
 use super::item::{Size, size_of};
 use super::origin::Origin;
-use crate::batch::{Handled, Outcome, catch};
+use super::verdict::Verdict;
+use crate::batch::catch;
 use crate::failure::Failure;
 use crate::ids::StreamId;
 
-/// A commit that grows in memory, and the outcomes of the commands that led to it.
+/// A commit that grows in memory, and what became of the commands that led to it.
 ///
-/// The outcomes hold only once the commit is stored. If its place is taken, all of its commands are
+/// The verdicts hold only once the commit is stored. If its place is taken, all of its commands are
 /// decided again on the new state, refused ones too.
-pub(super) struct Draft {
+pub(super) struct Draft<E> {
     pub(super) record: RecordedCommit,
-    pub(super) outcomes: Vec<Outcome>,
-    /// Place of the first decision among the outcomes.
+    pub(super) verdicts: Vec<Verdict<E>>,
+    /// Place of the first decision among the verdicts.
     pub(super) first: Option<usize>,
     size: Size,
 }
@@ -32,25 +33,25 @@ pub(super) struct Decided<E> {
     size: Size,
 }
 
-impl Draft {
+impl<E> Draft<E> {
     pub(super) fn new(stream: &StreamId, source: &str) -> Self {
         Self {
             record: RecordedCommit::empty(stream.clone(), source, Timestamp::now()),
-            outcomes: Vec::new(),
+            verdicts: Vec::new(),
             first: None,
             size: Size::default(),
         }
     }
 
     /// Returns whether another decision of this size fits into the commit.
-    pub(super) fn has_room_for<E>(&self, decided: &Decided<E>) -> bool {
+    pub(super) fn has_room_for(&self, decided: &Decided<E>) -> bool {
         self.first.is_none() || self.size.and(decided.size).fits()
     }
 
     /// Applies a decision to the aggregate, and adds it to the commit.
-    pub(super) fn push<A: Aggregate, M: Memory>(
+    pub(super) fn push<A: Aggregate<Event = E>, M: Memory>(
         &mut self,
-        decided: Decided<A::Event>,
+        decided: Decided<E>,
         loaded: &mut Loaded<A, M>,
     ) -> Result<(), Failure> {
         let Decided { decision, recorded, events, size } = decided;
@@ -60,9 +61,9 @@ impl Draft {
         })?;
         self.record.push(recorded, events);
         self.size = self.size.and(size);
-        self.first.get_or_insert(self.outcomes.len());
-        self.outcomes.push(Outcome::Done(Handled::Applied));
+        self.first.get_or_insert(self.verdicts.len());
         loaded.version = self.record.last_version();
+        self.verdicts.push(Verdict::Applied { decision, version: loaded.version });
         if let Some(recorded) = self.record.decisions.last() {
             loaded.memory.remember(recorded, self.record.written_at);
         }

@@ -5,21 +5,23 @@ use uuid::Uuid;
 use super::aggregate::Aggregate;
 use super::commit::{Commit, CommitOutcome};
 use super::draft::{Draft, decide};
-use super::history::{History, Loaded, WholeStream};
+use super::executed::Executed;
+use super::history::{History, Loaded, Memory, WholeStream};
 use super::origin::Origin;
 use super::port::EventStore;
 use super::retry::Retry;
-use crate::batch::{Handled, NotRun, Outcome};
+use super::verdict::Verdict;
+use crate::batch::{NotRun, Outcome};
 use crate::failure::{Class, Failure};
 use crate::ids::StreamId;
 
 /// Loads an aggregate, decides a command and commits the events.
 ///
-/// A command leads to one decision, however often it is delivered.
+/// A command leads to one decision, however often it is delivered. Every delivery returns it.
 ///
 /// A command that creates the aggregate costs one write. Any other command costs one read and one
-/// write. A duplicate makes no write that succeeds. After a lost race, the command is decided again
-/// on the winner's state, after a pause.
+/// write. A duplicate costs one read, and makes no write that succeeds. After a lost race, the
+/// command is decided again on the winner's state, after a pause.
 ///
 /// # Errors
 /// - `version_conflict` (transient): every attempt lost its race.
@@ -35,9 +37,10 @@ pub async fn execute<A: Aggregate>(
     command: &A::Command,
     origin: &Origin,
     retry: Retry,
-) -> Result<Handled, Failure> {
+) -> Result<Executed<A::Event>, Failure> {
     let history = WholeStream { store };
-    only(run::<A>(store, &history, stream, &[(command, origin)], retry).await)
+    let verdicts = run::<A>(store, &history, stream, &[(command, origin)], retry).await;
+    Executed::from_verdicts(verdicts, store, stream, &origin.cause).await
 }
 
 /// Executes consecutive commands of one aggregate, and stores what they lead to in one commit.
@@ -63,19 +66,8 @@ pub async fn execute_all<A: Aggregate>(
     commands: &[(&A::Command, &Origin)],
     retry: Retry,
 ) -> Vec<Outcome> {
-    run::<A>(store, &WholeStream { store }, stream, commands, retry).await
-}
-
-/// Converts the outcome of a single command.
-pub(super) fn only(outcomes: Vec<Outcome>) -> Result<Handled, Failure> {
-    match outcomes.into_iter().next() {
-        Some(Outcome::Done(handled)) => Ok(handled),
-        Some(Outcome::Failed(failure)) => Err(failure),
-        // A single command has no command before it that could block it.
-        Some(Outcome::NotRun(_)) | None => {
-            Err(Failure::transient("not_run", "the command was not decided"))
-        }
-    }
+    let verdicts = run::<A>(store, &WholeStream { store }, stream, commands, retry).await;
+    verdicts.into_iter().map(Verdict::outcome).collect()
 }
 
 /// Decides commands on the aggregate that `history` loads, and commits the decisions.
@@ -95,13 +87,13 @@ pub(super) async fn run<A: Aggregate>(
     stream: &StreamId,
     commands: &[(&A::Command, &Origin)],
     retry: Retry,
-) -> Vec<Outcome> {
+) -> Vec<Verdict<A::Event>> {
     let mut run = Run {
         store,
         history,
         stream,
         commands,
-        outcomes: Vec::with_capacity(commands.len()),
+        verdicts: Vec::with_capacity(commands.len()),
         one_at_a_time: !store.takes_several_decisions(),
     };
     let creates = commands.first().is_some_and(|(command, _)| A::creates(command));
@@ -110,11 +102,11 @@ pub(super) async fn run<A: Aggregate>(
         // Not an attempt: nothing was loaded that could have been out of date.
         let _ = run.round(Loaded::new()).await;
     }
-    while run.outcomes.len() < commands.len() {
+    while run.verdicts.len() < commands.len() {
         if lost > 0 {
             tokio::time::sleep(retry.pause_after(lost - 1)).await;
         }
-        let left = commands.get(run.outcomes.len()..).unwrap_or_default();
+        let left = commands.get(run.verdicts.len()..).unwrap_or_default();
         let origins: Vec<&Origin> = left.iter().map(|(_, origin)| *origin).collect();
         let loaded = match history.load(stream, &origins).await {
             Ok(loaded) => loaded,
@@ -123,9 +115,9 @@ pub(super) async fn run<A: Aggregate>(
                 continue;
             }
         };
-        let before = run.outcomes.len();
+        let before = run.verdicts.len();
         let ended = run.round(loaded).await;
-        if run.outcomes.len() > before {
+        if run.verdicts.len() > before {
             lost = 0;
         } else if matches!(ended, Round::Lost) {
             lost += 1;
@@ -137,7 +129,7 @@ pub(super) async fn run<A: Aggregate>(
             ));
         }
     }
-    run.outcomes
+    run.verdicts
 }
 
 /// The execution of consecutive commands.
@@ -146,8 +138,8 @@ struct Run<'a, A: Aggregate, H> {
     history: &'a H,
     stream: &'a StreamId,
     commands: &'a [(&'a A::Command, &'a Origin)],
-    /// The outcomes that are certain: those of the first commands.
-    outcomes: Vec<Outcome>,
+    /// The verdicts that are certain: those on the first commands.
+    verdicts: Vec<Verdict<A::Event>>,
     /// Whether each commit holds one decision.
     one_at_a_time: bool,
 }
@@ -168,12 +160,12 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
         let mut draft = Draft::new(self.stream, A::SOURCE);
         let mut stopped = None;
         while let Some((command, origin)) =
-            self.commands.get(self.outcomes.len() + draft.outcomes.len())
+            self.commands.get(self.verdicts.len() + draft.verdicts.len())
         {
             let decided = match decide(&loaded, self.stream, command, origin) {
                 Ok(decided) => decided,
                 Err(failure) if failure.class() == Class::Permanent => {
-                    draft.outcomes.push(Outcome::Failed(failure));
+                    draft.verdicts.push(Verdict::Failed(failure));
                     continue;
                 }
                 Err(failure) => {
@@ -182,7 +174,8 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
                 }
             };
             let Some(decided) = decided else {
-                draft.outcomes.push(Outcome::Done(Handled::Duplicate));
+                let events = loaded.memory.events(&origin.cause);
+                draft.verdicts.push(Verdict::Duplicate(events));
                 continue;
             };
             let full = self.one_at_a_time && draft.first.is_some() || !draft.has_room_for(&decided);
@@ -214,17 +207,21 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
     /// Stores a draft, and makes the outcomes certain that follow from the answer.
     ///
     /// Takes a snapshot of the aggregate if one is due.
-    async fn store(&mut self, draft: Draft, loaded: Option<&mut Loaded<A, H::Memory>>) -> Round {
-        let Draft { record, mut outcomes, first, .. } = draft;
+    async fn store(
+        &mut self,
+        draft: Draft<A::Event>,
+        loaded: Option<&mut Loaded<A, H::Memory>>,
+    ) -> Round {
+        let Draft { record, mut verdicts, first, .. } = draft;
         let Some(first) = first else {
-            self.outcomes.append(&mut outcomes);
+            self.verdicts.append(&mut verdicts);
             return Round::Complete;
         };
         let several = record.decisions.len() > 1;
         let commit = Commit::new(record, Uuid::new_v4().to_string());
         match self.store.commit(&commit).await {
             Ok(CommitOutcome::Stored) => {
-                self.outcomes.append(&mut outcomes);
+                self.verdicts.append(&mut verdicts);
                 let due = loaded.and_then(|loaded| self.history.snapshot(loaded, &commit.record));
                 if let Some(snapshot) = due {
                     self.history.keep(snapshot).await;
@@ -234,7 +231,7 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
             Ok(CommitOutcome::Conflict) => Round::Lost,
             // What was decided behind the duplicate was decided on a state that is not stored.
             Ok(CommitOutcome::Duplicate) => {
-                self.settle(outcomes, first, Outcome::Done(Handled::Duplicate));
+                self.settle(verdicts, first, Verdict::Duplicate(None));
                 Round::Again
             }
             Err(failure) if failure.class() == Class::Permanent && several => {
@@ -243,12 +240,12 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
                 Round::Again
             }
             Err(failure) if failure.class() == Class::Permanent => {
-                self.settle(outcomes, first, Outcome::Failed(failure));
+                self.settle(verdicts, first, Verdict::Failed(failure));
                 Round::Again
             }
             Err(failure) => {
-                outcomes.truncate(first);
-                self.outcomes.append(&mut outcomes);
+                verdicts.truncate(first);
+                self.verdicts.append(&mut verdicts);
                 self.stop(failure);
                 Round::Complete
             }
@@ -256,16 +253,22 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
     }
 
     /// Makes the outcomes up to the first decision certain, and sets that of the decision.
-    fn settle(&mut self, mut outcomes: Vec<Outcome>, first: usize, outcome: Outcome) {
-        outcomes.truncate(first);
-        self.outcomes.append(&mut outcomes);
-        self.outcomes.push(outcome);
+    fn settle(
+        &mut self,
+        mut verdicts: Vec<Verdict<A::Event>>,
+        first: usize,
+        verdict: Verdict<A::Event>,
+    ) {
+        verdicts.truncate(first);
+        self.verdicts.append(&mut verdicts);
+        self.verdicts.push(verdict);
     }
 
     /// Ends with a failure to load: all commands fail with it if it is permanent.
     fn fail(&mut self, failure: Failure) {
         if failure.class() == Class::Permanent {
-            self.outcomes.resize(self.commands.len(), Outcome::Failed(failure));
+            let left = self.commands.len() - self.verdicts.len();
+            self.verdicts.extend(std::iter::repeat_n(failure, left).map(Verdict::Failed));
         } else {
             self.stop(failure);
         }
@@ -273,9 +276,9 @@ impl<A: Aggregate, H: History<A>> Run<'_, A, H> {
 
     /// Ends with a failure of the next command, which blocks those behind it.
     fn stop(&mut self, failure: Failure) {
-        if self.outcomes.len() < self.commands.len() {
-            self.outcomes.push(Outcome::Failed(failure));
+        if self.verdicts.len() < self.commands.len() {
+            self.verdicts.push(Verdict::Failed(failure));
         }
-        self.outcomes.resize(self.commands.len(), Outcome::NotRun(NotRun::Blocked));
+        self.verdicts.resize_with(self.commands.len(), || Verdict::NotRun(NotRun::Blocked));
     }
 }

@@ -6,10 +6,10 @@ use std::convert::Infallible;
 use jiff::Timestamp;
 
 use super::aggregate::Aggregate;
-use super::commit::{RecordedCommit, RecordedDecision};
+use super::commit::{RecordedCommit, RecordedDecision, RecordedEvent};
 use super::digest::Digest;
 use super::origin::Origin;
-use super::port::EventStore;
+use super::port::EventReader;
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
 
@@ -58,26 +58,41 @@ pub(super) trait Memory: Default + Send {
     /// Returns the digest of the decision with this cause, if there is one.
     fn find(&self, cause: &Cause) -> Option<Option<&Digest>>;
 
+    /// Returns the events of the decision with this cause, if they were read.
+    fn events(&self, _: &Cause) -> Option<Vec<RecordedEvent>> {
+        None
+    }
+
     /// Adds a decision.
     fn remember(&mut self, decision: &RecordedDecision, written_at: Timestamp);
 }
 
 /// Reads the stream from its first event on every load.
 pub(super) struct WholeStream<'a> {
-    pub(super) store: &'a dyn EventStore,
+    pub(super) store: &'a dyn EventReader,
 }
 
-/// Digests of decisions by cause.
+/// Digests of decisions by cause, and the events of those that were read.
 #[derive(Default)]
-pub(super) struct Digests(HashMap<Cause, Option<Digest>>);
+pub(super) struct Digests(HashMap<Cause, Known>);
+
+struct Known {
+    digest: Option<Digest>,
+    events: Option<Vec<RecordedEvent>>,
+}
 
 impl Memory for Digests {
     fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
-        self.0.get(cause).map(Option::as_ref)
+        self.0.get(cause).map(|known| known.digest.as_ref())
+    }
+
+    fn events(&self, cause: &Cause) -> Option<Vec<RecordedEvent>> {
+        self.0.get(cause)?.events.clone()
     }
 
     fn remember(&mut self, decision: &RecordedDecision, _: Timestamp) {
-        self.0.insert(decision.cause.clone(), decision.digest.clone());
+        let known = Known { digest: decision.digest.clone(), events: None };
+        self.0.insert(decision.cause.clone(), known);
     }
 }
 
@@ -93,9 +108,10 @@ impl<A: Aggregate> History<A> for WholeStream<'_> {
         let commits = self.store.read(stream, Version::NONE).await?;
         let mut loaded: Loaded<A, Digests> = Loaded::new();
         let wanted: HashSet<&Cause> = origins.iter().map(|origin| &origin.cause).collect();
-        for decision in commits.iter().flat_map(|commit| &commit.decisions) {
+        for (decision, events) in commits.iter().flat_map(RecordedCommit::parts) {
             if wanted.contains(&decision.cause) {
-                loaded.memory.remember(decision, Timestamp::MIN);
+                let (digest, events) = (decision.digest.clone(), Some(events.to_vec()));
+                loaded.memory.0.insert(decision.cause.clone(), Known { digest, events });
             }
         }
         fold(&mut loaded.aggregate, &mut loaded.version, &commits)?;

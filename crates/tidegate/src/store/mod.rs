@@ -19,9 +19,11 @@ mod digest;
 mod draft;
 mod dynamodb;
 mod execute;
+mod executed;
 mod format;
 mod history;
 mod item;
+mod load;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
 mod origin;
@@ -33,6 +35,7 @@ mod snapshot;
 mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod snapshot_memory;
+mod verdict;
 
 pub use aggregate::{Aggregate, Decision};
 pub use causes::Causes;
@@ -41,9 +44,11 @@ pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedDecision, Record
 pub use digest::{Content, Digest, InvalidDigest};
 pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
 pub use execute::{execute, execute_all};
+pub use executed::Executed;
 pub use format::CommitFormat;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) use item::image_of;
+pub use load::{AggregateAt, load, load_with_snapshots};
 #[cfg(test)]
 pub(crate) use memory::MemoryEventStore;
 pub use origin::Origin;

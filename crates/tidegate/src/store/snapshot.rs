@@ -1,5 +1,6 @@
 //! Loads an aggregate from a snapshot instead of its whole stream.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +13,16 @@ use tracing::warn;
 
 use super::aggregate::Aggregate;
 use super::causes::Causes;
-use super::commit::{RecordedCommit, RecordedDecision};
+use super::commit::{RecordedCommit, RecordedDecision, RecordedEvent};
 use super::digest::Digest;
-use super::execute::{only, run};
+use super::execute::run;
+use super::executed::Executed;
 use super::history::{History, Loaded, Memory, fold};
 use super::origin::Origin;
-use super::port::EventStore;
+use super::port::{EventReader, EventStore};
 use super::retry::Retry;
-use crate::batch::{Handled, Outcome};
+use super::verdict::Verdict;
+use crate::batch::Outcome;
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
 
@@ -164,7 +167,8 @@ impl fmt::Debug for Snapshots {
 
 /// Executes a command like [`execute`](super::execute()), starting from a snapshot if there is one.
 ///
-/// This costs one more read, and one more write for every [`Snapshots::every`] events. The snapshot
+/// This costs one more read, and one more write for every [`Snapshots::every`] events. A duplicate
+/// whose decision is in the snapshot costs a read of the whole stream. The snapshot
 /// is written after the commit, and the command waits for it at most two seconds. A snapshot that
 /// fails does not change the result of the command.
 ///
@@ -177,9 +181,10 @@ pub async fn execute_with_snapshots<A: Snapshotted>(
     command: &A::Command,
     origin: &Origin,
     retry: Retry,
-) -> Result<Handled, Failure> {
+) -> Result<Executed<A::Event>, Failure> {
     let history = FromSnapshot { store, snapshots };
-    only(run::<A>(store, &history, stream, &[(command, origin)], retry).await)
+    let verdicts = run::<A>(store, &history, stream, &[(command, origin)], retry).await;
+    Executed::from_verdicts(verdicts, store, stream, &origin.cause).await
 }
 
 /// Executes consecutive commands like [`execute_all`](super::execute_all), starting from a snapshot
@@ -193,30 +198,40 @@ pub async fn execute_all_with_snapshots<A: Snapshotted>(
     commands: &[(&A::Command, &Origin)],
     retry: Retry,
 ) -> Vec<Outcome> {
-    run::<A>(store, &FromSnapshot { store, snapshots }, stream, commands, retry).await
+    let history = FromSnapshot { store, snapshots };
+    let verdicts = run::<A>(store, &history, stream, commands, retry).await;
+    verdicts.into_iter().map(Verdict::outcome).collect()
 }
 
-struct FromSnapshot<'a> {
-    store: &'a dyn EventStore,
-    snapshots: &'a Snapshots,
+/// Loads aggregates from their snapshots.
+pub(super) struct FromSnapshot<'a> {
+    pub(super) store: &'a dyn EventReader,
+    pub(super) snapshots: &'a Snapshots,
 }
 
 /// The causes in an aggregate, and where its last snapshot is.
-struct Remembered {
+pub(super) struct Remembered {
     causes: Causes,
     /// Version of the last snapshot.
     snapshot: Version,
+    /// Events of the commands that are executed now and were decided before, as far as they were
+    /// read.
+    read: HashMap<Cause, Vec<RecordedEvent>>,
 }
 
 impl Default for Remembered {
     fn default() -> Self {
-        Self { causes: Causes::none(), snapshot: Version::NONE }
+        Self { causes: Causes::none(), snapshot: Version::NONE, read: HashMap::new() }
     }
 }
 
 impl Memory for Remembered {
     fn find(&self, cause: &Cause) -> Option<Option<&Digest>> {
         self.causes.find(cause)
+    }
+
+    fn events(&self, cause: &Cause) -> Option<Vec<RecordedEvent>> {
+        self.read.get(cause).cloned()
     }
 
     fn remember(&mut self, decision: &RecordedDecision, written_at: Timestamp) {
@@ -228,6 +243,16 @@ impl Remembered {
     fn remember_all(&mut self, commit: &RecordedCommit) {
         for decision in &commit.decisions {
             self.remember(decision, commit.written_at);
+        }
+    }
+
+    /// Keeps the events of the decisions that these origins led to.
+    fn keep(&mut self, commits: &[RecordedCommit], origins: &[&Origin]) {
+        let wanted: HashSet<&Cause> = origins.iter().map(|origin| &origin.cause).collect();
+        for (decision, events) in commits.iter().flat_map(RecordedCommit::parts) {
+            if wanted.contains(&decision.cause) {
+                self.read.insert(decision.cause.clone(), events.to_vec());
+            }
         }
     }
 
@@ -253,7 +278,8 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
             // Include the last event that is in the snapshot: it proves that the histories match.
             let before = Version::new(snapshot.version.number().saturating_sub(1));
             let commits = self.store.read(stream, before).await?;
-            if let Some(loaded) = resume::<A>(snapshot, &commits)? {
+            if let Some(mut loaded) = resume::<A>(snapshot, &commits)? {
+                loaded.memory.keep(&commits, origins);
                 if origins.iter().all(|origin| loaded.memory.answers_for(origin)) {
                     return Ok(loaded);
                 }
@@ -264,6 +290,7 @@ impl<A: Snapshotted> History<A> for FromSnapshot<'_> {
         let mut loaded: Loaded<A, Remembered> = Loaded::new();
         loaded.memory.snapshot = newest;
         commits.iter().for_each(|commit| loaded.memory.remember_all(commit));
+        loaded.memory.keep(&commits, origins);
         fold(&mut loaded.aggregate, &mut loaded.version, &commits)?;
         Ok(loaded)
     }
@@ -310,7 +337,8 @@ fn resume<A: Snapshotted>(
         Err(error) => format!("its state cannot be read: {error}"),
         Ok(mut aggregate) => {
             let mut version = snapshot.version;
-            let mut memory = Remembered { causes: snapshot.causes, snapshot: snapshot.version };
+            let (causes, read) = (snapshot.causes, HashMap::new());
+            let mut memory = Remembered { causes, snapshot: snapshot.version, read };
             for commit in commits {
                 for (decision, events) in commit.parts() {
                     if events.last().is_some_and(|event| event.version > snapshot.version) {

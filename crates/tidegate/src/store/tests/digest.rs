@@ -50,7 +50,8 @@ async fn send(
     command: Command,
     origin: &Origin,
 ) -> Result<Handled, Failure> {
-    execute::<Counter>(store, &stream(), &command, origin, Retry::default()).await
+    let executed = execute::<Counter>(store, &stream(), &command, origin, Retry::default()).await;
+    executed.map(|executed| executed.handled())
 }
 
 fn assert_reused(answer: Result<Handled, Failure>) {
@@ -92,6 +93,7 @@ async fn a_used_id_is_known_from_a_snapshot_too() {
             Retry::default(),
         )
         .await
+        .map(|executed| executed.handled())
     };
     let first = from(&sent("Add", 2, r#"{"units":3}"#));
     assert_eq!(send(Command::Add(3), &first).await, Ok(Handled::Applied));

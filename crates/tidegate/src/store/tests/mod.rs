@@ -2,6 +2,7 @@
 
 mod digest;
 mod dynamodb;
+mod executed;
 mod group;
 mod newer_versions;
 mod snapshot;
@@ -12,7 +13,7 @@ use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::batch::Handled;
+use crate::batch::{Handled, Outcome};
 use crate::failure::Failure;
 use crate::ids::{Cause, StreamId, Version};
 use crate::message::Message;
@@ -76,7 +77,9 @@ pub(super) fn origin(id: &str) -> Origin {
 }
 
 async fn send(store: &dyn EventStore, id: &str, command: Command) -> Result<Handled, Failure> {
-    execute::<Counter>(store, &stream(), &command, &origin(id), Retry::default()).await
+    let executed =
+        execute::<Counter>(store, &stream(), &command, &origin(id), Retry::default()).await?;
+    Ok(executed.handled())
 }
 
 /// Counts requests, and lets other writers commit first.
@@ -136,7 +139,10 @@ async fn a_duplicate_of_the_first_command_is_known_from_the_failed_write_alone()
     let store = Watched::default();
     send(&store, "a", Command::Open(3)).await.unwrap();
     store.requests();
-    assert_eq!(send(&store, "a", Command::Open(3)).await, Ok(Handled::Duplicate));
+    let (open, origin) = (Command::Open(3), origin("a"));
+    let commands = [(&open, &origin)];
+    let outcomes = execute_all::<Counter>(&store, &stream(), &commands, Retry::default()).await;
+    assert_eq!(outcomes, [Outcome::Done(Handled::Duplicate)]);
     assert_eq!(store.requests(), (0, 1));
     assert_eq!(store.store.commits().len(), 1);
 }

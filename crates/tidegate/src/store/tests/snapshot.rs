@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::{Command, Counter, origin, stream};
-use crate::batch::Handled;
+use super::{Command, Counter, CounterEvent, origin, stream};
+use crate::batch::{Handled, Outcome};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::store::*;
@@ -54,6 +54,15 @@ impl World {
     }
 
     async fn send_as(&self, policy: &Snapshots, origin: &Origin, command: Command) -> Handled {
+        self.executed_as(policy, origin, command).await.handled()
+    }
+
+    async fn executed_as(
+        &self,
+        policy: &Snapshots,
+        origin: &Origin,
+        command: Command,
+    ) -> Executed<CounterEvent> {
         execute_with_snapshots::<Counter>(
             &self.store,
             policy,
@@ -123,11 +132,27 @@ async fn a_duplicate_of_what_is_in_the_snapshot_and_of_what_follows_it_is_known_
     let world = World::with_snapshot().await;
     world.send("d", Command::Add(1)).await;
     world.reads();
+    let add = Command::Add(1);
     for id in ["b", "c", "d"] {
-        assert_eq!(world.send(id, Command::Add(1)).await, Handled::Duplicate, "{id}");
+        let (policy, stream, origin) = (world.policy(), stream(), origin(id));
+        let (commands, retry) = ([(&add, &origin)], Retry::default());
+        let outcomes =
+            execute_all_with_snapshots::<Counter>(&world.store, &policy, &stream, &commands, retry);
+        assert_eq!(outcomes.await, [Outcome::Done(Handled::Duplicate)], "{id}");
     }
     assert_eq!(world.reads(), [2, 2, 2]);
     assert_eq!(world.kinds().len(), 4);
+}
+
+#[tokio::test]
+async fn the_events_of_a_duplicate_are_read_again_only_if_they_are_older_than_the_snapshot() {
+    let world = World::with_snapshot().await;
+    world.send("d", Command::Add(1)).await;
+    for (id, reads) in [("b", &[2, 0][..]), ("c", &[2]), ("d", &[2])] {
+        world.reads();
+        assert_eq!(world.send(id, Command::Add(1)).await, Handled::Duplicate, "{id}");
+        assert_eq!(world.reads(), reads, "{id}");
+    }
 }
 
 #[tokio::test]
@@ -286,7 +311,7 @@ async fn with_snapshots_every_stream_is_as_without() {
                 .await
                 .unwrap();
             assert_eq!(
-                world.send_as(&policy, &from, command()).await,
+                world.executed_as(&policy, &from, command()).await,
                 wanted,
                 "seed {seed}, command {id}"
             );
