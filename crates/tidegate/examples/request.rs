@@ -1,285 +1,274 @@
-//! Answers HTTP requests: accepts an order and charges it once per customer and `Idempotency-Key`,
-//! however often the request is sent.
+//! Answers HTTP requests of a bank: withdrawals are commands of an account, transfers leave through
+//! another bank.
 //!
 //! Guarantees:
 //!
-//! - The same request again gets the first answer, and charges nothing.
-//! - After a crash between the charge and its record, the charge runs again with the same key. The
-//!   bank recognises the key.
+//! - A request that is sent again with its `Idempotency-Key` gets the first answer, and nothing
+//!   happens twice. This holds while the first still runs, too.
+//! - A withdrawal costs no write for its key: the commit of its event holds it. It is decided with
+//!   those of the stream, one after the other.
+//! - A transfer has an idempotency record. After a crash between transfer and record, it is held
+//!   for an operator (`tidegate effects`).
+//! - No caller can use or read another's keys. API Gateway or Lambda checks who the caller is; the
+//!   handlers check whose account it is.
+//! - Every error is a problem document of RFC 9457.
 //!
-//! Other cases get the status of the IETF draft "The Idempotency-Key HTTP Header Field":
-//!
-//! - 400: the request has no key.
-//! - 422: the key was used for another order.
-//! - 409: the first request with the key is still in progress.
-//!
-//! An HTTP API of API Gateway (payload 2.0) with a JWT authorizer invokes the function. It has no
-//! batches and no dead letters, because the client waits for the answer and can ask again.
+//! An HTTP API of API Gateway (payload 2.0) with a JWT authorizer invokes the function, or a
+//! function URL with IAM. There are no batches and no dead letters: the client waits for the
+//! answer, and can ask again.
 
-use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lambda_runtime::{LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use tidegate::failure::{Class, Failure};
+use serde_json::json;
 use tidegate::function::Function;
-use tidegate::idempotency::{
-    AfterCrash, DynamoDbIdempotency, EffectError, EffectKey, EffectRun, Effects, Kept, Ran,
-};
+use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, EffectError, Effects};
+use tidegate::ids::StreamId;
+use tidegate::message::Message;
+use tidegate::request::{Answer, Api, Call, Problem, Request, Route, StatusCode};
+use tidegate::store::{Aggregate, Decision, DynamoDbEventStore, EventStore, Retry, execute, load};
 
 /// Records are kept longer than any client retries.
 const MONTH: Duration = Duration::from_secs(31 * 24 * 3600);
-/// For a client, a retry is better than waiting for a twin until Lambda's deadline.
-const WAIT: Duration = Duration::from_secs(2);
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request {
-    /// The names are in lower case.
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    body: Option<String>,
-    request_context: RequestContext,
+#[derive(Clone, Serialize, Deserialize, Message)]
+struct Withdraw {
+    cents: u64,
+}
+#[derive(Clone, Serialize, Deserialize, Message)]
+struct Withdrawn {
+    cents: u64,
+}
+#[derive(Clone, Serialize, Deserialize, Message)]
+struct Refused {
+    cents: u64,
 }
 
-#[derive(Deserialize)]
-struct RequestContext {
-    authorizer: Authorizer,
+tidegate::messages! { enum Command { Withdraw } }
+tidegate::messages! { enum Event { Withdrawn, Refused } }
+
+#[derive(Default)]
+struct Account {
+    withdrawn: u64,
 }
 
-#[derive(Deserialize)]
-struct Authorizer {
-    jwt: Token,
-}
+impl Aggregate for Account {
+    type Command = Command;
+    type Event = Event;
+    const SOURCE: &'static str = "bank.accounts";
 
-#[derive(Deserialize)]
-struct Token {
-    claims: Claims,
-}
+    fn creates(_: &Command) -> bool {
+        false
+    }
 
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-}
-
-/// The fields that must be equal for equal keys.
-#[derive(Debug, Deserialize, Serialize)]
-struct Order {
-    product: String,
-    quantity: u32,
-}
-
-/// The stored result: the answer to every request with the key.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-struct Receipt {
-    charge: String,
-    quantity: u32,
-}
-
-/// Returns an answer in API Gateway's format.
-fn answer(status: u16, headers: Value, body: Value) -> Value {
-    json!({ "statusCode": status, "headers": headers, "body": body.to_string() })
-}
-
-async fn place(
-    LambdaEvent { payload: request, context }: LambdaEvent<Request>,
-    effects: &Effects,
-    charge: impl AsyncFnOnce(&Order, &EffectKey) -> Result<Receipt, EffectError>,
-) -> Value {
-    let order = match serde_json::from_str::<Order>(&request.body.unwrap_or_default()) {
-        Ok(order) if order.quantity > 0 => order,
-        Ok(_) => return answer(400, json!({}), json!({ "error": "quantity is 0" })),
-        Err(error) => {
-            return answer(400, json!({}), json!({ "error": format!("no order: {error}") }));
+    fn apply(&mut self, event: &Event) {
+        if let Event::Withdrawn(Withdrawn { cents }) = event {
+            self.withdrawn = self.withdrawn.saturating_add(*cents)
         }
-    };
-    let client = request.headers.get("idempotency-key").map(String::as_str).unwrap_or_default();
-    // The key contains the customer. No other customer can read the answer or use up the key.
-    let key =
-        match effects.key("order", &(&request.request_context.authorizer.jwt.claims.sub, client)) {
-            Ok(key) => key,
-            Err(failure) => return refusal(&failure),
-        };
-    let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
-    match effects.run(&run, &order, &context, charge(&order, &key)).await {
-        Ok(Ran::Applied(receipt)) => answer(201, json!({}), json!(receipt)),
-        Ok(Ran::Duplicate(Kept::Result(receipt))) => {
-            answer(201, json!({ "idempotent-replayed": "true" }), json!(receipt))
+    }
+
+    fn decide(&self, Command::Withdraw(Withdraw { cents }): &Command) -> Decision<Event> {
+        if self.withdrawn.saturating_add(*cents) > 100_000 {
+            return Decision::one(Refused { cents: *cents });
         }
-        // An operator completed the effect, or the receipt was too large to be stored.
-        Ok(Ran::Duplicate(_)) => answer(
-            200,
-            json!({ "idempotent-replayed": "true" }),
-            json!({ "order": "was placed before" }),
+        Decision::one(Withdrawn { cents: *cents })
+    }
+}
+
+struct Bank {
+    accounts: Arc<dyn EventStore>,
+}
+
+#[derive(Deserialize)]
+struct InPath {
+    account: String,
+}
+
+#[derive(Deserialize)]
+struct Transfer {
+    to: String,
+    cents: u64,
+}
+
+/// Checks that the caller owns the account. The authorizer knows who calls, not what is whose.
+fn own(account: &str, request: &Request) -> Result<StreamId, Problem> {
+    let owner = request.caller.jwt().and_then(|token| token.subject());
+    if owner != Some(account) {
+        return Err(Problem::not_found("you have no such account"));
+    }
+    Ok(StreamId::new("account", account)?)
+}
+
+/// The commit of the event is the deduplication.
+async fn withdraw(bank: Arc<Bank>, call: Call<Withdraw, InPath>) -> Result<Answer, Problem> {
+    let account = own(&call.path.account, &call.request)?;
+    let command = Command::from(call.body);
+    let origin = call.request.origin(&command)?;
+    let executed =
+        execute::<Account>(&*bank.accounts, &account, &command, &origin, Retry::default()).await?;
+    // An answer that is made of the decision alone is the same each time.
+    match executed.events() {
+        [Event::Withdrawn(withdrawn)] => Answer::json(
+            StatusCode::CREATED,
+            &json!({ "cents": withdrawn.cents, "version": executed.version }),
         ),
-        Ok(_) => answer(202, json!({}), json!({ "order": "an operator looks into it" })),
-        Err(failure) => refusal(&failure),
+        _ => Err(Problem::invalid("the account is exhausted")
+            .mistake("/cents", "is more than the account has left")),
     }
 }
 
-/// Returns the answer to a failed request. The status depends on the reason, because the client's
-/// next step does.
-fn refusal(failure: &Failure) -> Value {
-    let error = json!({ "error": failure.code(), "reason": failure.reason() });
-    match (failure.class(), failure.code()) {
-        (Class::Permanent, "payload_mismatch") => answer(422, json!({}), error),
-        (Class::Permanent, _) => answer(400, json!({}), error),
-        (Class::Busy, _) => answer(409, json!({ "retry-after": "1" }), error),
-        _ => answer(503, json!({ "retry-after": "1" }), error),
-    }
+async fn read(bank: Arc<Bank>, call: Call<(), InPath>) -> Result<Answer, Problem> {
+    let account = own(&call.path.account, &call.request)?;
+    let loaded = load::<Account>(&*bank.accounts, &account).await?;
+    Answer::ok(&json!({ "withdrawn": loaded.aggregate.withdrawn, "version": loaded.version }))
 }
 
-/// Stands for a call to a bank that accepts an idempotency key.
-async fn charge(order: &Order, key: &EffectKey) -> Result<Receipt, EffectError> {
-    Ok(Receipt { charge: format!("charge for {key}"), quantity: order.quantity })
+/// The route runs once for each key. An answer is kept; a problem gives the key back.
+async fn transfer(_: Arc<Bank>, call: Call<Transfer, InPath>) -> Result<Answer, Problem> {
+    own(&call.path.account, &call.request)?;
+    if call.body.cents == 0 {
+        return Err(Problem::invalid("nothing to transfer").mistake("/cents", "must be above 0"));
+    }
+    let key = call.request.effect.map(|key| key.to_string()).unwrap_or_default();
+    let receipt = send(&call.body, &key).await?;
+    Answer::created(&format!("/receipts/{receipt}"), &json!({ "receipt": receipt }))
+}
+
+/// Stands for a call to another bank, which takes the key of the effect.
+async fn send(transfer: &Transfer, key: &str) -> Result<String, EffectError> {
+    Ok(format!("{}-{}-{}", transfer.to, transfer.cents, key.len()))
+}
+
+fn api(bank: Bank, effects: Effects) -> Api<Bank> {
+    Api::new("bank.api", bank)
+        .route(Route::get("/accounts/{account}"), read)
+        .route(Route::post("/accounts/{account}/withdrawals").key_required(), withdraw)
+        .route(
+            Route::post("/accounts/{account}/transfers")
+                .key_required()
+                .once(effects, AfterCrash::Hold),
+            transfer,
+        )
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Function { mut settings, aws, .. } = Function::start().await;
-    let table = settings.text("IDEMPOTENCY_TABLE");
-    let effects = settings.finish(|| {
-        let records = DynamoDbIdempotency::new(aws.dynamodb(), table?);
-        Some(Effects::new(Arc::new(records), "orders", MONTH).wait_at_most(WAIT))
-    });
-    let effects = match &effects {
-        Ok(effects) => effects,
-        Err(problems) => {
-            tracing::error!(%problems, "the function cannot start: invalid configuration");
-            return ExitCode::FAILURE;
-        }
+    let mut function = Function::start().await;
+    let accounts = function.settings.text("EVENT_STORE_TABLE");
+    let records = function.settings.text("IDEMPOTENCY_TABLE");
+    let build = |aws: &tidegate::aws::AwsClients| {
+        let accounts = Arc::new(DynamoDbEventStore::new(aws.dynamodb(), accounts?));
+        let records = Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), records?));
+        Some(api(Bank { accounts }, Effects::new(records, "bank", MONTH)))
     };
-    let service =
-        service_fn(async |event| Ok::<_, Infallible>(place(event, effects, charge).await));
-    match lambda_runtime::run(service).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(runtime) => {
-            tracing::error!(reason = %runtime, "the Lambda runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    function.serve(build).await
 }
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use lambda_runtime::Context;
-    use tidegate::test::MemoryIdempotency;
-    use tokio::sync::Notify;
+    use tidegate::test::{
+        ApiClient, Call as Port, Fault, Faults, Faulty, HttpAnswer, HttpEvent, MemoryEventStore,
+        MemoryIdempotency,
+    };
 
     use super::*;
 
-    fn effects() -> Effects {
-        Effects::new(Arc::new(MemoryIdempotency::default()), "orders", MONTH).wait_at_most(WAIT)
+    /// A client of a bank whose stores have these faults.
+    fn client(faults: &Faults) -> ApiClient<Bank> {
+        let accounts = Arc::new(MemoryEventStore::default());
+        let accounts = Arc::new(Faulty::new(accounts, faults.clone()));
+        let records = Arc::new(MemoryIdempotency::default());
+        let records = Arc::new(Faulty::new(records, faults.clone()));
+        ApiClient::new(api(Bank { accounts }, Effects::new(records, "bank", MONTH)))
     }
 
-    fn request(customer: &str, key: &str, body: &str) -> LambdaEvent<Request> {
-        let payload = json!({
-            "version": "2.0", "headers": { "idempotency-key": key }, "body": body,
-            "requestContext": { "authorizer": { "jwt": { "claims": { "sub": customer } } } },
-        });
-        let mut context = Context::default();
-        let end = jiff::Timestamp::now().as_millisecond() + 30_000;
-        context.deadline = u64::try_from(end).unwrap();
-        LambdaEvent { payload: serde_json::from_value(payload).unwrap(), context }
+    fn by(who: &str, method: &str, path: &str) -> HttpEvent {
+        HttpEvent::api(method, path).jwt("https://issuer.example", who, &[])
     }
 
-    const ONE_CUP: &str = r#"{ "product": "cup", "quantity": 1 }"#;
-    const TWO_CUPS: &str = r#"{ "product": "cup", "quantity": 2 }"#;
+    fn withdrawal(cents: u64) -> HttpEvent {
+        let request = by("anna", "POST", "/accounts/anna/withdrawals").key("k1");
+        request.json(&json!({ "cents": cents }))
+    }
 
-    /// Counts charges. Each charge has its own receipt.
-    #[derive(Default)]
-    struct Bank(Cell<u32>);
+    fn transfer(cents: u64) -> HttpEvent {
+        let request = by("anna", "POST", "/accounts/anna/transfers").key("\"k1\"");
+        request.json(&json!({ "to": "ben", "cents": cents }))
+    }
 
-    impl Bank {
-        async fn charge(&self, order: &Order) -> Result<Receipt, EffectError> {
-            self.0.set(self.0.get() + 1);
-            Ok(Receipt { charge: format!("charge {}", self.0.get()), quantity: order.quantity })
+    async fn withdrawn(client: &ApiClient<Bank>) -> serde_json::Value {
+        client.send(by("anna", "GET", "/accounts/anna")).await.json()["withdrawn"].clone()
+    }
+
+    fn code(answer: &HttpAnswer) -> String {
+        answer.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn the_same_request_again_gets_the_first_answer_and_happens_once() {
+        let client = client(&Faults::none());
+        for request in [withdrawal(700), transfer(300)] {
+            let first = client.send(request.clone()).await;
+            let again = client.send(request).await;
+            assert_eq!((first.status, again.status), (201, 201), "{first:?}");
+            assert_eq!(
+                (&first.body, first.header("location")),
+                (&again.body, again.header("location"))
+            );
+        }
+        assert_eq!(withdrawn(&client).await, 700);
+    }
+
+    #[tokio::test]
+    async fn the_same_key_with_another_body_is_refused() {
+        let client = client(&Faults::none());
+        for (first, other) in [(withdrawal(1), withdrawal(2)), (transfer(1), transfer(2))] {
+            assert_eq!(client.send(first).await.status, 201);
+            let refused = client.send(other).await;
+            assert_eq!((refused.status, code(&refused).as_str()), (422, "key_reused"));
+        }
+        assert_eq!(withdrawn(&client).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_answer_was_lost_happens_once() {
+        for call in [Port::Commit, Port::Claim, Port::Complete] {
+            let client = client(&Faults::none().at(call, 1, Fault::LostResponse));
+            for request in [withdrawal(700), transfer(300)] {
+                let mut answer = client.send(request.clone()).await;
+                if answer.status == 503 {
+                    assert!(answer.header("retry-after").is_some());
+                    answer = client.send(request).await;
+                }
+                assert_eq!(answer.status, 201, "{call:?}: {answer:?}");
+            }
+            assert_eq!(withdrawn(&client).await, 700, "{call:?}");
         }
     }
 
-    async fn placed(effects: &Effects, bank: &Bank, request: LambdaEvent<Request>) -> Value {
-        place(request, effects, async |order, _| bank.charge(order).await).await
+    #[tokio::test]
+    async fn no_caller_reaches_the_account_of_another() {
+        let client = client(&Faults::none());
+        client.send(withdrawal(700)).await;
+        let read = client.send(by("ben", "GET", "/accounts/anna")).await;
+        assert_eq!((read.status, code(&read).as_str()), (404, "not_found"));
+        let nobody = client.send(HttpEvent::api("GET", "/accounts/anna")).await;
+        assert_eq!((nobody.status, code(&nobody).as_str()), (401, "no_caller"));
     }
 
     #[tokio::test]
-    async fn the_same_request_again_gets_the_first_answer_and_is_charged_once() {
-        let (effects, bank) = (effects(), Bank::default());
-        let first = placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        assert_eq!((&first["statusCode"], &first["headers"]), (&json!(201), &json!({})));
-        let again = placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        assert_eq!((&again["statusCode"], &again["body"]), (&first["statusCode"], &first["body"]));
-        assert_eq!(again["headers"]["idempotent-replayed"], "true");
-        assert_eq!(bank.0.get(), 1);
-    }
-
-    #[tokio::test]
-    async fn the_same_key_with_another_order_is_refused_and_charges_nothing() {
-        let (effects, bank) = (effects(), Bank::default());
-        placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        let other = placed(&effects, &bank, request("anna", "k1", TWO_CUPS)).await;
-        assert_eq!(other["statusCode"], 422, "{other}");
-        assert_eq!(bank.0.get(), 1);
-    }
-
-    #[tokio::test]
-    async fn another_customer_with_the_same_key_places_an_order_of_his_own() {
-        let (effects, bank) = (effects(), Bank::default());
-        placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        let other = placed(&effects, &bank, request("ben", "k1", TWO_CUPS)).await;
-        assert_eq!((&other["statusCode"], bank.0.get()), (&json!(201), 2), "{other}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_twin_at_work_is_no_conflict_the_client_is_told_to_come_again() {
-        let (effects, bank, answered) = (effects(), Bank::default(), Notify::new());
-        let first = place(request("anna", "k1", ONE_CUP), &effects, async |order, _| {
-            answered.notified().await;
-            bank.charge(order).await
-        });
-        let twin = async {
-            let twin = placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-            answered.notify_one();
-            twin
-        };
-        let (first, twin) = tokio::join!(first, twin);
-        assert_eq!(
-            (&twin["statusCode"], &twin["headers"]["retry-after"]),
-            (&json!(409), &json!("1")),
-            "{twin}"
-        );
-        assert_eq!((&first["statusCode"], bank.0.get()), (&json!(201), 1), "{first}");
-        let again = placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        assert_eq!((&again["body"], bank.0.get()), (&first["body"], 1));
-    }
-
-    #[tokio::test]
-    async fn a_charge_that_did_not_take_place_gives_its_key_back() {
-        let (effects, bank) = (effects(), Bank::default());
-        let down = async |_: &Order, _: &EffectKey| {
-            Err(EffectError::NotDone(Failure::transient("bank_down", "no connection")))
-        };
-        let failed = place(request("anna", "k1", ONE_CUP), &effects, down).await;
-        assert_eq!(failed["statusCode"], 503, "{failed}");
-        let again = placed(&effects, &bank, request("anna", "k1", ONE_CUP)).await;
-        assert_eq!((&again["statusCode"], bank.0.get()), (&json!(201), 1), "{again}");
-    }
-
-    #[tokio::test]
-    async fn a_request_without_a_key_or_an_order_is_refused() {
-        let (effects, bank) = (effects(), Bank::default());
-        for bad in [
-            request("anna", "", ONE_CUP),
-            request("anna", "k1", "no JSON"),
-            request("anna", "k1", r#"{ "product": "cup", "quantity": 0 }"#),
-        ] {
-            let refused = placed(&effects, &bank, bad).await;
-            assert_eq!((&refused["statusCode"], bank.0.get()), (&json!(400), 0), "{refused}");
+    async fn what_is_refused_is_named_and_changes_nothing() {
+        let client = client(&Faults::none());
+        for (request, status, pointer) in
+            [(withdrawal(100_001), 422, "/cents"), (transfer(0), 422, "/cents")]
+        {
+            let refused = client.send(request).await;
+            assert_eq!(refused.status, status);
+            assert_eq!(refused.header("content-type"), Some("application/problem+json"));
+            assert_eq!(refused.json()["errors"][0]["pointer"], pointer);
         }
+        assert_eq!(withdrawn(&client).await, 0);
     }
 }

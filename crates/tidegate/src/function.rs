@@ -9,7 +9,7 @@ use tracing::error;
 
 use crate::aws::AwsClients;
 use crate::batch::{BatchHandler, Metrics, Runner, SqsVisibility};
-use crate::config::Settings;
+use crate::config::{ConfigError, Settings};
 use crate::dead_letter::QueueDeadLetters;
 use crate::source::Source;
 
@@ -174,18 +174,61 @@ impl Function {
         });
         let runner = match runner {
             Ok(runner) => runner,
-            Err(problems) => {
-                error!(%problems, "the function cannot start: invalid configuration");
-                return ExitCode::FAILURE;
-            }
+            Err(problems) => return invalid(&problems),
         };
         aws.warm().await;
-        match lambda_runtime::run(runner.into_service()).await {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(runtime) => {
-                error!(reason = %runtime, "the Lambda runtime ended");
-                ExitCode::FAILURE
-            }
+        ended(lambda_runtime::run(runner.into_service()).await)
+    }
+
+    /// Answers requests until Lambda ends the process.
+    ///
+    /// Like [`Function::run`], for an API: calls `build` to create it, and does not start with a
+    /// missing or invalid setting or with a mistake in a route. It needs no queue and no bucket for
+    /// dead letters, because the client waits for the answer and can ask again.
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS` | [`AwsClients::attempt_timeout`] |
+    /// | `TIDEGATE_METRICS` | namespace of the metrics; without it, none are written |
+    #[cfg(feature = "http")]
+    pub async fn serve<S: Send + Sync + 'static>(
+        mut self,
+        build: impl FnOnce(&AwsClients) -> Option<crate::request::Api<S>>,
+    ) -> ExitCode {
+        let metrics = self.settings.optional::<Metrics>("TIDEGATE_METRICS");
+        let aws = self.aws;
+        let api = build(&aws);
+        let mistakes = api.iter().flat_map(|api| api.mistakes());
+        mistakes.for_each(|mistake| self.settings.reject(mistake));
+        let api = match self.settings.finish(|| api) {
+            Ok(api) => api,
+            Err(problems) => return invalid(&problems),
+        };
+        let mut service = crate::request::ApiService::new(api, self.name);
+        if let Some(metrics) = metrics {
+            service = service.metrics(metrics);
+        }
+        #[cfg(feature = "otel")]
+        if let Some(traces) = self.traces {
+            service = service.traces(traces);
+        }
+        aws.warm().await;
+        ended(lambda_runtime::run(service).await)
+    }
+}
+
+/// Says why the function does not start.
+fn invalid(problems: &ConfigError) -> ExitCode {
+    error!(%problems, "the function cannot start: invalid configuration");
+    ExitCode::FAILURE
+}
+
+fn ended(result: Result<(), lambda_runtime::Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(runtime) => {
+            error!(reason = %runtime, "the Lambda runtime ended");
+            ExitCode::FAILURE
         }
     }
 }

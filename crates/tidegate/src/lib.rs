@@ -16,6 +16,7 @@
 //! - [`projection`] keeps read models that count every event once.
 //! - [`idempotency`] runs effects outside DynamoDB once.
 //! - `publish` (feature `publish`) publishes what the event store holds.
+//! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
 //! - `trace` (feature `otel`) exports OpenTelemetry spans.
 //! - `test` (feature `test-kit`) has doubles of every port, faults, and builders of events for
 //!   tests.
@@ -69,6 +70,7 @@
 //! - `tracing`: spans
 //! - `lambda_runtime` and `tower-service`: the service of a [`batch::Runner`]
 //! - the AWS SDK: its configuration, its errors, the clients of DynamoDB, SQS and S3
+//! - `http`, with the feature `http`: methods and statuses
 //! - `schemars`, with the feature `schema`
 //!
 //! Structs that the toolkit creates and enums that may grow are `#[non_exhaustive]`.
@@ -93,6 +95,8 @@ pub mod projection;
 #[cfg(feature = "publish")]
 pub mod publish;
 mod refusal;
+#[cfg(feature = "http")]
+pub mod request;
 pub mod source;
 mod statement;
 pub mod store;
@@ -137,4 +141,7 @@ mod pages {
     mod publishing {}
     #[doc = include_str!("../../../docs/concepts/observability.md")]
     mod observability {}
+    #[cfg(feature = "http")]
+    #[doc = include_str!("../../../docs/concepts/requests.md")]
+    mod requests {}
 }

@@ -6,6 +6,7 @@ mod event_store;
 mod idempotency;
 mod operations;
 mod read_model;
+mod requests;
 mod snapshot;
 
 use tempfile::TempDir;

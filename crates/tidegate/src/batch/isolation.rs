@@ -15,7 +15,7 @@ pub(crate) fn catch<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Fa
 }
 
 /// Runs a future until the deadline; turns a panic or a missed deadline into a failure.
-pub(super) async fn isolate<T>(
+pub(crate) async fn isolate<T>(
     deadline: Instant,
     run: impl Future<Output = T>,
 ) -> Result<T, Failure> {

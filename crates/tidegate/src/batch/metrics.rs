@@ -50,6 +50,18 @@ impl Metrics {
         Self { write: Box::new(write), ..self }
     }
 
+    /// Returns the namespace.
+    #[cfg(feature = "http")]
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Writes another line of the format.
+    #[cfg(feature = "http")]
+    pub(crate) fn write(&self, line: &serde_json::Value) {
+        (self.write)(format!("{line}\n").as_bytes());
+    }
+
     pub(super) fn emit(
         &self,
         function: &str,

@@ -49,6 +49,8 @@ pub use each_stream::{EachStream, StreamHandler};
 pub use handler::{BatchHandler, Handler};
 pub use invocation::{Invocation, Report};
 pub(crate) use isolation::catch;
+#[cfg(feature = "http")]
+pub(crate) use isolation::isolate;
 pub use item::Item;
 pub use metrics::{Metrics, NotANamespace};
 pub use observer::{Observation, Observer};
@@ -56,6 +58,8 @@ pub use outcome::{Handled, NotRun, Outcome};
 pub use router::{Endpoint, Foreign, Routed, Router, Routes, Task, Unknown};
 pub use runner::Runner;
 pub use service::RunnerService;
+#[cfg(all(feature = "http", feature = "otel"))]
+pub(crate) use spans::remote_parent;
 pub use stopwatch::Stopwatch;
 pub use visibility::{HiddenMessage, MAX_DELAY, SqsVisibility, Visibility};
 pub use window::Window;

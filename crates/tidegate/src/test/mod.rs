@@ -10,8 +10,9 @@
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
 //!   responses, from a script or a seed.
 //! - [`given`] tests the decisions of an aggregate.
-//! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`] and
-//!   [`S3Event`] build the events with which AWS invokes a function.
+//! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`],
+//!   [`S3Event`] and [`HttpEvent`] build the events with which AWS invokes a function.
+//! - `ApiClient` (feature `http`) sends requests to an API in memory.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -29,6 +30,8 @@
 //! # });
 //! ```
 
+#[cfg(feature = "http")]
+mod client;
 mod events;
 mod fault;
 mod faulty;
@@ -36,7 +39,11 @@ mod scenario;
 #[cfg(feature = "publish")]
 mod target;
 
-pub use events::{DynamoDbEvent, EventBridgeEvent, KinesisEvent, S3Event, SnsEvent, SqsEvent};
+#[cfg(feature = "http")]
+pub use client::{ApiClient, HttpAnswer};
+pub use events::{
+    DynamoDbEvent, EventBridgeEvent, HttpEvent, KinesisEvent, S3Event, SnsEvent, SqsEvent,
+};
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
 pub use scenario::{Given, When, given};

@@ -9,5 +9,7 @@ mod on;
 
 #[cfg(not(feature = "otel"))]
 pub(super) use off::{RecordSpan, Spans, Traced};
+#[cfg(all(feature = "http", feature = "otel"))]
+pub(crate) use on::remote_parent;
 #[cfg(feature = "otel")]
 pub(super) use on::{RecordSpan, Spans, Traced};

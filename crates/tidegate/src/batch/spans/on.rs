@@ -313,7 +313,7 @@ fn describe(source: Source, delivery: &Delivery<'_>) -> SpanBuilder {
         SpanBuilder::from_name(name).with_kind(SpanKind::Consumer).with_attributes(attributes);
     let of_message = outside.message_attributes.get("traceparent");
     let of_message = of_message.and_then(|attribute| attribute.string_value.as_deref());
-    match inside.traceparent.as_deref().or(of_message).and_then(parse) {
+    match inside.traceparent.as_deref().or(of_message).and_then(remote_parent) {
         Some(context) => builder.with_links(vec![Link::with_context(context)]),
         None => builder,
     }
@@ -331,7 +331,7 @@ fn destination(arn: &str) -> Option<&str> {
 /// hexadecimal digits.
 ///
 /// A later version may append more parts.
-fn parse(text: &str) -> Option<SpanContext> {
+pub(crate) fn remote_parent(text: &str) -> Option<SpanContext> {
     let mut parts = text.split('-');
     let mut part = |digits: usize| {
         let hexadecimal = |part: &&str| {

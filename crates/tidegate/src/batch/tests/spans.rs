@@ -446,3 +446,53 @@ async fn a_trace_context_that_is_none_is_no_link() {
         assert_eq!(records[0].links.len(), links, "{text}");
     }
 }
+
+/// Answers any request.
+#[cfg(feature = "http")]
+async fn answer(
+    _: Arc<()>,
+    call: crate::request::Call<(), BTreeMap<String, String>>,
+) -> Result<crate::request::Answer, crate::request::Problem> {
+    tracing::info_span!(target: "shop", "look").in_scope(|| tracing::info!("nothing"));
+    match call.path["shelf"].as_str() {
+        "closed" => Err(Failure::transient("down", "the shop is closed").into()),
+        shelf => crate::request::Answer::ok(&shelf),
+    }
+}
+
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn the_span_of_a_request_is_a_child_of_the_clients_and_named_after_its_route() {
+    use crate::request::{Api, ApiService, Route};
+    use crate::test::{ApiClient, HttpEvent};
+    const SERVER: i32 = 2;
+    let receiver = Receiver::answering("200 OK");
+    let traces =
+        Arc::new(Traces::open("probe", &receiver.endpoint, Duration::from_secs(20)).unwrap());
+    let _subscriber =
+        tracing::subscriber::set_default(tracing_subscriber::registry().with(traces.layer()));
+    let api = Api::new("shop.api", ()).route(Route::get("/shelves/{shelf}").anonymous(), answer);
+    let client = ApiClient::of(ApiService::new(api, "probe").traces(Arc::clone(&traces)));
+    let request = HttpEvent::url("GET", "/shelves/7").header("traceparent", &traceparent(0));
+    assert_eq!(client.send(request).await.status, 200);
+    assert_eq!(client.send(HttpEvent::url("GET", "/shelves/closed")).await.status, 503);
+    let spans = receiver.spans();
+    let servers: Vec<_> = spans.iter().filter(|span| span.kind == SERVER).collect();
+    assert_eq!(servers.len(), 2, "they are sent before the response");
+    assert_eq!(
+        (hex(&servers[0].trace), hex(&servers[0].parent)),
+        (TRACE[0].into(), PARENT[0].into())
+    );
+    let work = spans.iter().find(|span| span.name == "look").unwrap();
+    assert_eq!(work.parent, servers[0].id, "spans of the handler are its children");
+    for (span, status) in servers.iter().zip(["200", "503"]) {
+        assert_eq!(span.name, "GET /shelves/{shelf}");
+        let attributes = attributes(&span.attributes);
+        assert_eq!(attributes["http.route"], "GET /shelves/{shelf}");
+        assert_eq!(attributes["http.response.status_code"], status);
+        assert!(!format!("{attributes:?}").contains("shelves/7"), "{attributes:?}");
+    }
+    let failed = servers[1];
+    assert_eq!(failed.status.as_ref().map(|status| status.code), Some(ERROR));
+    assert_eq!(attributes(&failed.attributes)["error.type"], "down");
+}

@@ -3,6 +3,7 @@
 
 mod dynamodb;
 mod eventbridge;
+mod http;
 mod kinesis;
 mod s3;
 mod sns;
@@ -14,6 +15,7 @@ use serde_json::value::RawValue;
 
 pub use dynamodb::DynamoDbEvent;
 pub use eventbridge::EventBridgeEvent;
+pub use http::HttpEvent;
 pub use kinesis::KinesisEvent;
 pub use s3::S3Event;
 pub use sns::SnsEvent;
