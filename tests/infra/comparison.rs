@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tidegate_local::emulator::{self, Backend};
 use tidegate_local::environment::function_arn;
 use tidegate_local::provision::{Provisioned, provision};
-use topology::{DestinationKind, Topology};
+use topology::{DestinationKind, TargetKind, Topology};
 
 use crate::api::Api;
 use crate::deployment::Deployment;
@@ -326,14 +326,20 @@ fn declared_functions(topology: &Topology, provisioned: &Provisioned) -> Attribu
 fn declared_targets(topology: &Topology, provisioned: &Provisioned) -> Attributes {
     let mut found = Attributes::new();
     let queue = |name: &str| provisioned.queues[name].arn.clone();
-    for (name, rule) in &topology.rules {
-        let target = &rule.target;
-        let arn = match &target.function {
-            Some(function) => format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{function}"),
-            None => queue(target.queue.as_ref().unwrap()),
+    let mut targets: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for rule in topology.rule_targets() {
+        let target = rule.target;
+        let arn = match target.kind().unwrap() {
+            TargetKind::Function(name) => {
+                format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}")
+            }
+            TargetKind::Queue(name) => queue(name),
+            TargetKind::Stream(name) => provisioned.streams[name].clone(),
+            TargetKind::Topic(name) => provisioned.topics[name].clone(),
+            TargetKind::Bus(name) => provisioned.buses[name].clone(),
         };
         let kept = json!({
-            "Id": "target",
+            "Id": rule.name.unwrap_or("target"),
             "Arn": arn,
             "RetryPolicy": {
                 "MaximumRetryAttempts": target.maximum_retry_attempts,
@@ -341,7 +347,10 @@ fn declared_targets(topology: &Topology, provisioned: &Provisioned) -> Attribute
             },
             "DeadLetterConfig": { "Arn": target.dead_letter_queue.as_deref().map(queue) },
         });
-        add(&mut found, &format!("rule {name}"), &json!({ "Targets": [kept] }));
+        targets.entry(rule.rule).or_default().push(kept);
+    }
+    for (rule, targets) in targets {
+        add(&mut found, &format!("rule {rule}"), &json!({ "Targets": targets }));
     }
     found
 }

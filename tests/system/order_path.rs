@@ -59,6 +59,18 @@ async fn every_read_model_equals_a_fold_over_the_input_and_importing_again_chang
         "a duplicate costs no write that succeeds"
     );
     check(&world, file).await;
+
+    // A replay of the archive brings every event to the function again, and no customer a second
+    // e-mail.
+    let before = world.metric("notification", "Duplicate").await;
+    let replay = ["events", "replay", "--bus", "shop", "--from", "2h"];
+    let rule = ["--rule", "order-placed-notification"];
+    let replayed = world.tidegate(&[&replay[..], &rule].concat()).await;
+    assert!(replayed.status.success(), "{}", shown(&replayed));
+    world.settle().await;
+    let again = world.metric("notification", "Duplicate").await - before;
+    assert!(mails > 0 && again >= mails as u64, "{again} of {mails}: {}", shown(&replayed));
+    assert_eq!(world.mail().await.len(), mails, "no e-mail by a replay");
     world.end().await;
 }
 

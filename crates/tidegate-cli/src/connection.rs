@@ -137,6 +137,11 @@ impl System {
         aws_sdk_lambda::Client::from_conf(config.build())
     }
 
+    /// Creates a client for buses, archives and replays.
+    pub(crate) fn events(&self) -> aws_sdk_eventbridge::Client {
+        aws_sdk_eventbridge::Client::new(self.connection.config())
+    }
+
     /// Creates a client for queues.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(self.connection.config())

@@ -9,7 +9,7 @@ use terminal::problem::Problem;
 use crate::arguments::{
     Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
 };
-use crate::{cost, dlq, effects, event_store, local, new, parked, topology};
+use crate::{cost, dlq, effects, event_store, local, new, parked, replay, topology};
 
 /// Runs the command.
 ///
@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
         match arguments.command {
             Command::Local(command) => local::run(command).await,
             Command::Events(EventsCommand::Show(show)) => event_store::show(&show).await,
+            Command::Events(EventsCommand::Replay(options)) => replay::replay(&options).await,
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,
             Command::Dlq(options) => dlq::run(&options).await,

@@ -17,6 +17,7 @@ mod local;
 mod new;
 mod parked;
 mod queue;
+mod replay;
 mod topology;
 mod topology_file;
 

@@ -21,6 +21,7 @@
 //! |---|---|
 //! | [`mapping`] | event source mappings |
 //! | [`bus`] | EventBridge buses: rules and their targets |
+//! | [`archive`] | archives of buses, and replays from them |
 //! | [`asynchronous`] | asynchronous invocation |
 //! | [`driver`] | the loop that runs their state machines |
 //! | [`checkpoint`] | stores positions in streams |
@@ -60,6 +61,7 @@
 //! | `metrics`, `distribution`, `usage` | printed metrics; percentiles; CPU time and memory |
 
 pub mod activity;
+pub mod archive;
 pub mod asynchronous;
 mod build;
 pub mod bus;

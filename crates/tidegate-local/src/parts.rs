@@ -8,6 +8,7 @@ use std::time::Instant;
 use parking_lot::Mutex;
 
 use crate::activity::Activity;
+use crate::archive::Archives;
 use crate::asynchronous::AsynchronousQueue;
 use crate::bus::BusRouter;
 use crate::clients::Clients;
@@ -37,6 +38,7 @@ pub(crate) struct Parts {
     pub(crate) faults: Option<Arc<Faults>>,
     pub(crate) activity: Arc<Activity>,
     pub(crate) wakes: Arc<Wakes>,
+    pub(crate) archives: Arc<Archives>,
     pub(crate) pollers: Mutex<Pollers>,
     pub(crate) deliveries: Arc<PastInvocations>,
     pub(crate) letters: Arc<Letters>,

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use serde::Serialize;
 use tokio::time::timeout;
 
+use crate::archive::{ArchiveStatus, Replay};
 use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
 use crate::environment::FunctionStatus;
@@ -64,6 +65,12 @@ pub struct Status {
     pub asynchronous: Vec<AsynchronousStatus>,
     /// Buses and their rules.
     pub buses: Vec<BusStatus>,
+    /// Archives of buses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<ArchiveStatus>,
+    /// Replays from archives, of the last 90 days.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replays: Vec<Replay>,
     /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
@@ -153,6 +160,8 @@ impl Status {
             mappings: progress.mappings,
             asynchronous: progress.asynchronous,
             buses: progress.buses,
+            archives: parts.archives.status(),
+            replays: parts.archives.replays().all(),
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
@@ -209,6 +218,7 @@ impl Progress {
             mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
         let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
         let idle = in_flight == 0
+            && parts.archives.replays().active() == 0
             && since.all(|since| since == Some(before))
             && parts.activity.now() == before;
         let lag = lag(&mappings, &asynchronous) + buses.iter().map(|bus| bus.waiting).sum::<u64>();
@@ -253,7 +263,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     let sources = functions().flat_map(|function| function.sources.values());
     let given_up = sources.filter_map(|source| source.on_failure.as_ref()?.queue.as_deref());
     let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_deref());
-    let rules = topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
+    let rules = topology.rule_targets().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
     let redriven = topology
         .queues
         .values()

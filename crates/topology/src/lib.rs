@@ -15,15 +15,17 @@
 //!   [`Profile::Tidegate`] switches on.
 //!
 //! [`pattern`] is EventBridge's pattern language, of rules and of the filters of event source
-//! mappings.
+//! mappings. [`input`] makes what a rule's target gets of an event.
 
 mod check;
 mod checked;
 mod document;
 mod error;
+pub mod input;
 mod lookup;
 pub mod model;
 pub mod pattern;
+mod targets;
 mod typed;
 mod unreadable;
 mod variables;
@@ -32,8 +34,9 @@ pub use checked::{Checked, check, check_text, load, parse};
 pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
-    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, Key, KeyType, Profile, Queue,
-    Redrive, Rule, Source, StartingPosition, Statements, Stream, StreamView, Table, Target, Topic,
-    Topology, Use,
+    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, InputTransformer, Key,
+    KeyType, Profile, Queue, Redrive, Rule, Source, StartingPosition, Statements, Stream,
+    StreamView, Table, Target, Topic, Topology, Use,
 };
+pub use targets::{RuleTarget, TargetKind};
 pub use variables::{defaults, values};

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::model::{
-    Access, Destination, Function, Profile, Queue, Source, Table, Target, Topology, Use,
-};
+use super::model::{Access, Destination, Function, Profile, Queue, Source, Table, Topology, Use};
 
 /// Environment variable of the toolkit with the URL of the queue for a function's dead letters.
 pub const LETTERS: &str = "DEAD_LETTER_QUEUE_URL";
@@ -124,7 +122,12 @@ impl Topology {
         let destinations =
             functions().flat_map(|function| [function.on_failure(), function.on_success()]);
         let destinations = destinations.filter_map(|destination| destination?.bus.as_deref());
-        let named = rules.chain(used).chain(destinations).filter(|name| *name == DEFAULT_BUS);
+        let targets = self.rule_targets().filter_map(|target| target.target.bus.as_deref());
+        let named = rules
+            .chain(used)
+            .chain(destinations)
+            .chain(targets)
+            .filter(|name| *name == DEFAULT_BUS);
         self.buses.keys().map(String::as_str).chain(named).collect()
     }
 
@@ -138,13 +141,6 @@ impl Topology {
         })
     }
 
-    /// Returns every rule whose target is a function: rule, function.
-    pub fn function_rules(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.rules.iter().filter_map(|(rule, declared)| {
-            Some((rule.as_str(), declared.target.function.as_deref()?))
-        })
-    }
-
     /// Returns every queue for records that could not be applied.
     ///
     /// Mappings, asynchronous invocations, rules, other queues and the functions themselves write
@@ -154,7 +150,8 @@ impl Topology {
         let sources =
             self.sources().filter_map(|(_, _, source)| source.on_failure.as_ref()?.queue.as_ref());
         let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_ref());
-        let rules = self.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_ref());
+        let rules =
+            self.rule_targets().filter_map(|target| target.target.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources
@@ -349,12 +346,5 @@ impl Use {
         ];
         let mut set = set.into_iter().flatten();
         set.next().filter(|_| set.next().is_none())
-    }
-}
-
-impl Target {
-    /// Returns whether exactly one of function and queue is set, as in every checked topology.
-    pub(super) fn is_one(&self) -> bool {
-        self.function.is_some() != self.queue.is_some()
     }
 }

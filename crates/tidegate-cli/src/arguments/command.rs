@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// Starts, inspects and ends the local system.
     #[command(subcommand, arg_required_else_help = false)]
     Local(LocalCommand),
-    /// Shows events of the event store.
+    /// Shows events of the event store, and replays those in the archive of a bus.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
     /// Lists, completes and releases held effects: those that may or may not have taken place.
@@ -86,6 +86,8 @@ mod tests {
             ("tidegate completions csh", "'csh' for '<SHELL>'", "bash"),
             ("tidegate events show", "not provided: <STREAM>", "`tidegate events show <STREAM>`"),
             ("tidegate events show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate events replay --bus b", "not provided: --from <WHEN>", "`tidegate events"),
+            ("tidegate events replay --from soon", "'soon' for '--from <WHEN>'", "10m"),
             ("tidegate effects complete", "not provided: <KEY>", "`tidegate effects complete"),
             ("tidegate effects complete k --result sent", "it is not JSON", "'\"like this\"'"),
             ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use super::moment::moment;
 use super::number::above_zero;
 use super::place::StateDir;
 
@@ -185,18 +186,6 @@ pub(crate) enum Level {
     Error,
 }
 
-fn moment(text: &str) -> Result<Timestamp, String> {
-    if let Ok(at) = text.parse() {
-        return Ok(at);
-    }
-    let ago: Option<SignedDuration> =
-        text.parse().ok().filter(|ago: &SignedDuration| !ago.is_negative());
-    ago.and_then(|ago| Timestamp::now().checked_sub(ago).ok()).ok_or_else(|| {
-        "expected a time such as 2026-11-21T22:30:00Z, or how long ago, such as 90s, 10m or 2h"
-            .to_owned()
-    })
-}
-
 /// Options of `local wait`.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
@@ -205,21 +194,4 @@ pub(crate) struct Wait {
     pub(crate) timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateDir,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn since_is_a_time_or_how_long_ago() {
-        assert_eq!(moment("2026-11-21T22:30:00Z").unwrap().to_string(), "2026-11-21T22:30:00Z");
-        for (text, seconds) in [("90s", 90), ("10m", 600), ("2h", 7200), ("1h 30m", 5400)] {
-            let ago = Timestamp::now().as_second() - moment(text).unwrap().as_second();
-            assert!((seconds..seconds + 5).contains(&ago), "{text} is {ago} s ago");
-        }
-        for wrong in ["", "soon", "10", "-5m", "25:00"] {
-            assert!(moment(wrong).unwrap_err().contains("10m"), "{wrong}");
-        }
-    }
 }

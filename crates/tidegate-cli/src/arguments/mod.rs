@@ -11,6 +11,7 @@ mod effects;
 mod events;
 mod invoking;
 mod local;
+mod moment;
 mod new;
 mod number;
 mod parked;
@@ -24,7 +25,7 @@ pub(crate) use dlq::Dlq;
 pub(crate) use effects::{
     EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
 };
-pub(crate) use events::{EventsCommand, EventsShow};
+pub(crate) use events::{EventsCommand, EventsReplay, EventsShow};
 pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};

@@ -17,7 +17,7 @@ use terminal::problem::Problem;
 use tidegate_local::clients::Clients;
 use tidegate_local::environment::FunctionStatus;
 use tidegate_local::proxy::{CallCounts, billed};
-use topology::Topology;
+use topology::{TargetKind, Topology};
 
 use super::measurement::{FunctionUse, Measurement, TableUse, Unit};
 use super::traffic::fed;
@@ -33,6 +33,18 @@ struct Status {
     sizes_forgotten: u64,
     functions: BTreeMap<String, FunctionStatus>,
     mappings: Vec<Mapping>,
+    #[serde(default)]
+    buses: Vec<Bus>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Bus {
+    rules: BTreeMap<String, Rule>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Rule {
+    handed_over: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,6 +129,15 @@ impl Status {
             };
             (name, used)
         });
+        let costs = declared.rule_targets().filter(|rule| {
+            matches!(rule.target.kind(), Some(TargetKind::Bus(_) | TargetKind::Stream(_)))
+        });
+        let rules = costs.filter_map(|rule| {
+            let name = rule.full_name().into_owned();
+            let counted = self.buses.iter().find_map(|bus| bus.rules.get(&name));
+            Some((name, counted?.handed_over))
+        });
+        let rules = rules.collect();
         let outside = || streams.iter().filter(|(stream, _)| !fed(declared, stream));
         let names: Vec<&str> = outside().map(|(stream, _)| stream.as_str()).collect();
         let unit = Unit {
@@ -127,6 +148,7 @@ impl Status {
             measured_at: Timestamp::now(),
             unit,
             functions: functions.collect(),
+            rules,
             streams,
             ..Measurement::default()
         }
@@ -211,6 +233,34 @@ mod tests {
             Unit { name: "records of orders and prices".to_owned(), count: 107 }
         );
         assert_eq!(measured.streams["parcels"], 100, "it is measured all the same");
+    }
+
+    #[test]
+    fn events_for_other_buses_and_streams_are_measured_and_others_cost_nothing() {
+        let target = |target: Value| json!({"bus": "shop", "pattern": {}, "target": target});
+        let declared: Topology = serde_json::from_value(json!({
+            "streams": {"copies": {}},
+            "rules": {
+                "forward": target(json!({"bus": "audit"})),
+                "copy": target(json!({"stream": "copies"})),
+                "work": target(json!({"queue": "work"})),
+            },
+        }))
+        .unwrap();
+        let status = json!({
+            "idle": true, "calls": {}, "functions": {},
+            "mappings": [{"function": "f", "source": "copies", "kind": "kinesis", "invocations": 1, "records_delivered": 5}],
+            "buses": [{"rules": {
+                "forward": {"handed_over": 3}, "copy": {"handed_over": 5}, "work": {"handed_over": 7},
+            }}],
+        });
+        let status: Status = serde_json::from_value(status).unwrap();
+        let measured = status.measurement(&declared);
+        assert_eq!(
+            measured.rules,
+            BTreeMap::from([("copy".to_owned(), 5), ("forward".to_owned(), 3)])
+        );
+        assert_eq!(measured.unit.count, 0, "what a rule puts on a stream is no unit");
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub(super) struct Measurement {
     pub(super) unit: Unit,
     /// Records delivered from each Kinesis stream.
     pub(super) streams: BTreeMap<String, u64>,
+    /// Events that each rule's target got, by the full name of the target, where that costs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) rules: BTreeMap<String, u64>,
     /// Work of each function.
     pub(super) functions: BTreeMap<String, FunctionUse>,
     /// Contents of each table at the end of the measurement.

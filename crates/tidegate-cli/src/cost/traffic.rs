@@ -3,7 +3,7 @@
 use terminal::counted::counted;
 use terminal::problem::Problem;
 use tidegate_local::proxy::billed::EVENT_BYTES;
-use topology::{Access, Function, Topology};
+use topology::{Access, Function, TargetKind, Topology};
 
 use super::environment::Environment;
 use super::line::Line;
@@ -39,6 +39,7 @@ pub(super) fn lines(
         traffic.logs(&mut lines)?;
         traffic.polls(topology, &mut lines)?;
     }
+    rules(topology, measurement, prices, scale, &mut lines)?;
     for (stream, records) in measurement.streams.iter().filter(|(stream, _)| !fed(topology, stream))
     {
         // Counts one unit per record, which holds up to 25 KB. A larger record costs a unit for
@@ -54,10 +55,39 @@ pub(super) fn lines(
     Ok(lines)
 }
 
-/// Returns whether functions put records on a stream.
+/// Adds what rules hand to other buses and to streams. EventBridge hands over to functions and
+/// queues of the account for nothing.
+fn rules(
+    topology: &Topology,
+    measurement: &Measurement,
+    prices: &Prices,
+    scale: f64,
+    lines: &mut Vec<Line>,
+) -> Result<(), Problem> {
+    for target in topology.rule_targets() {
+        let name = target.full_name();
+        let Some(events) = measurement.rules.get(&*name) else { continue };
+        // One unit for each event: 64 KB on a bus, 25 KB on a stream.
+        let (key, what) = match target.target.kind() {
+            Some(TargetKind::Bus(bus)) => ("eventbridge_events", format!("events to bus {bus}")),
+            Some(TargetKind::Stream(stream)) => {
+                ("kinesis_put_units", format!("records to {stream}"))
+            }
+            _ => continue,
+        };
+        lines.push(Line::new(prices, key, &name, what, count(*events) * scale)?);
+    }
+    Ok(())
+}
+
+/// Returns whether functions or rules put records on a stream.
 ///
-/// Such records are billed as calls of the functions, and are not work from outside.
+/// Such records are billed as calls of the functions or as hand-overs of the rules, and are not
+/// work from outside.
 pub(super) fn fed(topology: &Topology, stream: &str) -> bool {
+    if topology.rule_targets().any(|rule| rule.target.stream.as_deref() == Some(stream)) {
+        return true;
+    }
     let mut uses = topology.functions.values().flat_map(|function| function.uses.values());
     uses.any(|used| used.stream.as_deref() == Some(stream) && used.access != Access::Read)
 }
@@ -201,5 +231,22 @@ mod tests {
             assert_eq!(users, ["order-processor"], "{access}");
             assert!((inside / outside - 1.0).abs() < 1e-9, "{access}: {inside} {outside}");
         }
+    }
+
+    #[test]
+    fn events_to_another_bus_cost_what_new_events_cost() {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
+        let mut topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let rule = json!({"bus": "shop", "pattern": {}, "targets": {
+            "audit": {"bus": "audit"}, "copy": {"stream": "copies"},
+        }});
+        topology.rules.insert("all".to_owned(), serde_json::from_value(rule).unwrap());
+        let prices = Prices::read(&infra.join("prices.json")).unwrap();
+        let measured = [("all/audit".to_owned(), 2_000_000), ("all/copy".to_owned(), 1_000_000)];
+        let measurement = Measurement { rules: measured.into(), ..Measurement::default() };
+        let mut lines = Vec::new();
+        rules(&topology, &measurement, &prices, 1.0, &mut lines).unwrap();
+        let costs: Vec<f64> = lines.iter().map(|line| line.usd).collect();
+        assert_eq!(costs, [2.0, 0.014]);
     }
 }

@@ -5,6 +5,8 @@
 //! these names before they have compared it with the topology and with the account and region of
 //! the system.
 
+mod inputs;
+
 use terminal::name_prefix::NamePrefix;
 use topology::{LARGE_LETTERS, Source, Topology, Use};
 
@@ -210,8 +212,7 @@ impl<'a> Declared<'a> {
     pub(crate) fn target(&self, rule: &str, target: &str) -> Result<Function<'a>, String> {
         let function = self.function_of(target)?;
         let Some(declared) = self.rule(rule)? else { return Ok(function) };
-        let is_target = |name: &String| self.prefix.physical(name).as_str() == function.name;
-        if declared.target.function.as_ref().is_some_and(is_target) {
+        if self.targets(declared, &function).next().is_some() {
             return Ok(function);
         }
         Err(format!("{} is not the target of {rule}", function.name))

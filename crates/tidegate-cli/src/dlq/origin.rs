@@ -69,7 +69,14 @@ impl<'a> Origin<'a> {
             Self::Asynchronous => (leads(function.declared.on_failure()), "its failed invocations"),
             Self::Own => (uses(function.declared), "its own dead letters"),
             Self::Rule(rule) => (
-                holds(rule.target.dead_letter_queue.as_ref()),
+                rule.targets().any(|(_, target)| {
+                    let is_it = |to: &String| {
+                        let declared = topology.functions.get(to);
+                        declared.is_some_and(|to| std::ptr::eq(to, function.declared))
+                    };
+                    target.function.as_ref().is_some_and(is_it)
+                        && holds(target.dead_letter_queue.as_ref())
+                }),
                 "the events that this rule cannot deliver",
             ),
             Self::Schedule => {
@@ -82,8 +89,7 @@ impl<'a> Origin<'a> {
                             .any(|to| holds(to.and_then(|to| to.queue.as_ref())))
                 };
                 let rules = topology
-                    .rules
-                    .values()
+                    .rule_targets()
                     .any(|rule| holds(rule.target.dead_letter_queue.as_ref()));
                 let foreign = topology.functions.values().any(writes) && !writes(function.declared);
                 (
@@ -125,7 +131,7 @@ fn leads_to(topology: &Topology, to: &Destination, queue: &str) -> bool {
         Some(DestinationKind::Queue(name)) => is_or_moves_to(topology, name, queue),
         Some(DestinationKind::Topic(_)) => true,
         Some(DestinationKind::Bus(bus)) => {
-            let targets = topology.rules.values().filter(|rule| rule.bus == bus);
+            let targets = topology.rule_targets().filter(|rule| rule.declared.bus == bus);
             let mut queues = targets.filter_map(|rule| rule.target.queue.as_deref());
             queues.any(|name| is_or_moves_to(topology, name, queue))
         }

@@ -61,6 +61,7 @@ pub(crate) async fn replay(
         lambda: system.lambda(),
         s3: system.s3(),
         ranges: RangeReader::new(system),
+        declared,
         qualifier: declared.qualifier,
         bucket_owner: system.is_account().then_some(declared.home.account.as_str()),
         replayed: BTreeSet::new(),
@@ -127,6 +128,7 @@ fn say(options: &Dlq, line: &str) {
 }
 
 struct Run<'a> {
+    declared: &'a Declared<'a>,
     lambda: aws_sdk_lambda::Client,
     s3: aws_sdk_s3::Client,
     ranges: RangeReader,
@@ -170,7 +172,8 @@ impl Run<'_> {
             // its effects.
             Content::Rule(rule) => {
                 let occasion = Some(letter.message_id.as_str());
-                self.one(function, rule.event.get(), Shape::Event, occasion).await?;
+                let input = self.declared.input(&rule.rule_arn, function, rule.event.get())?;
+                self.one(function, &input, Shape::Event, occasion).await?;
             }
             Content::Own(own) if self.replayed.contains(&identity(own)) => {}
             Content::Own(own) => {

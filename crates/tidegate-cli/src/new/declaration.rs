@@ -243,7 +243,7 @@ impl Declaration {
             )));
         }
         let letters =
-            topology.rules.values().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
+            topology.rule_targets().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
         let letters = self.letters(topology, most_frequent(letters), "rule-failures");
         let given_up = topology
             .functions

@@ -99,7 +99,10 @@ async fn a_function_for_each_source_is_declared_and_the_topology_stays_as_it_is_
     let pattern =
         serde_json::json!({ "source": ["shop.orders"], "detail-type": ["ReturnRecorded"] });
     assert_eq!(topology.rules["return-mailer"].pattern, pattern);
-    assert_eq!(topology.rules["return-mailer"].target.function.as_deref(), Some("return-mailer"));
+    assert_eq!(
+        topology.rules["return-mailer"].target.as_ref().unwrap().function.as_deref(),
+        Some("return-mailer")
+    );
     let checked = tidegate(&["topology", "check"], root, &[]).await;
     assert!(
         checked.status.success() && stdout(&checked).contains("12 functions"),

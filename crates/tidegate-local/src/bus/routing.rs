@@ -2,59 +2,30 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::Message;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::bus_queue::BusQueue;
+use super::hand_over::{Taken, hand_over, is_forwarded};
 use super::infinity::restored;
 use super::letter;
 use super::machine::Router;
-use super::refusal::{GivenUp, Refusal};
+use super::refusal::GivenUp;
 use super::rule::{Rule, Target};
 use super::settings::BusSettings;
 use super::status::{BusRouter, BusStatus, RuleStatus};
 use super::step::{Action, Input};
-use crate::activity::Activity;
-use crate::asynchronous::EventQueue;
 use crate::destination::{lost, until_sent};
 use crate::driver::{drive, note};
 use crate::own_queue::{EventAction, Events, OwnQueue, OwnQueuePort};
-use crate::pace::{Pace, Signals};
+use crate::pace::Signals;
 use crate::running::Running;
-use crate::send_error::SendError;
-use crate::wake::Wake;
 use aws_json::Json;
-use lambda_shapes::message;
 use lambda_shapes::queue::sent;
-
-/// Everything that the routing of one bus needs.
-pub struct BusQueue {
-    /// Declared name of the bus.
-    pub bus: String,
-    /// URL of the engine's own queue that gets every event of the bus.
-    pub queue_url: String,
-    /// Rules of the bus.
-    pub rules: Vec<Rule>,
-    /// Client of SQS.
-    pub sqs: Client,
-    /// Accepts events for functions.
-    pub events: Arc<dyn EventQueue>,
-    /// Activity counter of the engine.
-    pub activity: Arc<Activity>,
-    /// Events that were put on the bus.
-    pub wake: Arc<Wake>,
-    /// How often the queue is polled.
-    pub pace: Pace,
-    /// Visibility timeout of a received event in its queue.
-    pub hidden: Duration,
-    /// Divides the waits between tries; 1 is AWS's pace.
-    pub time_scale: f64,
-}
 
 /// Starts the routing of a bus.
 ///
@@ -71,7 +42,7 @@ pub fn start(own: BusQueue) -> BusRouter {
 
 async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiver<bool>) {
     let queue = OwnQueue {
-        sqs: own.sqs.clone(),
+        sqs: own.clients.sqs.clone(),
         url: own.queue_url.clone(),
         hidden: own.hidden,
         pace: own.pace,
@@ -83,7 +54,7 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiv
         time_scale: own.time_scale,
     });
     let events =
-        BusEvents { own: Arc::new(own), status: Arc::clone(&status), bodies: HashMap::new() };
+        BusEvents { own: Arc::new(own), status: Arc::clone(&status), taken: HashMap::new() };
     let port = OwnQueuePort::new(events, queue, &stop);
     if let Err(illegal) = drive(machine, port, None, stop).await {
         note(&status, &illegal.to_string());
@@ -94,20 +65,24 @@ async fn route(own: BusQueue, status: Arc<Mutex<BusStatus>>, stop: watch::Receiv
 struct BusEvents {
     own: Arc<BusQueue>,
     status: Arc<Mutex<BusStatus>>,
-    /// Text of each event in memory.
-    bodies: HashMap<u64, Arc<str>>,
+    /// Each event in memory.
+    taken: HashMap<u64, Taken>,
 }
 
 impl BusEvents {
-    fn body(&self, event: u64) -> Arc<str> {
-        self.bodies.get(&event).map(Arc::clone).unwrap_or_default()
+    /// Returns an event in memory, which every event with a hand-over is.
+    fn event(&self, event: u64) -> Taken {
+        self.taken.get(&event).cloned().unwrap_or_default()
     }
 
     fn hand_over(&self, event: u64, rule: usize) -> BoxFuture<'static, Input> {
         let (own, status) = (Arc::clone(&self.own), Arc::clone(&self.status));
-        let body = self.body(event);
+        let taken = self.event(event);
         async move {
-            let result = hand_over(&own, rule, &body).await;
+            let result = match own.rules.get(rule) {
+                Some(rule) => hand_over(&own, rule, &taken).await,
+                None => Ok(()),
+            };
             if let Err(refusal) = &result {
                 note(&status, &refusal.message);
             }
@@ -118,7 +93,7 @@ impl BusEvents {
 
     fn park(&self, event: u64, rule: usize, given_up: GivenUp) -> BoxFuture<'static, Input> {
         let (own, status) = (Arc::clone(&self.own), Arc::clone(&self.status));
-        let body = self.body(event);
+        let body = self.event(event).body;
         async move {
             park(&own, &status, rule, &given_up, &body).await;
             Input::Parked { event, rule }
@@ -127,7 +102,10 @@ impl BusEvents {
     }
 
     /// Returns the indices of the rules that match an event.
-    fn matching(&self, body: &str) -> Vec<usize> {
+    ///
+    /// An event that came from another bus goes to no third one (User Guide: "Sending events
+    /// between event buses in the same account and Region").
+    fn matching(&self, body: &str, is_forwarded: bool) -> Vec<usize> {
         let (content, _) = match Json::leading(body) {
             Ok(read) => read,
             Err(error) => {
@@ -139,7 +117,14 @@ impl BusEvents {
             }
         };
         let rules = self.own.rules.iter().enumerate();
-        let matching = rules.filter(|(_, rule)| rule.pattern.matches(&content));
+        let replay = content.get("replay-name").and_then(Json::as_text);
+        let may = |rule: &Rule| {
+            let third_bus = is_forwarded && matches!(rule.target, Target::Bus(_));
+            let meant = replay
+                .is_none_or(|replay| self.own.replays.reaches(replay, &self.own.bus, &rule.arn));
+            !third_bus && meant
+        };
+        let matching = rules.filter(|(_, rule)| may(rule) && rule.pattern.matches(&content));
         matching.map(|(index, _)| index).collect()
     }
 }
@@ -153,23 +138,29 @@ impl Events for BusEvents {
     }
 
     fn taken(&mut self, machine: &Router, event: u64, message: Message) -> Input {
+        let accepted = sent(message.attributes.as_ref());
+        let is_forwarded = is_forwarded(&message);
         let id = message.message_id.unwrap_or_default();
         let body = restored(message.body.unwrap_or_default());
-        let rules = self.matching(&body);
+        let rules = self.matching(&body, is_forwarded);
         if !machine.rests(&id) {
             let mut status = self.status.lock();
             status.events += 1;
-            status.unmatched += u64::from(rules.is_empty());
+            let is_archive = |rule: &usize| {
+                let rule = self.own.rules.get(*rule);
+                rule.is_some_and(|rule| matches!(rule.target, Target::Archive(_)))
+            };
+            status.unmatched += u64::from(rules.iter().all(is_archive));
         }
-        self.bodies.insert(event, body.into());
-        Input::Accepted { event, id, accepted: sent(message.attributes.as_ref()), rules }
+        self.taken.insert(event, Taken { body: body.into(), accepted });
+        Input::Accepted { event, id, accepted, rules }
     }
 
     fn sort(&mut self, action: Action) -> EventAction<Input> {
         if let Action::Rest { event, .. } | Action::Release { event } | Action::Finish { event } =
             &action
         {
-            self.bodies.remove(event);
+            self.taken.remove(event);
         }
         match action {
             Action::HandOver { event, rule } => EventAction::Begin(self.hand_over(event, rule)),
@@ -203,25 +194,6 @@ impl Events for BusEvents {
     }
 }
 
-/// Hands an event to the target of a rule: one try.
-async fn hand_over(own: &BusQueue, rule: usize, body: &str) -> Result<(), Refusal> {
-    let Some(rule) = own.rules.get(rule) else { return Ok(()) };
-    match &rule.target {
-        Target::Function(function) => {
-            let accepted = own.events.accept(function, None, body.to_owned()).await;
-            accepted.map(drop).map_err(Refusal::from)
-        }
-        Target::Queue(url) => {
-            let sent = match &rule.message_group_id {
-                Some(group) => message::send_in_group(&own.sqs, url, body, group).await,
-                None => message::send(&own.sqs, url, body, []).await,
-            };
-            own.activity.bump();
-            sent.map(drop).map_err(|error| SendError::from_call("the event", url, error).into())
-        }
-    }
-}
-
 /// Sends a dead letter until it has arrived, or is lost for good.
 ///
 /// EventBridge, too, drops an event if the target's dead-letter queue refuses it or the target has
@@ -234,7 +206,8 @@ async fn park(
     body: &str,
 ) {
     let Some(rule) = own.rules.get(rule) else { return };
-    let send = || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.sqs, rule, given_up, body)) };
+    let send =
+        || -> BoxFuture<'_, _> { Box::pin(letter::send(&own.clients.sqs, rule, given_up, body)) };
     let sent = until_sent(send, own.time_scale, |message| note(status, message)).await;
     if let Err(error) = sent {
         status.lock().destination_failures.add(&error.message);

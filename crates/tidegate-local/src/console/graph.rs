@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use topology::{Access, Destination, DestinationKind, Resource, SourceKind, Topology};
+use topology::{Access, Destination, DestinationKind, Resource, SourceKind, TargetKind, Topology};
 
 /// Kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -52,7 +52,7 @@ pub(crate) enum EdgeKind {
     Mapping,
     /// Rules of a bus that invoke a function; counts events.
     Events,
-    /// Rules of a bus that send to a queue; counts events.
+    /// Rules of a bus that send to a queue, a stream, a topic or another bus; counts events.
     Sends,
     /// Use of a resource by a function; counts AWS calls.
     Calls,
@@ -116,21 +116,22 @@ impl Graph {
             let given_up = source.on_failure.as_ref().and_then(destination);
             edges.extend(given_up.map(|to| (function(name), to, EdgeKind::GivesUp)));
         }
-        for rule in topology.rules.values() {
-            let bus = (NodeKind::Bus, rule.bus.clone());
-            let target =
-                rule.target.function.as_deref().map(|name| (function(name), EdgeKind::Events));
-            let sent = rule.target.queue.as_deref().map(|name| (queue(name), EdgeKind::Sends));
+        for rule in topology.rule_targets() {
+            let bus = (NodeKind::Bus, rule.declared.bus.clone());
+            let target = rule.target.kind().map(|kind| match kind {
+                TargetKind::Function(name) => (function(name), EdgeKind::Events),
+                TargetKind::Queue(name) => (queue(name), EdgeKind::Sends),
+                TargetKind::Stream(name) => ((NodeKind::Stream, name.to_owned()), EdgeKind::Sends),
+                TargetKind::Topic(name) => ((NodeKind::Topic, name.to_owned()), EdgeKind::Sends),
+                TargetKind::Bus(name) => ((NodeKind::Bus, name.to_owned()), EdgeKind::Sends),
+            });
             let lost = rule
                 .target
                 .dead_letter_queue
                 .as_deref()
                 .map(|name| (queue(name), EdgeKind::Undelivered));
             edges.extend(
-                [target, sent, lost]
-                    .into_iter()
-                    .flatten()
-                    .map(|(to, kind)| (bus.clone(), to, kind)),
+                [target, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)),
             );
         }
         for (name, declared) in &topology.functions {

@@ -60,6 +60,17 @@ function functions(status) {
   rewrite(at('errors'), failed, () => failed.map((said) => element('pre', { class: 'bad' }, said)));
 }
 
+// Archives of buses, and the replays from them, newest first.
+function archives(status) {
+  const all = [status.archives || [], [...(status.replays || [])].sort((a, b) => b.started.localeCompare(a.started))];
+  at('archived').hidden = !all.flat().length;
+  rewrite(at('archives'), all, () => [
+    ...all[0].map((a) => element('li', { 'data-archive': a.bus }, `archive of bus ${a.bus}: ${number(a.events)} ${a.events === 1 ? 'event' : 'events'}, kept for ${number(a.days)} ${a.days === 1 ? 'day' : 'days'}`)),
+    ...all[1].map((r) => element('li', { 'data-replay': r.name, class: r.state === 'FAILED' ? 'bad' : '' },
+      `replay ${r.name} of bus ${r.bus}: ${r.state.toLowerCase()}, ${number(r.events || 0)} ${r.events === 1 ? 'event' : 'events'}${r.reason ? `: ${r.reason}` : ''}`)),
+  ]);
+}
+
 // What goes wrong now, and the last error of everything that delivers.
 function troubles(status) {
   const functions = Object.entries(status.functions);
@@ -172,6 +183,7 @@ async function look() {
       summary(state.status);
       edges(state);
       functions(state.status);
+      archives(state.status);
       if (state.newest !== newest) {
         deliveries(await json('/console/deliveries'));
         newest = state.newest;

@@ -12,7 +12,7 @@ use crate::asynchronous::AsynchronousStatus;
 use crate::history::{Ending, Letter, PastInvocation};
 use crate::parts::Parts;
 use crate::status::{Look, Status};
-use topology::Target;
+use topology::{Target, TargetKind};
 
 /// Number of deliveries in the list.
 const LISTED: usize = 50;
@@ -107,10 +107,24 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
             json!({ "count": routed.failed })
         }
         EdgeKind::Sends => {
-            let routed = routed(parts, status, from, |target| target.queue.as_deref() == Some(to));
+            let kind = graph.nodes.get(edge.to).map(|node| node.kind);
+            let routed = routed(parts, status, from, |target| is_to(target, kind, to));
             json!({ "count": routed.handed_over, "waiting": routed.waiting, "failures": routed.failures() })
         }
     }
+}
+
+/// Returns whether a target is this queue, stream, topic or bus.
+fn is_to(target: &Target, kind: Option<NodeKind>, name: &str) -> bool {
+    target.kind().is_some_and(|to| match to {
+        TargetKind::Function(_) => false,
+        TargetKind::Queue(queue) => {
+            queue == name && matches!(kind, Some(NodeKind::Queue | NodeKind::DeadLetters))
+        }
+        TargetKind::Stream(stream) => stream == name && kind == Some(NodeKind::Stream),
+        TargetKind::Topic(topic) => topic == name && kind == Some(NodeKind::Topic),
+        TargetKind::Bus(bus) => bus == name && kind == Some(NodeKind::Bus),
+    })
 }
 
 /// Summed counts of several rules of a bus.
@@ -131,10 +145,10 @@ impl Routed {
 /// Sums the counts of those rules of a bus whose target matches.
 fn routed(parts: &Parts, status: &Status, bus: &str, is_meant: impl Fn(&Target) -> bool) -> Routed {
     let of_bus = status.buses.iter().find(|status| status.bus == bus);
-    let rules = of_bus.into_iter().flat_map(|status| &status.rules);
-    let meant = rules.filter(|(name, _)| {
-        let declared = parts.topology.rules.get(*name);
-        declared.is_some_and(|rule| is_meant(&rule.target))
+    let targets = parts.topology.rule_targets().filter(|rule| is_meant(rule.target));
+    let meant = targets.filter_map(|rule| {
+        let name = rule.full_name();
+        of_bus?.rules.get_key_value(&*name)
     });
     meant.fold(Routed::default(), |sum, (_, rule)| Routed {
         waiting: sum.waiting + rule.waiting,

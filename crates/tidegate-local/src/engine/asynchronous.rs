@@ -41,7 +41,7 @@ fn asynchronously(
     Asynchronously {
         function: function.to_owned(),
         settings,
-        rules: rules.map(|(rule, _)| rule.to_owned()).collect(),
+        rules: rules.map(|(rule, _)| rule.into_owned()).collect(),
         queue_url: queue.url.clone(),
         sqs: parts.clients.sqs.clone(),
         invoker: invoker(parts, Way::events(function)),

@@ -27,5 +27,6 @@ pub(super) async fn start(
     let events: Arc<dyn EventQueue> = Arc::new(events);
     let buses = buses::start(&parts, &events, timing)?;
     parts.pollers.lock().buses = buses;
+    buses::begin_replays(&parts, timing);
     Ok((parts, events))
 }

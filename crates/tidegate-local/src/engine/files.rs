@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::StartError;
+use crate::archive::Archives;
 use crate::checkpoint::{Checkpoints, FileCheckpoints};
 use crate::credentials::VARIABLES;
 use crate::emulator::Backend;
@@ -78,6 +79,14 @@ pub(super) fn checkpoints(
     }
     let checkpoints = FileCheckpoints::open(&directory).map_err(failed(&directory))?;
     Ok(Arc::new(checkpoints))
+}
+
+/// Opens the archives of the buses, and the replays.
+///
+/// They stay when the emulator begins anew: an archive outlives what it was made from.
+pub(super) fn archives(state_dir: &Path, topology: &Topology) -> Result<Archives, StartError> {
+    let directory = state_dir.join("archive");
+    Archives::open(&directory, topology).map_err(failed(&directory))
 }
 
 /// Writes the variables of each function to a file, so that another program can run it: `cargo

@@ -1,9 +1,10 @@
 //! Assembles the functions with the faults in front of them and the proxy behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::buses::rule_arn;
 use super::files;
 use super::injection::Injector;
 use super::options::Options;
@@ -11,6 +12,7 @@ use super::programs::Program;
 use super::runner::Runner;
 use super::specs::specs;
 use super::start_error::StartError;
+use crate::archive::{ArchiveCalls, Archives};
 use crate::environment::Functions;
 use crate::fault::Faults;
 use crate::invocation::Invoker;
@@ -29,6 +31,7 @@ pub(super) struct Base<'a> {
     pub(super) options: &'a Options,
     /// What the proxy wakes.
     pub(super) wakes: &'a Arc<Wakes>,
+    pub(super) archives: &'a Arc<Archives>,
 }
 
 /// The functions with their faults and their proxy.
@@ -62,7 +65,9 @@ impl Base<'_> {
         // A call that a fault keeps from AWS must not be counted for a resource.
         let mut hooks: Vec<Arc<dyn Hook>> = injector.hook(ready.environments).into_iter().collect();
         hooks.push(Arc::<ResourceCalls>::clone(&resource_calls));
-        let proxy = Proxy::serve(ports, hooks, topology.table_keys(), Arc::clone(self.wakes));
+        let calls: Arc<dyn Hook> = Arc::new(self.archive_calls());
+        let proxy =
+            Proxy::serve(ports, hooks, vec![calls], topology.table_keys(), Arc::clone(self.wakes));
         let invoker = injector.invoker(&ready.functions, time_scale);
         let faults = injector.faults();
         Ok(AssembledFunctions {
@@ -72,5 +77,18 @@ impl Base<'_> {
             faults,
             resource_calls,
         })
+    }
+
+    /// Returns what answers the calls about archives and replays.
+    fn archive_calls(&self) -> ArchiveCalls {
+        let mut rules: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for (name, rule) in &self.topology.rules {
+            rules.entry(rule.bus.clone()).or_default().insert(rule_arn(&rule.bus, name));
+        }
+        ArchiveCalls {
+            archives: Arc::clone(self.archives),
+            buses: self.provisioned.buses.clone(),
+            rules,
+        }
     }
 }

@@ -8,6 +8,7 @@ use parking_lot::Mutex;
 use super::announce::announce;
 use super::claim::Claim;
 use super::deliveries;
+use super::files;
 use super::functions::{AssembledFunctions, Base};
 use super::options::Options;
 use super::runner::Runner;
@@ -50,6 +51,8 @@ impl Engine {
         let mut provisioned = provision(&clients, &topology).await?;
         provisioned.statements = statements(&clients, &topology, &emulator, &claim.state_dir).await;
 
+        let archives = Arc::new(files::archives(&claim.state_dir, &topology)?);
+
         // Start the functions, with faults in front of them and the proxy behind them.
         let wakes = Arc::new(Wakes::default());
         let base = Base {
@@ -59,6 +62,7 @@ impl Engine {
             state_dir: &claim.state_dir,
             options,
             wakes: &wakes,
+            archives: &archives,
         };
         let AssembledFunctions { proxy, functions, invoker, faults, resource_calls } =
             base.assemble_functions(runner, programs).await?;
@@ -75,6 +79,7 @@ impl Engine {
             faults,
             activity: Arc::new(Activity::new()),
             wakes,
+            archives,
             pollers: Mutex::default(),
             deliveries: Arc::default(),
             letters: Arc::default(),

@@ -81,6 +81,7 @@ impl Engine {
     /// Nothing new begins, and invocations in flight have five seconds to end. Then processes are
     /// killed, and the emulator is stopped if it was started here.
     pub async fn shutdown(self) {
+        self.parts.archives.stop();
         let pollers = std::mem::take(&mut *self.parts.pollers.lock());
         let began = Instant::now();
         self.parts.functions.close_lines();

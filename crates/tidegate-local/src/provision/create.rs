@@ -1,7 +1,5 @@
 //! Creates everything that a topology declares, each resource before those that name it.
 
-use std::collections::BTreeSet;
-
 use futures::future::try_join_all;
 use futures::try_join;
 
@@ -26,8 +24,8 @@ pub async fn provision(
     let tables =
         topology.tables.iter().map(|(name, declared)| tables::table(clients, name, declared));
     let buses = topology.bus_names().into_iter().map(|name| buses::bus(clients, name));
-    let routed: BTreeSet<&str> = topology.rules.values().map(|rule| rule.bus.as_str()).collect();
-    let bus_queues = routed
+    let bus_queues = topology
+        .read_buses()
         .into_iter()
         .map(|bus| async move { Ok((bus.to_owned(), queues::bus_queue(clients, bus).await?)) });
     let destination_queues =

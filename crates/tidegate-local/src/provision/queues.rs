@@ -37,7 +37,7 @@ pub(super) async fn queues(
         let (retention, visibility) = (queue.retention_seconds, queue.visibility_timeout_seconds);
         // EventBridge requires it of a FIFO queue to which it sends.
         let by_content =
-            fifo && topology.rules.values().any(|rule| rule.target.queue.as_ref() == Some(&name));
+            fifo && topology.rule_targets().any(|rule| rule.target.queue.as_ref() == Some(&name));
         async move {
             let kind = if fifo { Kind::Fifo { by_content } } else { Kind::Standard };
             let queue = create(clients, &physical, kind, retention, visibility, redrive).await?;

@@ -47,15 +47,18 @@ impl Proxy {
         hooks: Vec<Arc<dyn Hook>>,
         keys: TableKeys,
     ) -> Result<Self, ProxyError> {
-        Ok(Self::serve(Ports::open(endpoint, callers).await?, hooks, keys, Arc::default()))
+        let ports = Ports::open(endpoint, callers).await?;
+        Ok(Self::serve(ports, hooks, Vec::new(), keys, Arc::default()))
     }
 
     /// Serves open ports.
     ///
-    /// `hooks` are those of functions' calls.
+    /// `hooks` are those of functions' calls. `everyone` are those of all calls, after the others:
+    /// what the engine itself answers.
     pub(crate) fn serve(
         ports: Ports,
         hooks: Vec<Arc<dyn Hook>>,
+        everyone: Vec<Arc<dyn Hook>>,
         keys: TableKeys,
         wakes: Arc<Wakes>,
     ) -> Self {
@@ -72,7 +75,9 @@ impl Proxy {
         };
         // First: a write wakes also if a fault then keeps its answer from the function.
         let waking: Arc<dyn Hook> = Arc::new(Waking(wakes));
-        let hooks: Vec<_> = std::iter::once(Arc::clone(&waking)).chain(hooks).collect();
+        let first = || std::iter::once(Arc::clone(&waking));
+        let of_functions: Vec<_> = first().chain(hooks).chain(everyone.clone()).collect();
+        let of_programs: Vec<_> = first().chain(everyone).collect();
         let line = |caller: String, hooks, ledger| Line {
             caller,
             upstream: upstream.clone(),
@@ -81,11 +86,11 @@ impl Proxy {
             ledger,
             numbers: Arc::clone(&numbers),
         };
-        let mut lines = vec![(ports.programs.1, line(String::new(), vec![waking], None))];
+        let mut lines = vec![(ports.programs.1, line(String::new(), of_programs, None))];
         for (caller, (address, listener)) in ports.listeners {
             let counts = Arc::clone(&proxy.counts);
             let ledger = Ledger { counts, items: Arc::clone(&items) };
-            lines.push((listener, line(caller.clone(), hooks.clone(), Some(ledger))));
+            lines.push((listener, line(caller.clone(), of_functions.clone(), Some(ledger))));
             proxy.addresses.insert(caller, address);
         }
         let serve = |(listener, line)| tokio::spawn(line::accept(listener, Arc::new(line)));

@@ -51,7 +51,12 @@ impl StandIn {
     }
 
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
-        Clients::new(&self.endpoint).sqs
+        self.clients().sqs
+    }
+
+    /// Returns clients of which only that of SQS has answers.
+    pub(crate) fn clients(&self) -> Clients {
+        Clients::new(&self.endpoint)
     }
 
     pub(crate) fn url(&self, queue: &str) -> String {

@@ -15,6 +15,7 @@ use tidegate_local::bus::{
 use tidegate_local::clients::Clients;
 use tidegate_local::pace::Pace;
 use tidegate_local::send_error::SendError;
+use topology::input::Input;
 use topology::pattern::Pattern;
 
 use crate::backend::ministack;
@@ -51,14 +52,19 @@ impl EventQueue for Functions {
 fn rule(name: &str, pattern: Value, target: Target, dead_letters: &str) -> Rule {
     Rule {
         name: name.to_owned(),
+        rule: name.to_owned(),
         arn: format!("arn:aws:events:us-east-1:000000000000:rule/shop/{name}"),
         pattern: Pattern::parse(&pattern).unwrap(),
+        input: Input::Event,
         target,
-        message_group_id: None,
         target_arn: format!("arn:of:{name}"),
         dead_letters: Some(dead_letters.to_owned()),
         retries: Retries { maximum_attempts: 2, maximum_age: Duration::from_secs(60) },
     }
+}
+
+fn to_queue(url: &str) -> Target {
+    Target::Queue { url: url.to_owned(), group: None }
 }
 
 fn start(clients: &Clients, url: &str, rules: Vec<Rule>, functions: &Arc<Functions>) -> BusRouter {
@@ -66,8 +72,9 @@ fn start(clients: &Clients, url: &str, rules: Vec<Rule>, functions: &Arc<Functio
         bus: "shop".to_owned(),
         queue_url: url.to_owned(),
         rules,
-        sqs: clients.sqs.clone(),
+        clients: clients.clone(),
         events: Arc::<Functions>::clone(functions),
+        replays: Arc::default(),
         activity: Arc::new(Activity::new()),
         wake: Arc::default(),
         pace: Pace::Fast,
@@ -113,7 +120,7 @@ async fn every_rule_that_matches_hands_the_event_to_its_target_as_it_came() {
     let functions = Arc::new(Functions::default());
     let rules = vec![
         rule("any", json!({"source": ["shop.orders"]}), Target::Function("f".to_owned()), &letters),
-        rule("deep", deep, Target::Queue(work.clone()), &letters),
+        rule("deep", deep, to_queue(&work), &letters),
     ];
     let router = start(clients, &url, rules, &functions);
     let both = json!({"id": "1", "source": "shop.orders", "detail": {"total": 11, "b": "x-y"}});
@@ -149,7 +156,7 @@ async fn what_a_target_does_not_take_is_in_its_dead_letter_queue_with_eventbridg
     let all = || json!({"source": [{"exists": true}]});
     let rules = vec![
         rule("function", all(), Target::Function("f".to_owned()), &retried),
-        rule("queue", all(), Target::Queue(missing), &at_once),
+        rule("queue", all(), to_queue(&missing), &at_once),
     ];
     let router = start(clients, &url, rules, &functions);
     let event = json!({"id": "1", "source": "shop.orders", "detail": {}});
@@ -197,7 +204,7 @@ async fn an_event_that_one_target_does_not_have_survives_a_crash() {
         let mut function = rule("function", all(), Target::Function("f".to_owned()), &letters);
         function.retries =
             Retries { maximum_attempts: 185, maximum_age: Duration::from_secs(86_400) };
-        vec![function, rule("queue", all(), Target::Queue(work.clone()), &letters)]
+        vec![function, rule("queue", all(), to_queue(&work), &letters)]
     };
     let functions = Arc::new(Functions { failures: Mutex::new(u32::MAX), ..Functions::default() });
     let router = start(clients, &url, rules(), &functions);
@@ -226,9 +233,8 @@ async fn an_event_reaches_a_fifo_queue_in_its_message_group_and_once_within_five
     let (url, _) = queue(clients, "tidegate-bus-shop", false).await;
     let (steps, _) = queue(clients, "steps.fifo", true).await;
     let (letters, _) = queue(clients, "letters", false).await;
-    let mut to_fifo =
-        rule("fifo", json!({"source": ["shop.orders"]}), Target::Queue(steps.clone()), &letters);
-    to_fifo.message_group_id = Some("orders".to_owned());
+    let target = Target::Queue { url: steps.clone(), group: Some("orders".to_owned()) };
+    let to_fifo = rule("fifo", json!({"source": ["shop.orders"]}), target, &letters);
     let functions = Arc::new(Functions::default());
     let router = start(clients, &url, vec![to_fifo], &functions);
     let events = ["1", "2"].map(|id| json!({"id": id, "source": "shop.orders"}));

@@ -33,6 +33,8 @@ pub(super) const TOPIC: Naming = naming("a topic", 256, "-_");
 pub(super) const BUS: Naming = Naming { with_prefix: 32, ..naming("a bus", 256, "-_./") };
 /// An EventBridge rule.
 pub(super) const RULE: Naming = naming("a rule", 64, "-_.");
+/// A target of a rule.
+pub(super) const TARGET: Naming = naming("a target", 64, "-_.");
 /// A function.
 pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
 /// A label that occurs only in the topology.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Check;
 use crate::lookup::{LARGE_LETTERS, LETTERS};
-use crate::model::Function;
+use crate::model::{Function, Target};
 
 /// Shortest retention of a queue of failures, in seconds: a long weekend.
 ///
@@ -85,13 +85,10 @@ impl<'a> Check<'a> {
                 add(queue, name.clone(), function.dead_letter_after_seconds().map_or(0, i64::from));
             }
         }
-        for (name, rule) in &topology.rules {
+        for rule in topology.rule_targets() {
             if let Some(queue) = &rule.target.dead_letter_queue {
-                add(
-                    queue,
-                    format!("rule {name}"),
-                    i64::from(rule.target.maximum_event_age_seconds),
-                );
+                let age = i64::from(rule.target.maximum_event_age_seconds);
+                add(queue, format!("rule {}", rule.full_name()), age);
             }
         }
         writers
@@ -161,7 +158,7 @@ impl<'a> Check<'a> {
     /// Returns the bus with the longest archive among those that reach a function with this table,
     /// and the archive's length in days.
     ///
-    /// A rule of the bus reaches the function directly or through a queue.
+    /// A rule of the bus reaches the function directly, through a queue, or through another bus.
     pub(super) fn archive_before(&self, table: &str) -> Option<(&'a str, i64)> {
         let topology = self.topology;
         let uses = |function: &Function| {
@@ -170,14 +167,25 @@ impl<'a> Check<'a> {
         let reads = |function: &Function, queue: &Option<String>| {
             queue.is_some() && function.sources.values().any(|source| source.queue == *queue)
         };
-        let buses = topology.rules.values().filter_map(|rule| {
-            let days = topology.buses.get(&rule.bus)?.archive_days;
-            let mut reached = topology.functions.iter().filter(|(name, function)| {
-                rule.target.function.as_ref() == Some(name) || reads(function, &rule.target.queue)
-            });
-            reached
-                .any(|(_, function)| uses(function))
-                .then_some((rule.bus.as_str(), i64::from(days)))
+        let reached = |target: &Target| {
+            topology.functions.iter().any(|(name, function)| {
+                let is_reached =
+                    target.function.as_ref() == Some(name) || reads(function, &target.queue);
+                is_reached && uses(function)
+            })
+        };
+        // A replayed event goes on to the rules of another bus, and no further.
+        let behind = |target: &Target| {
+            let mut targets = topology.rule_targets();
+            target.bus.is_some()
+                && targets.any(|next| {
+                    Some(&next.declared.bus) == target.bus.as_ref() && reached(next.target)
+                })
+        };
+        let buses = topology.rule_targets().filter_map(|rule| {
+            let days = topology.buses.get(&rule.declared.bus)?.archive_days;
+            (reached(rule.target) || behind(rule.target))
+                .then_some((rule.declared.bus.as_str(), i64::from(days)))
         });
         buses.max_by_key(|(_, days)| *days)
     }

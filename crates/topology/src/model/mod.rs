@@ -13,7 +13,7 @@ mod system;
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
 pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView, Table, Topic};
-pub use rule::{Rule, Target};
+pub use rule::{InputTransformer, Rule, Target};
 pub use source::{Filter, Source, StartingPosition};
 pub(crate) use system::default_event_bytes;
 pub use system::{Profile, Statements, Topology};

@@ -1,5 +1,6 @@
 //! Renders the status of the local system on one screen.
 
+mod archives;
 mod lanes;
 
 use comfy_table::Table;
@@ -21,6 +22,7 @@ pub(crate) fn screen(status: &Value) -> String {
     let mut parts = vec![head(status), mappings(status)];
     parts.extend(asynchronous(status));
     parts.extend(buses(status));
+    parts.extend(archives::archives(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
     parts.extend(waits_for_operator(status));
     parts.extend(faults(status));

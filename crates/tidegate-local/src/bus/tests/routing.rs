@@ -12,6 +12,7 @@ use crate::bus::{BusQueue, BusStatus, Retries, Rule, Target, start};
 use crate::pace::Pace;
 use crate::send_error::SendError;
 use crate::tests::stand_in::StandIn;
+use topology::input::Input;
 use topology::pattern::Pattern;
 
 /// Refuses every event for a function, with a reason in characters that SQS refuses.
@@ -28,13 +29,18 @@ impl EventQueue for Refusing {
     }
 }
 
+fn queue(sqs: &StandIn, name: &str) -> Target {
+    Target::Queue { url: sqs.url(name), group: None }
+}
+
 fn rule(name: &str, pattern: &Value, target: Target, sqs: &StandIn) -> Rule {
     Rule {
         name: name.to_owned(),
+        rule: name.to_owned(),
         arn: format!("arn:of:{name}"),
         pattern: Pattern::parse(pattern).unwrap(),
+        input: Input::Event,
         target,
-        message_group_id: None,
         target_arn: "arn:of:target".to_owned(),
         dead_letters: Some(sqs.url("letters")),
         retries: Retries { maximum_attempts: 0, maximum_age: Duration::from_secs(60) },
@@ -51,8 +57,9 @@ async fn routed_by(sqs: &StandIn, rules: Vec<Rule>, events: Arc<dyn EventQueue>)
         bus: "shop".to_owned(),
         queue_url: sqs.url("tidegate-bus-shop"),
         rules,
-        sqs: sqs.sqs(),
+        clients: sqs.clients(),
         events,
+        replays: Arc::default(),
         activity: Arc::new(Activity::new()),
         wake: Arc::default(),
         pace: Pace::Fast,
@@ -79,7 +86,7 @@ async fn an_event_with_characters_that_sqs_does_not_take_reaches_queues_and_dead
     let sqs = StandIn::start([event.to_string().as_str()]).await;
     let any = json!({"source": ["shop"]});
     let rules = vec![
-        rule("queue", &any, Target::Queue(sqs.url("work")), &sqs),
+        rule("queue", &any, queue(&sqs, "work"), &sqs),
         rule("function", &any, Target::Function("f".to_owned()), &sqs),
     ];
     routed(&sqs, rules).await;
@@ -103,9 +110,9 @@ async fn an_event_that_a_strict_reader_refuses_is_matched_and_handed_over_as_it_
     let order = json!({"source": ["shop"], "detail": {"type": ["order"]}});
     let other = json!({"detail": {"type": [{"anything-but": "order"}]}});
     let rules = vec![
-        rule("queue", &order, Target::Queue(sqs.url("work")), &sqs),
+        rule("queue", &order, queue(&sqs, "work"), &sqs),
         rule("function", &order, Target::Function("f".to_owned()), &sqs),
-        rule("other", &other, Target::Queue(sqs.url("other")), &sqs),
+        rule("other", &other, queue(&sqs, "other"), &sqs),
     ];
     let status = routed(&sqs, rules).await;
     assert_eq!((status.events, status.unmatched), (1, 0));
@@ -119,8 +126,7 @@ async fn an_event_that_a_strict_reader_refuses_is_matched_and_handed_over_as_it_
 async fn an_event_that_is_not_json_is_reported() {
     let sqs = StandIn::start([r#"{"source":"shop","detail":NaN}"#]).await;
     let any = json!({"source": ["shop"]});
-    let status =
-        routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    let status = routed(&sqs, vec![rule("queue", &any, queue(&sqs, "work"), &sqs)]).await;
     assert_eq!((status.unmatched, sqs.bodies("work").len()), (1, 0));
     let says = "an event of bus shop is not JSON and matches no rule: expected a value at line 1 column 27";
     assert_eq!(status.last_error.as_deref(), Some(says));
@@ -132,8 +138,7 @@ async fn an_event_that_no_queue_takes_is_dropped_and_not_sent_for_ever() {
     let event = json!({"source": "shop", "detail": "\u{FFFE}".repeat(180_000)});
     let sqs = StandIn::start([event.to_string().as_str()]).await;
     let any = json!({"source": ["shop"]});
-    let status =
-        routed(&sqs, vec![rule("queue", &any, Target::Queue(sqs.url("work")), &sqs)]).await;
+    let status = routed(&sqs, vec![rule("queue", &any, queue(&sqs, "work"), &sqs)]).await;
     let error = status.last_error.unwrap_or_default();
     assert!(error.contains("the dead letter of rule queue"), "{error}");
     assert_eq!((status.destination_failures.count, sqs.bodies("letters").len()), (1, 0));
@@ -193,4 +198,78 @@ async fn an_event_that_no_function_can_take_is_given_up_at_once() {
     let status = routed_by(&sqs, vec![rule], Arc::new(TooLarge)).await;
     assert_eq!((status.rules["function"].retries, status.rules["function"].failed), (0, 1));
     assert_eq!(sqs.attributes("letters", "ERROR_CODE"), ["INVALID_PARAMETER"]);
+}
+
+/// A rule with an input as the topology declares it.
+fn with_input(name: &str, target: Target, input: &Value, sqs: &StandIn) -> Rule {
+    let mut declared = json!({"queue": name});
+    declared.as_object_mut().unwrap().extend(input.as_object().unwrap().clone());
+    let declared = serde_json::from_value(declared).unwrap();
+    let input = Input::parse(&declared).unwrap();
+    Rule { input, ..rule(name, &json!({"source": ["shop"]}), target, sqs) }
+}
+
+#[tokio::test]
+async fn every_target_of_a_rule_gets_its_own_input() {
+    let event = json!({"source": "shop", "detail": {"subject": "order#1", "total": 7}});
+    let sqs = StandIn::start([event.to_string().as_str()]).await;
+    let transformer = json!({
+        "paths": {"order": "$.detail.subject"},
+        "template": "{\"order\": <order>, \"rule\": <aws.events.rule-arn>}",
+    });
+    let inputs = [
+        ("whole", json!({}), event.to_string()),
+        ("constant", json!({"input": {"go": true}}), r#"{"go":true}"#.to_owned()),
+        ("part", json!({"input_path": "$.detail.total"}), "7".to_owned()),
+        (
+            "template",
+            json!({"input_transformer": transformer}),
+            r#"{"order": "order#1", "rule": "arn:of:template"}"#.to_owned(),
+        ),
+    ];
+    let rules =
+        inputs.iter().map(|(name, input, _)| with_input(name, queue(&sqs, name), input, &sqs));
+    let status = routed(&sqs, rules.collect()).await;
+    for (name, _, expected) in &inputs {
+        assert_eq!(sqs.bodies(name), [expected.as_str()]);
+        assert_eq!(status.rules[*name].handed_over, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_makes_no_input_is_a_dead_letter_and_costs_no_other_target() {
+    let event = json!({"source": "shop", "detail": {"note": "he said \"hi\""}});
+    let sqs = StandIn::start([event.to_string().as_str()]).await;
+    let quoted = json!({"input_transformer": {
+        "paths": {"note": "$.detail.note"},
+        "template": "{\"note\": \"<note>!\"}",
+    }});
+    let rules = vec![
+        with_input("quoted", queue(&sqs, "quoted"), &quoted, &sqs),
+        with_input("absent", queue(&sqs, "absent"), &json!({"input_path": "$.detail.x"}), &sqs),
+        with_input("whole", queue(&sqs, "whole"), &json!({}), &sqs),
+    ];
+    let status = routed(&sqs, rules).await;
+    assert_eq!(sqs.bodies("quoted").len() + sqs.bodies("absent").len(), 0);
+    assert_eq!(sqs.bodies("whole"), [event.to_string()]);
+    // The letter holds the event, so that it can be replayed after the template is corrected.
+    assert_eq!(sqs.bodies("letters"), [event.to_string(), event.to_string()]);
+    assert_eq!(sqs.attributes("letters", "ERROR_CODE"), ["INVALID_JSON", "INVALID_JSON"]);
+    assert_eq!(sqs.attributes("letters", "RETRY_ATTEMPTS"), ["0", "0"]);
+    assert_eq!((status.rules["quoted"].failed, status.rules["whole"].failed), (1, 0));
+}
+
+#[tokio::test]
+async fn text_that_is_not_json_goes_to_a_queue_and_to_no_function() {
+    let sqs = StandIn::start([json!({"source": "shop"}).to_string().as_str()]).await;
+    let text = json!({"input_transformer": {
+        "template": "\"<aws.events.rule-name>\"\n\"two lines\"",
+    }});
+    let rules = vec![
+        with_input("queue", queue(&sqs, "queue"), &text, &sqs),
+        with_input("function", Target::Function("f".to_owned()), &text, &sqs),
+    ];
+    routed(&sqs, rules).await;
+    assert_eq!(sqs.bodies("queue"), ["\"queue\"\n\"two lines\""]);
+    assert_eq!(sqs.attributes("letters", "ERROR_CODE"), ["INVALID_JSON"]);
 }

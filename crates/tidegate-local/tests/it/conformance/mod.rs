@@ -6,6 +6,7 @@
 //! unmodified. Both sides read the same records and invoke the same program.
 
 mod function;
+mod inputs;
 mod localstack;
 mod observation;
 mod place;

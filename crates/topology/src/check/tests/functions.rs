@@ -14,7 +14,7 @@ fn a_use_and_a_target_name_exactly_one_thing() {
         &format!("target = {{\n{text}"),
         "target = { # x\n",
         "# x",
-        "needs exactly one of function and queue",
+        "needs exactly one of function, queue, stream, topic and bus",
     );
 }
 

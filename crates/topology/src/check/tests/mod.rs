@@ -5,6 +5,7 @@ mod functions;
 mod profile;
 mod repository;
 mod resources;
+mod rules;
 mod severity;
 mod sources;
 
@@ -188,7 +189,7 @@ fn a_topology_that_keeps_every_rule_has_no_mistake() {
     assert_eq!(topology.functions["processor"].dead_letter_after_seconds(), Some(10_800));
     assert_eq!(topology.functions["processor"].attempt_timeout_milliseconds(), 4000);
     assert_eq!(topology.sources().count(), 4);
-    assert_eq!(topology.function_rules().collect::<Vec<_>>(), [("placed", "mailer")]);
+    assert_eq!(topology.function_rules().collect::<Vec<_>>(), [("placed".into(), "mailer")]);
     assert_eq!(topology.sender_addresses(), ["shop@example.com"]);
     assert_eq!(topology.queues["steps"].physical_name("steps"), "steps.fifo");
 }

@@ -155,7 +155,10 @@ fn a_fifo_queue_is_a_target_with_a_message_group() {
     let queue = "queue                     = \"work\"\n";
     let target = |more: &str| with(queue, &format!("{queue}      {more}\n"));
     let group = declared(&target("message_group_id = \"orders\"")).unwrap();
-    assert_eq!(group.rules["to-queue"].target.message_group_id.as_deref(), Some("orders"));
+    assert_eq!(
+        group.rules["to-queue"].target.as_ref().unwrap().message_group_id.as_deref(),
+        Some("orders")
+    );
     let fifo = |more: &str| with(queue, &format!("queue = \"steps\"\n      {more}\n"));
     declared(&fifo("message_group_id = \"orders\"")).expect("AWS takes it");
     assert!(error(&fifo("")).contains("add message_group_id"));

@@ -163,7 +163,7 @@ functions = {
     let queue = &topology.queues["jobs"];
     assert_eq!((queue.retention_seconds, queue.visibility_timeout_seconds), (345_600, 30));
     assert_eq!(topology.buckets["files"].expiration_days, 0);
-    let target = &topology.rules["all"].target;
+    let target = topology.rules["all"].target.as_ref().unwrap();
     assert_eq!((target.maximum_retry_attempts, target.maximum_event_age_seconds), (185, 86_400));
     let worker = &topology.functions["worker"];
     assert_eq!(
