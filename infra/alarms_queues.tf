@@ -13,7 +13,7 @@ locals {
       for function in var.functions : function.asynchronous.on_failure.queue
       if try(function.asynchronous.on_failure.queue, null) != null
     ],
-    [for rule in var.rules : rule.target.dead_letter_queue],
+    flatten(values(local.rule_dead_letters)),
     [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
     [
       for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue

@@ -6,22 +6,27 @@ locals {
     name => { EventBusName = local.names.buses[var.rules[name].bus], RuleName = physical }
   }
 
+  rule_letters_listed = {
+    for name, queues in local.rule_dead_letters :
+    name => join(" or ", [for queue in queues : "scripts/replay-dlq --queue ${queue}"])
+  }
+
   rule_alarms = merge([for name, rule in var.rules : {
     "rule-${name}-failed" = merge(local.at_once, {
       namespace  = "AWS/Events", metric = "FailedInvocations"
       dimensions = local.rule_dimensions[name]
       description = join(" ", [
         "EventBridge finally failed to hand events of the rule ${name} to its target, usually because a permission or the",
-        "target is missing. They are in ${rule.target.dead_letter_queue}:",
-        "scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them, ERROR_CODE says why.",
+        "target is missing. They are in ${join(", ", local.rule_dead_letters[name])}:",
+        "${local.rule_letters_listed[name]} lists them, ERROR_CODE says why.",
       ])
     })
     "rule-${name}-dead-lettered" = merge(local.at_once, {
       namespace  = "AWS/Events", metric = "InvocationsSentToDlq"
       dimensions = local.rule_dimensions[name]
       description = join(" ", [
-        "Events of the rule ${name} went to ${rule.target.dead_letter_queue}.",
-        "scripts/replay-dlq --queue ${rule.target.dead_letter_queue} lists them; repair the cause, then replay with --yes.",
+        "Events of the rule ${name} went to ${join(", ", local.rule_dead_letters[name])}.",
+        "${local.rule_letters_listed[name]} lists them; repair the cause, then replay with --yes.",
       ])
     })
     "rule-${name}-lost" = merge(local.at_once, {
@@ -29,7 +34,8 @@ locals {
       namespace  = "AWS/Events", metric = "InvocationsFailedToBeSentToDlq"
       dimensions = local.rule_dimensions[name]
       description = join(" ", [
-        "LOSS: EventBridge could write events of the rule ${name} neither to their target nor to ${rule.target.dead_letter_queue}.",
+        "LOSS: EventBridge could write events of the rule ${name}",
+        "neither to their target nor to ${join(", ", local.rule_dead_letters[name])}.",
         "Check what the policies of the queue and of the key allow events.amazonaws.com.",
         "Then replay the archive of the bus from the time at which this began.",
       ])

@@ -355,7 +355,10 @@ module "function" {
     )
   }
 
-  rules = { for rule, declared in var.rules : rule => local.arns.rules[rule] if try(declared.target.function == each.key, false) }
+  rules = {
+    for rule in distinct([for target in local.rule_targets : target.rule if try(target.target.function == each.key, false)]) :
+    rule => local.arns.rules[rule]
+  }
 
   # A mapping reads as soon as it exists, and gives up to destinations by their names. A message
   # that it receives too often needs the redrive.

@@ -101,6 +101,18 @@ locals {
       Action   = ["lambda:InvokeFunction"]
       Resource = local.alias_arns
     },
+    {
+      # `tidegate events replay` names its replays with the prefix.
+      Sid    = "ArchiveReplay"
+      Effect = "Allow"
+      Action = ["events:CancelReplay", "events:DescribeArchive", "events:DescribeReplay", "events:StartReplay"]
+      Resource = flatten([
+        for archives in [sort([for name, bus in var.buses : local.names.buses[name] if bus.archive_days > 0])] : concat(
+          [for archive in archives : "${local.arn_prefix.events}:archive/${archive}"],
+          [for own in ["${local.arn_prefix.events}:replay/${local.own}"] : own if length(archives) > 0],
+        )
+      ])
+    },
   ] : statement if length(statement.Resource) > 0], local.uses_key) }
 
   # Queues that a function reads and no rule writes to: programs outside fill them.

@@ -48,10 +48,14 @@ locals {
         if var.permissions_boundary_arn != null
     }),
     {
-      Sid       = "PassRole"
-      Resource  = [local.role_of]
-      Action    = ["iam:PassRole"]
-      Condition = { StringEquals = { "iam:PassedToService" = "lambda.amazonaws.com" } }
+      Sid      = "PassRole"
+      Resource = [local.role_of]
+      Action   = ["iam:PassRole"]
+      Condition = {
+        StringEquals = {
+          "iam:PassedToService" = concat(["lambda.amazonaws.com"], length(local.rules_with_role) > 0 ? ["events.amazonaws.com"] : [])
+        }
+      }
     },
     { Sid = "Tables", Resource = ["${local.arn_prefix.dynamodb}:table/${local.own}"], Action = [
       "dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",

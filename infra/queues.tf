@@ -8,8 +8,10 @@ locals {
   }
   rules_to_queue = {
     for name, queue in var.queues : name => [
-      for rule, declared in var.rules : local.arns.rules[rule]
-      if declared.target.dead_letter_queue == name || try(declared.target.queue == name, false)
+      for rule in distinct([
+        for target in local.rule_targets : target.rule
+        if target.target.dead_letter_queue == name || try(target.target.queue == name, false)
+      ]) : local.arns.rules[rule]
     ]
   }
 }

@@ -176,7 +176,7 @@ variable "buses" {
 # tflint-ignore: terraform_typed_variables
 variable "rules" {
   type        = any
-  description = "EventBridge rules by name, each with one target."
+  description = "EventBridge rules by name, each with its targets."
   default     = {}
 
   validation {
@@ -286,6 +286,8 @@ locals {
     buses               = var.buses
     functions           = var.functions
     queues              = var.queues
+    streams             = var.streams
+    topics              = var.topics
     tables              = var.tables
     tables_of_function  = local.tables_of_function
     tables_behind_queue = local.tables_behind_queue

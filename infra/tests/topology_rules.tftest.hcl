@@ -182,3 +182,98 @@ run "a_function_that_a_rule_invokes_says_what_becomes_of_failures" {
 
   expect_failures = [var.rules]
 }
+
+run "a_rule_has_a_target_or_targets_and_not_both" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      order-placed-notification = merge(var.rules.order-placed-notification, {
+        targets = { again = var.rules.order-placed-notification.target }
+      })
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_rule_has_at_most_five_targets" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      refunds = {
+        bus     = "shop"
+        pattern = { source = ["shop.orders"] }
+        targets = { for n in range(6) : "t-${n}" => var.rules.order-placed-notification.target }
+      }
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_bus_sends_to_another_bus" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      refunds = {
+        bus     = "shop"
+        pattern = { source = ["shop.orders"] }
+        target = {
+          bus                       = "shop"
+          dead_letter_queue         = "rule-failures"
+          maximum_retry_attempts    = 185
+          maximum_event_age_seconds = 86400
+        }
+      }
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_target_has_one_input" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      order-placed-notification = merge(var.rules.order-placed-notification, {
+        target = merge(var.rules.order-placed-notification.target, { input = { go = true }, input_path = "$.detail" })
+      })
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_template_has_declared_variables" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      order-placed-notification = merge(var.rules.order-placed-notification, {
+        target = merge(var.rules.order-placed-notification.target, {
+          input_transformer = { paths = { order = "$.detail.subject" }, template = "{\"o\": <order>, \"x\": <refund>}" }
+        })
+      })
+    })
+  }
+
+  expect_failures = [var.rules]
+}
+
+run "a_partition_key_is_for_a_stream" {
+  command = plan
+
+  variables {
+    rules = merge(var.rules, {
+      order-placed-notification = merge(var.rules.order-placed-notification, {
+        target = merge(var.rules.order-placed-notification.target, { partition_key_path = "$.detail.subject" })
+      })
+    })
+  }
+
+  expect_failures = [var.rules]
+}

@@ -21,6 +21,11 @@ resource "aws_cloudwatch_event_archive" "this" {
   retention_days   = var.archive_days
 }
 
+output "arn" {
+  value       = aws_cloudwatch_event_bus.this.arn
+  description = "ARN of the bus."
+}
+
 output "name" {
   value       = aws_cloudwatch_event_bus.this.name
   description = "Name of the bus."

@@ -24,9 +24,15 @@ variable "account_id" {
   description = "The only account whose roles may publish and subscribe."
 }
 
+variable "rules" {
+  type        = list(string)
+  description = "ARNs of the EventBridge rules that publish to the topic."
+}
+
 resource "aws_sns_topic" "this" {
-  name              = var.name
-  kms_master_key_id = coalesce(var.kms_key_arn, "alias/aws/sns")
+  name = var.name
+  # EventBridge cannot use SNS's own key, whose policy nobody can change.
+  kms_master_key_id = var.kms_key_arn != null ? var.kms_key_arn : length(var.rules) > 0 ? null : "alias/aws/sns"
 
   policy = jsonencode({
     Version = "2012-10-17"
@@ -38,6 +44,14 @@ resource "aws_sns_topic" "this" {
         Action    = ["sns:Publish", "sns:Subscribe"]
         Resource  = var.arn
         Condition = { StringEquals = { "aws:PrincipalAccount" = var.account_id } }
+      }],
+      length(var.rules) == 0 ? [] : [{
+        Sid       = "Rules"
+        Effect    = "Allow"
+        Principal = { Service = "events.amazonaws.com" }
+        Action    = "sns:Publish"
+        Resource  = var.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = var.rules } }
       }],
       [for required in [var.tls_required] : {
         Sid       = "OnlyEncryptedConnections"
