@@ -1,8 +1,8 @@
 //! The declared system: the topology file, read and checked.
 //!
 //! A topology is an HCL file of literal values (`topology.auto.tfvars`, so that Terraform reads the
-//! same one). It declares streams, tables, queues, topics, buckets, buses, rules and functions with
-//! their event source mappings: [`Topology`].
+//! same one). It declares streams, tables, queues, topics, buckets, buses, rules, HTTP APIs and
+//! functions with their event source mappings: [`Topology`].
 //!
 //! - **Read**: [`load`] and [`parse`] give a topology, [`check()`] and [`check_text`] also its
 //!   warnings and the position of every key ([`Checked`]). [`values`] and [`defaults`] read
@@ -15,7 +15,8 @@
 //!   [`Profile::Tidegate`] switches on.
 //!
 //! [`pattern`] is EventBridge's pattern language, of rules and of the filters of event source
-//! mappings. [`input`] makes what a rule's target gets of an event.
+//! mappings. [`input`] makes what a rule's target gets of an event. [`route`] has the route keys of
+//! HTTP APIs.
 
 mod check;
 mod checked;
@@ -25,6 +26,7 @@ pub mod input;
 mod lookup;
 pub mod model;
 pub mod pattern;
+pub mod route;
 mod targets;
 mod typed;
 mod unreadable;
@@ -34,9 +36,10 @@ pub use checked::{Checked, check, check_text, load, parse};
 pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
-    Access, Asynchronous, Bucket, Bus, Destination, Filter, Function, InputTransformer, Key,
-    KeyType, Profile, Queue, Redrive, Rule, Source, StartingPosition, Statements, Stream,
-    StreamView, Table, Target, Topic, Topology, Use,
+    Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
+    Function, FunctionUrl, InputTransformer, Key, KeyType, Profile, Queue, Redrive, Route, Rule,
+    Source, StartingPosition, Statements, Stream, StreamView, Table, Target, Throttling, Topic,
+    Topology, Use,
 };
 pub use targets::{RuleTarget, TargetKind};
 pub use variables::{defaults, values};

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -21,6 +21,7 @@ const FIELDS: [&str; 12] = [
     "buckets",
     "buses",
     "rules",
+    "apis",
     "functions",
     "statements",
     "profile",
@@ -47,6 +48,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         buckets: reader.section("buckets"),
         buses: reader.section("buses"),
         rules: reader.section("rules"),
+        apis: reader.section("apis"),
         functions: reader.section("functions"),
     };
     default_batch_sizes(&mut topology, document);

@@ -2,6 +2,7 @@
 //!
 //! Every violation is reported with its own line.
 
+mod apis;
 mod causes;
 mod concurrency;
 mod destinations;
@@ -35,6 +36,7 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.resources();
     check.queues();
     check.rules();
+    check.apis();
     check.functions();
     check.sources();
     check.concurrency();

@@ -37,6 +37,10 @@ pub(super) const RULE: Naming = naming("a rule", 64, "-_.");
 pub(super) const TARGET: Naming = naming("a target", 64, "-_.");
 /// A function.
 pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
+/// An HTTP API. Its log group and its alarms have its name.
+pub(super) const API: Naming = naming("an API", 128, "-_");
+/// A JWT authorizer.
+pub(super) const AUTHORIZER: Naming = naming("an authorizer", 128, "-_");
 /// A label that occurs only in the topology.
 pub(super) const SOURCE: Naming = naming("a source", 64, "-_");
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::api::FunctionUrl;
 use super::destination::Destination;
 use super::source::Source;
 
@@ -50,6 +51,8 @@ pub struct Function {
     pub sources: BTreeMap<String, Source>,
     /// Retries and destinations of asynchronous invocations.
     pub asynchronous: Option<Asynchronous>,
+    /// Function URL. Without it the function has none.
+    pub url: Option<FunctionUrl>,
 }
 
 fn default_memory() -> u32 {

@@ -3,6 +3,7 @@
 //! Names are logical: `event-store`, not `dev-event-store`. The field names are those of the file.
 //! Terraform's variables have the same shape.
 
+mod api;
 mod destination;
 mod function;
 mod resource;
@@ -10,6 +11,7 @@ mod rule;
 mod source;
 mod system;
 
+pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
 pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView, Table, Topic};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::api::Api;
 use super::function::Function;
 use super::resource::{Bucket, Bus, Queue, Stream, Table, Topic};
 use super::rule::Rule;
@@ -47,6 +48,9 @@ pub struct Topology {
     /// EventBridge rules by name.
     #[serde(default)]
     pub rules: BTreeMap<String, Rule>,
+    /// HTTP APIs by name.
+    #[serde(default)]
+    pub apis: BTreeMap<String, Api>,
     /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
     /// folder.
     #[serde(default)]

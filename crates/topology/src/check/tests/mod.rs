@@ -1,5 +1,6 @@
 //! One mistake at a time in a topology that has none. Each must be reported in its own line.
 
+mod apis;
 mod causes;
 mod functions;
 mod profile;
