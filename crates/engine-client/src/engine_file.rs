@@ -35,6 +35,20 @@ pub struct EngineFile {
     /// Program of the emulator that the engine started; `None` if it already ran.
     #[serde(default)]
     pub emulator_program: Option<PathBuf>,
+    /// Where HTTP APIs and function URLs answer.
+    #[serde(default)]
+    pub gateways: Vec<GatewayAddress>,
+}
+
+/// Address of an HTTP API or of a function URL.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewayAddress {
+    /// `api` or `function-url`.
+    pub kind: String,
+    /// Declared name of the API, or of the function with the URL.
+    pub name: String,
+    /// The URL.
+    pub url: String,
 }
 
 /// Why no running engine was found.
@@ -140,6 +154,7 @@ mod tests {
             topology: "/t".into(),
             backend: "ministack".to_owned(),
             emulator_program: None,
+            gateways: Vec::new(),
         }
     }
 

@@ -59,6 +59,9 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let record = &payload["Records"][0];
     let data = record["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
     let data = data.or_else(|| record["body"].as_str().map(|body| body.as_bytes().to_vec()));
+    // So may the body of a request.
+    let body = payload["body"].as_str().filter(|_| payload["rawPath"].is_string());
+    let data = data.or_else(|| body.map(|body| body.as_bytes().to_vec()));
     let said = data.and_then(|data| serde_json::from_slice(&data).ok());
     let payload = said.filter(|said: &Value| said["do"].is_string()).unwrap_or(payload);
     match payload["do"].as_str() {
@@ -85,6 +88,7 @@ async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let status = std::process::Command::new("sh").args(["-c", script]).status()?;
             Ok(json!({ "status": status.code() }))
         }
+        Some("respond") => Ok(payload["with"].clone()),
         Some("answer") => {
             Ok(Value::String("x".repeat(usize::try_from(payload["bytes"].as_u64().unwrap_or(0))?)))
         }

@@ -32,6 +32,10 @@
 //! | `sqs`, `own_queue` | calls of SQS; the engine's own queues |
 //! | [`running`] | handle of a running mapping or queue |
 //!
+//! | requests | |
+//! |---|---|
+//! | [`gateway`] | answers HTTP: HTTP APIs and function URLs |
+//!
 //! | invocations | |
 //! |---|---|
 //! | [`invocation`] | request and answer of an invocation |
@@ -53,6 +57,7 @@
 //! | [`control`] | the engine's API, with Lambda's Invoke |
 //! | `console` | the local console, a web page |
 //! | `guard` | refuses requests of other web pages |
+//! | `whole_body` | reads the body of a request within a limit |
 //! | [`status`] | status of the whole system |
 //! | [`activity`] | the counter by which the engine recognises that it is idle |
 //! | [`operator`] | counts what waits for an operator |
@@ -77,6 +82,7 @@ pub mod emulator;
 pub mod engine;
 pub mod environment;
 pub mod fault;
+pub mod gateway;
 mod guard;
 pub mod history;
 pub mod invocation;
@@ -103,3 +109,4 @@ mod tests;
 mod trial;
 mod usage;
 pub mod wake;
+mod whole_body;

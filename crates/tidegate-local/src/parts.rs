@@ -15,6 +15,7 @@ use crate::clients::Clients;
 use crate::emulator::Emulator;
 use crate::environment::Functions;
 use crate::fault::Faults;
+use crate::gateway::Gateway;
 use crate::history::{Letters, PastInvocations};
 use crate::invocation::Invoker;
 use crate::mapping::Mapping;
@@ -63,6 +64,7 @@ pub(crate) struct Pollers {
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) asynchronous: Vec<AsynchronousQueue>,
     pub(crate) buses: Vec<BusRouter>,
+    pub(crate) gateways: Vec<Gateway>,
     /// URLs of the functions' own queues, by function: of rules' targets, and of functions that
     /// were invoked with the type `Event`.
     pub(crate) invoked: BTreeMap<String, String>,

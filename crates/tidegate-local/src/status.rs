@@ -13,6 +13,7 @@ use crate::asynchronous::AsynchronousStatus;
 use crate::bus::BusStatus;
 use crate::environment::FunctionStatus;
 use crate::fault::FaultsStatus;
+use crate::gateway::{Gateway, GatewayStatus};
 use crate::history::GivenUp;
 use crate::mapping::MappingStatus;
 use crate::operator::Waits;
@@ -71,6 +72,9 @@ pub struct Status {
     /// Replays from archives, of the last 90 days.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replays: Vec<Replay>,
+    /// HTTP APIs and function URLs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gateways: Vec<GatewayStatus>,
     /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
@@ -162,6 +166,7 @@ impl Status {
             buses: progress.buses,
             archives: parts.archives.status(),
             replays: parts.archives.replays().all(),
+            gateways: parts.pollers.lock().gateways.iter().map(Gateway::status).collect(),
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),

@@ -20,6 +20,10 @@ pub(crate) enum NodeKind {
     Bus,
     Email,
     Function,
+    /// An HTTP API.
+    Api,
+    /// A function URL. It has the name of its function.
+    Url,
 }
 
 impl NodeKind {
@@ -32,7 +36,7 @@ impl NodeKind {
             Self::Bucket => Some("bucket"),
             Self::Function => Some("function"),
             Self::Bus => Some("bus"),
-            Self::Stream | Self::Table | Self::Email => None,
+            Self::Stream | Self::Table | Self::Email | Self::Api | Self::Url => None,
         }
     }
 }
@@ -66,6 +70,8 @@ pub(crate) enum EdgeKind {
     Undelivered,
     /// Redrive of a queue after too many receives; counts messages in the target.
     Redrive,
+    /// Routes of an HTTP API that invoke a function, or its function URL; counts requests.
+    Requests,
 }
 
 /// An edge between two nodes, given by their indexes in [`Graph::nodes`].
@@ -85,6 +91,18 @@ pub(crate) struct Graph {
 
 /// A node by kind and name, before it has an index.
 type Key = (NodeKind, String);
+
+/// Returns the edges from HTTP APIs and function URLs to the functions that answer.
+fn requests(topology: &Topology) -> impl Iterator<Item = (Key, Key, EdgeKind)> {
+    let edge = |kind: NodeKind, from: &str, to: &str| {
+        ((kind, from.to_owned()), (NodeKind::Function, to.to_owned()), EdgeKind::Requests)
+    };
+    let routes = topology.apis.iter().flat_map(move |(name, api)| {
+        api.routes.values().map(move |route| edge(NodeKind::Api, name, &route.function))
+    });
+    let urls = topology.functions.iter().filter(|(_, declared)| declared.url.is_some());
+    routes.chain(urls.map(move |(name, _)| edge(NodeKind::Url, name, name)))
+}
 
 impl Graph {
     /// Builds the graph of everything that a topology declares.
@@ -154,6 +172,7 @@ impl Graph {
                 edges.insert((function(name), to, kind));
             }
         }
+        edges.extend(requests(topology));
         for (name, declared) in &topology.queues {
             let moved = declared.redrive.as_ref().map(|redrive| queue(&redrive.queue));
             edges.extend(moved.map(|to| (queue(name), to, EdgeKind::Redrive)));
@@ -173,6 +192,7 @@ impl Graph {
         keys.extend(topology.topics.keys().map(|name| (NodeKind::Topic, name.clone())));
         keys.extend(topology.buckets.keys().map(|name| (NodeKind::Bucket, name.clone())));
         keys.extend(topology.buses.keys().map(|name| (NodeKind::Bus, name.clone())));
+        keys.extend(topology.apis.keys().map(|name| (NodeKind::Api, name.clone())));
         keys.extend(topology.functions.keys().map(|name| (NodeKind::Function, name.clone())));
         keys.extend(edges.iter().flat_map(|(from, to, _)| [from.clone(), to.clone()]));
         let places: BTreeMap<&Key, usize> = keys.iter().zip(0..).collect();
@@ -196,6 +216,7 @@ impl Graph {
             EdgeKind::Succeeds => "succeeds",
             EdgeKind::Undelivered => "undelivered",
             EdgeKind::Redrive => "redrive",
+            EdgeKind::Requests => "requests",
         };
         format!("{} → {} ({kind})", name(edge.from), name(edge.to))
     }

@@ -2,7 +2,7 @@
 // The topology as a picture. The server says where everything stands; here it is drawn once, and its numbers are written again and again.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const KINDS = { stream: 'Kinesis stream', table: 'table', queue: 'queue', 'dead-letters': 'dead letters', bucket: 'bucket', topic: 'topic', bus: 'event bus', email: 'e-mail', function: 'function' };
+const KINDS = { stream: 'Kinesis stream', table: 'table', queue: 'queue', 'dead-letters': 'dead letters', bucket: 'bucket', topic: 'topic', bus: 'event bus', email: 'e-mail', function: 'function', api: 'HTTP API', url: 'function URL' };
 
 function shape(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name);
@@ -67,6 +67,10 @@ class Picture {
       if (node.kind === 'function') {
         const has = state.status.functions[node.name];
         if (has) node.note.textContent = `${has.environments} env · ${number(has.invocations)} calls` + (has.errors ? ` · ${number(has.errors)} err` : '');
+      } else if (node.kind === 'api' || node.kind === 'url') {
+        const kind = node.kind === 'api' ? 'api' : 'function-url';
+        const has = (state.status.gateways || []).find((gateway) => gateway.kind === kind && gateway.name === node.name);
+        if (has) node.note.textContent = `${number(has.requests)} requests` + (has.server_errors ? ` · ${number(has.server_errors)} 5xx` : has.client_errors ? ` · ${number(has.client_errors)} 4xx` : '');
       } else if (node.kind === 'dead-letters') {
         const letters = state.status.dead_letters[node.name];
         node.note.textContent = letters == null ? 'dead letters' : `${number(letters)} ${letters === 1 ? 'letter' : 'letters'}`;

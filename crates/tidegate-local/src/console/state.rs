@@ -99,6 +99,15 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
             let queue = status.asynchronous.iter().find(|queue| queue.function == from);
             queue.map_or(Value::Null, |queue| json!({ "count": queue.told }))
         }
+        EdgeKind::Requests => {
+            let kind = match graph.nodes.get(edge.from).map(|node| node.kind) {
+                Some(NodeKind::Api) => "api",
+                _ => "function-url",
+            };
+            let gateway = status.gateways.iter().find(|one| one.kind == kind && one.name == from);
+            let count = gateway.map(|one| one.invocations.get(to).copied().unwrap_or(0));
+            json!({ "count": count })
+        }
         EdgeKind::Redrive => json!({ "count": status.dead_letters.get(to) }),
         EdgeKind::Undelivered => {
             let routed = routed(parts, status, from, |target| {

@@ -12,9 +12,10 @@ use super::system::Engine;
 use crate::asynchronous::EventQueue;
 use crate::console;
 use crate::control::{Control, ControlApi, StatusSource};
+use crate::gateway::Gateway;
 use crate::parts::Parts;
 use crate::status::Status;
-use engine_client::engine_file::EngineFile;
+use engine_client::engine_file::{EngineFile, GatewayAddress};
 
 /// Makes the engine reachable: opens the control API and writes the engine file.
 pub(super) fn announce(
@@ -49,9 +50,18 @@ pub(super) fn announce(
         topology: std::path::absolute(&path).map_err(failed(path))?,
         backend: options.backend.name().to_owned(),
         emulator_program: parts.emulator.program().map(PathBuf::from),
+        gateways: addresses(&parts),
     };
     file.write(&state_dir).map_err(failed(EngineFile::path(&state_dir)))?;
     Ok(Engine { parts, control, shutdown, file, state_dir, _lock: lock })
+}
+
+fn addresses(parts: &Parts) -> Vec<GatewayAddress> {
+    let pollers = parts.pollers.lock();
+    let gateways = pollers.gateways.iter().map(Gateway::status);
+    gateways
+        .map(|status| GatewayAddress { kind: status.kind, name: status.name, url: status.url })
+        .collect()
 }
 
 fn status_source(parts: &Arc<Parts>) -> StatusSource {

@@ -6,11 +6,11 @@ use super::asynchronous::InvokedEvents;
 use super::options::Options;
 use super::start_error::StartError;
 use super::timing::Timing;
-use super::{buses, files, sources};
+use super::{buses, files, gateways, sources};
 use crate::asynchronous::EventQueue;
 use crate::parts::Parts;
 
-/// Starts the event source mappings, asynchronous invocation and the buses.
+/// Starts the event source mappings, asynchronous invocation, the buses and the gateways.
 ///
 /// Returns what accepts events for functions.
 pub(super) async fn start(
@@ -28,5 +28,7 @@ pub(super) async fn start(
     let buses = buses::start(&parts, &events, timing)?;
     parts.pollers.lock().buses = buses;
     buses::begin_replays(&parts, timing);
+    let gateways = gateways::start(&parts, options).await?;
+    parts.pollers.lock().gateways = gateways;
     Ok((parts, events))
 }

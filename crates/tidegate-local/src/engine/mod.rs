@@ -11,6 +11,7 @@ mod deliveries;
 mod destinations;
 mod files;
 mod functions;
+mod gateways;
 mod injection;
 mod options;
 mod programs;

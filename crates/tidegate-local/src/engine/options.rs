@@ -36,6 +36,9 @@ pub struct Options {
     /// URL at which the functions run elsewhere, such as `http://127.0.0.1:9000` for `cargo lambda
     /// watch`. `None` runs them here.
     pub invoke_url: Option<String>,
+    /// Key set (RFC 7517) of the issuers of tokens. `None` accepts the tokens that
+    /// [`Issuer`](crate::gateway::Issuer) signs.
+    pub key_set: Option<PathBuf>,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             state_dir,
             bin_dir: None,
             invoke_url: None,
+            key_set: None,
             time_scale: 1.0,
             pace: Pace::Fast,
             port: 0,

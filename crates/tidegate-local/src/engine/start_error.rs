@@ -7,6 +7,7 @@ use crate::build::BuildError;
 use crate::emulator::EmulatorError;
 use crate::environment::FleetError;
 use crate::fault::{ClockError, FaultError};
+use crate::gateway::{IssuerError, KeySetError};
 use crate::provision::ProvisionError;
 use crate::proxy::ProxyError;
 use crate::remote::BadUrl;
@@ -85,6 +86,20 @@ pub enum StartError {
     /// The address of functions that run elsewhere cannot be used.
     #[error(transparent)]
     Remote(#[from] BadUrl),
+    /// The port of an API or of a function URL cannot be opened.
+    #[error("no port of 127.0.0.1 can be opened for {name}: {source}")]
+    Gateway {
+        /// Declared name of the API, or of the function with the URL.
+        name: String,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// The key set of the issuers of tokens cannot be used.
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+    /// The engine's own issuer of tokens cannot be used.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// The functions could not be prepared.
     #[error(transparent)]
     Fleet(#[from] FleetError),

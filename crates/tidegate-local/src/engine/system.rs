@@ -84,6 +84,8 @@ impl Engine {
         self.parts.archives.stop();
         let pollers = std::mem::take(&mut *self.parts.pollers.lock());
         let began = Instant::now();
+        // New requests find a closed port. Those in flight are answered within the grace.
+        drop(pollers.gateways);
         self.parts.functions.close_lines();
         let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
         stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 /// - DynamoDB Streams: the item's key, and the kind of change
 /// - SQS: the body
 /// - EventBridge: the detail
+/// - HTTP: method, path, query, body, and the header `Idempotency-Key`
 ///
 /// If data, body or detail is a message in the form of CloudEvents, only its type and id count.
 pub(super) fn identity(payload: &[u8]) -> String {
@@ -20,7 +21,7 @@ pub(super) fn identity(payload: &[u8]) -> String {
         Some(record) => record_digest(record),
         None => match event.get("detail") {
             Some(detail) => content_digest(&detail.to_string()),
-            None => digest(&[payload]),
+            None => request_digest(&event).unwrap_or_else(|| digest(&[payload])),
         },
     };
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -44,6 +45,15 @@ fn record_digest(record: &Value) -> Vec<u8> {
         "aws:sqs" => content_digest(text("/body")),
         _ => content_digest(&record.to_string()),
     }
+}
+
+/// Returns the digest of an HTTP request, without what differs each time: its id and its time.
+fn request_digest(event: &Value) -> Option<Vec<u8>> {
+    let method = event.pointer("/requestContext/http/method")?.as_str()?;
+    let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let parts = ["/rawPath", "/rawQueryString", "/body", "/headers/idempotency-key"].map(text);
+    let parts: Vec<&[u8]> = std::iter::once(method).chain(parts).map(str::as_bytes).collect();
+    Some(digest(&parts))
 }
 
 fn content_digest(content: &str) -> Vec<u8> {
@@ -120,6 +130,20 @@ mod tests {
         assert_eq!(of(&change("INSERT", "a", "1")), of(&change("INSERT", "a", "2")));
         assert_ne!(of(&change("INSERT", "a", "1")), of(&change("MODIFY", "a", "1")));
         assert_ne!(of(&change("INSERT", "a", "1")), of(&change("INSERT", "b", "1")));
+    }
+
+    #[test]
+    fn a_request_is_known_by_what_it_asks_not_by_its_id_and_time() {
+        let request = |id: &str, path: &str, body: &str, key: &str| {
+            json!({"rawPath": path, "rawQueryString": "", "body": body,
+                "headers": {"idempotency-key": key, "x-amzn-trace-id": id},
+                "requestContext": {"requestId": id, "http": {"method": "POST"}}})
+        };
+        let one = of(&request("1", "/orders", "{}", "k"));
+        assert_eq!(one, of(&request("2", "/orders", "{}", "k")));
+        assert_ne!(one, of(&request("1", "/order", "{}", "k")));
+        assert_ne!(one, of(&request("1", "/orders", "{ }", "k")));
+        assert_ne!(one, of(&request("1", "/orders", "{}", "l")));
     }
 
     #[test]

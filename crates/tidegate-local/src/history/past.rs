@@ -23,7 +23,8 @@ const KEPT_BYTES: usize = 16 << 20;
 pub struct PastInvocation {
     /// Number of the invocation, starting at 1.
     pub number: u64,
-    /// Origin: a mapping's name, `events → <function>` or `Invoke → <function>`.
+    /// Origin: a mapping's name, `events → <function>`, `Invoke → <function>`,
+    /// `request <api> → <function>` or `request url → <function>`.
     pub way: Arc<str>,
     /// Name of the function.
     pub function: Arc<str>,
@@ -185,6 +186,19 @@ mod tests {
         assert_eq!(endings[..5], expected);
         assert_eq!(endings[5..], [Ending::Failed, Ending::Failed]);
         assert_eq!((deliveries.failures("s → f"), deliveries.failures("s → g")), (3, 0));
+    }
+
+    #[test]
+    fn a_response_is_a_success_whatever_it_says() {
+        let deliveries = PastInvocations::default();
+        let failed = r#"{"batchItemFailures":[{"itemIdentifier":"1"}]}"#;
+        for way in [Way::request(Some("shop"), "f"), Way::request(None, "f")] {
+            add(&deliveries, &way, Bytes::new(), success(failed));
+        }
+        let kept = deliveries.kept();
+        assert!(kept.iter().all(|delivery| delivery.ending == Ending::Succeeded), "{kept:?}");
+        let ways: Vec<&str> = kept.iter().map(|delivery| &*delivery.way).collect();
+        assert_eq!(ways, ["request shop → f", "request url → f"]);
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub(super) enum Answers {
     Reports,
     /// As any answer. A list of failed records still counts as a failure: it may answer a replay.
     MayReport,
+    /// As an HTTP response: whatever it is, the request is done.
+    Responds,
     /// Not at all, for this reason. A list of failed records has no effect.
     Ignored(&'static str),
 }
@@ -34,7 +36,7 @@ pub(super) const OF_AN_EVENT: &str = "asynchronous invocations have no partial b
 impl Answers {
     pub(super) fn ending(self, response: &[u8]) -> Ending {
         match (reported(response), self) {
-            (Reported::Nothing, _) => Ending::Succeeded,
+            (_, Self::Responds) | (Reported::Nothing, _) => Ending::Succeeded,
             (Reported::Items(items), Self::Ignored(why)) => {
                 Ending::Ignored { failed: items.len(), why }
             }
@@ -74,6 +76,15 @@ impl Way {
     pub(crate) fn events(function: &str) -> Self {
         let name = format!("events → {function}").into();
         Self { name, function: function.into(), answers: Answers::Ignored(OF_AN_EVENT) }
+    }
+
+    /// Requests over HTTP: `api` is the API's name, `None` for the function's URL.
+    pub(crate) fn request(api: Option<&str>, function: &str) -> Self {
+        let name = match api {
+            Some(api) => format!("request {api} → {function}"),
+            None => format!("request url → {function}"),
+        };
+        Self { name: name.into(), function: function.into(), answers: Answers::Responds }
     }
 
     /// Deliveries from synchronous Invoke calls.

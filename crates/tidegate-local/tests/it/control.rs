@@ -93,6 +93,7 @@ async fn the_client_finds_the_engine_by_its_file() {
         topology: "/topology".into(),
         backend: "ministack".to_owned(),
         emulator_program: None,
+        gateways: Vec::new(),
     };
     file.write(running.dir.path()).unwrap();
     let client = EngineClient::from_state_dir(running.dir.path()).unwrap();

@@ -30,6 +30,7 @@ mod extensions;
 mod faults;
 mod foreign_json;
 mod freezing;
+mod gateway;
 mod invoke;
 mod killed_engine;
 mod logs;

@@ -1,6 +1,7 @@
 //! Renders the status of the local system on one screen.
 
 mod archives;
+mod gateways;
 mod lanes;
 
 use comfy_table::Table;
@@ -23,6 +24,7 @@ pub(crate) fn screen(status: &Value) -> String {
     parts.extend(asynchronous(status));
     parts.extend(buses(status));
     parts.extend(archives::archives(status));
+    parts.extend(gateways::gateways(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
     parts.extend(waits_for_operator(status));
     parts.extend(faults(status));

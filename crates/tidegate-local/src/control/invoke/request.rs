@@ -4,13 +4,12 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::BytesMut;
-use http_body_util::BodyExt as _;
 use serde_json::value::RawValue;
 
 use super::operation::Operation;
 use crate::control::limits::{CLIENT_CONTEXT_LIMIT, EVENT_LIMIT, REQUEST_LIMIT};
 use crate::control::refusal::Refusal;
+use crate::whole_body::{self, BodyError};
 
 /// Invocation type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,19 +72,12 @@ fn client_context(value: &[u8]) -> Result<String, Refusal> {
     Ok(serde_json::Value::Object(object).to_string())
 }
 
-/// Reads a body to its end. Fails if it is larger than the limit, and keeps no more than that in
-/// memory.
-pub(super) async fn read(mut body: Body) -> Result<Bytes, Refusal> {
-    let (mut kept, mut size) = (BytesMut::new(), 0_usize);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Refusal::Unread(error.to_string()))?;
-        let Ok(data) = frame.into_data() else { continue };
-        size = size.saturating_add(data.len());
-        if size <= REQUEST_LIMIT {
-            kept.extend_from_slice(&data);
-        }
-    }
-    if size > REQUEST_LIMIT { Err(Refusal::TooLarge) } else { Ok(kept.freeze()) }
+/// Reads a body within Lambda's limit.
+pub(super) async fn read(body: Body) -> Result<Bytes, Refusal> {
+    whole_body::read(body, REQUEST_LIMIT).await.map_err(|error| match error {
+        BodyError::TooLarge => Refusal::TooLarge,
+        BodyError::Unread(why) => Refusal::Unread(why),
+    })
 }
 
 /// Returns the payload if this kind of invocation accepts it. An empty body becomes an empty
