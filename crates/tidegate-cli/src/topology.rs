@@ -91,6 +91,7 @@ fn summary(topology: &Topology) -> String {
         ("bucket", "buckets", topology.buckets.len()),
         ("bus", "buses", topology.buses.len()),
         ("rule", "rules", topology.rules.len()),
+        ("API", "APIs", topology.apis.len()),
     ];
     counts.map(|(one, many, count)| counted(count, one, many)).join(", ")
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::moment::moment;
 use super::number::above_zero;
 use super::place::StateDir;
+use super::token::{TOKEN, Token};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LocalCommand {
@@ -28,6 +29,9 @@ pub(crate) enum LocalCommand {
     /// Prints the variables with which the AWS CLI and SDKs reach the local system, for a shell.
     #[command(after_help = ENV)]
     Env(StateDir),
+    /// Prints a token that the local system accepts for an API.
+    #[command(after_help = TOKEN)]
+    Token(Token),
     /// Waits until nothing is in flight and nothing waits.
     #[command(after_help = WAIT)]
     Wait(Wait),
@@ -86,6 +90,10 @@ pub(crate) struct Up {
     /// at http://127.0.0.1:9000; nothing is built or started.
     #[arg(long, value_name = "URL", conflicts_with_all = ["no_build", "bin_dir"])]
     pub(crate) invoke_url: Option<String>,
+    /// Accepts only tokens that are signed with an RSA key of this key set (a JWKS document, from
+    /// the issuer's jwks_uri). By default the tokens of `tidegate local token`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_set: Option<PathBuf>,
     /// Port on 127.0.0.1 for Invoke, status and the console; by default a free one each time.
     #[arg(long, value_name = "PORT", default_value = "0", hide_default_value = true)]
     pub(crate) port: u16,

@@ -16,6 +16,7 @@ mod new;
 mod number;
 mod parked;
 mod place;
+mod token;
 mod topology;
 
 pub(crate) use command::{Arguments, Command};
@@ -30,4 +31,5 @@ pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use place::{Place, StateDir};
+pub(crate) use token::Token;
 pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -115,6 +115,9 @@ fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
     if let Some(url) = &options.invoke_url {
         command.arg("--invoke-url").arg(url);
     }
+    if let Some(file) = &options.key_set {
+        command.arg("--key-set").arg(file);
+    }
     if let Some(directory) = &options.bin_dir {
         command.arg("--bin-dir").arg(directory);
     }
@@ -158,6 +161,7 @@ mod tests {
             no_build: false,
             bin_dir: None,
             invoke_url: Some("http://127.0.0.1:9000".to_owned()),
+            key_set: Some("jwks.json".into()),
             port: 9001,
             no_freeze: true,
             time_scale: 2.5,
@@ -173,7 +177,7 @@ mod tests {
             command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 \
+            "local up --own-session --state-dir s --topology t.tfvars --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 --key-set jwks.json \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

@@ -7,6 +7,7 @@ mod install;
 mod logs;
 mod operator;
 mod status;
+mod token;
 mod up;
 mod wait;
 mod watch;
@@ -56,6 +57,7 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
             output::line(&env::exports(client(&state)?.engine()))?;
             Ok(ExitCode::SUCCESS)
         }
+        LocalCommand::Token(options) => token::token(&options),
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,
         LocalCommand::Down(state) => down(&state).await,
     }

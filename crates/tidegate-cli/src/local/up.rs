@@ -141,6 +141,7 @@ pub(super) fn running(file: &EngineFile, state_dir: &Path) -> Value {
         "endpoint": file.endpoint,
         "emulator_url": file.emulator_url,
         "topology": file.topology,
+        "gateways": file.gateways,
         "state_dir": state_dir,
         "started_at": file.started_at,
     })
@@ -167,6 +168,7 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
     };
     engine.faults = injection(options)?;
     engine.invoke_url.clone_from(&options.invoke_url);
+    engine.key_set.clone_from(&options.key_set);
     Ok(engine)
 }
 
@@ -228,6 +230,10 @@ fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
             "  {:<12}run at {url}, with the variables in functions/*.env of the state directory",
             "functions"
         ));
+    }
+    for gateway in &file.gateways {
+        let what = if gateway.kind == "api" { "api" } else { "url of" };
+        lines.push(format!("  {what:<12}{} at {}", gateway.name, gateway.url));
     }
     if let Ok(declared) = topology::load(&file.topology) {
         for (function, name, source) in declared.sources() {

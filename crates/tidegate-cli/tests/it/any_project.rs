@@ -46,7 +46,7 @@ impl Project {
     }
 
     /// Creates a project with Lambda's runtime for Python in PATH.
-    fn in_python(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn in_python(files: &[(&str, &str)]) -> Self {
         let bin = tools().join("awslambdaric/bin");
         assert!(
             bin.join("python3").is_file(),

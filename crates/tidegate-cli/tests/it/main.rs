@@ -24,6 +24,7 @@ mod hostile;
 mod misuse;
 mod new_function;
 mod parked;
+mod requests;
 mod started;
 mod topology;
 mod watching;
