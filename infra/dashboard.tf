@@ -296,6 +296,9 @@ locals {
           local.rule_lines.InvocationsFailedToBeSentToDlq,
         )
       },
+      { title = "Requests that failed at the server", stat = "Sum", metrics = concat(local.api_lines["5xx"], local.url_lines) },
+      { title = "Latency p99 of requests, ms", stat = "p99", metrics = local.api_lines.Latency },
+      { title = "Requests refused by throttling", stat = "Sum", metrics = local.throttled_lines },
       { title = "Tables and streams: throttled", stat = "Sum", metrics = local.throttle_lines[*].line },
       { title = "Share of the account's mail", stat = "Maximum", period = 3600, metrics = local.sender_lines },
     ] : { width = 8, type = "metric", properties = merge(local.graph, widget) } if length(widget.metrics) > 0

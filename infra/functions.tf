@@ -355,6 +355,8 @@ module "function" {
     )
   }
 
+  url_authorization = try(each.value.url.authorization, null)
+
   rules = {
     for rule in distinct([for target in local.rule_targets : target.rule if try(target.target.function == each.key, false)]) :
     rule => local.arns.rules[rule]

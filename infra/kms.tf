@@ -47,7 +47,11 @@ resource "aws_kms_key" "this" {
         Action    = ["kms:Decrypt", "kms:Describe*", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]
         Resource  = "*"
         Condition = {
-          ArnLike = { "kms:EncryptionContext:aws:logs:arn" = "${local.arn_prefix.logs}:log-group:/aws/lambda/${var.name_prefix}*" }
+          ArnLike = {
+            "kms:EncryptionContext:aws:logs:arn" = [
+              for service in ["apigateway", "lambda"] : "${local.arn_prefix.logs}:log-group:/aws/${service}/${var.name_prefix}*"
+            ]
+          }
         }
       },
     ]

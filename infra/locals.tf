@@ -17,6 +17,7 @@ locals {
     # Names of buckets must be unique among all accounts.
     buckets = { for name, bucket in var.buckets : name => "${var.name_prefix}${name}-${local.account_id}" }
     buses   = { for name, bus in var.buses : name => "${var.name_prefix}${name}" }
+    apis    = { for name, api in var.apis : name => "${var.name_prefix}${name}" }
     rules   = { for name, rule in var.rules : name => "${var.name_prefix}${name}" }
   }
 

@@ -51,6 +51,16 @@ output "buses" {
   description = "Name of each bus."
 }
 
+output "apis" {
+  value       = { for name, api in module.api : name => api.endpoint }
+  description = "URL of each HTTP API."
+}
+
+output "function_urls" {
+  value       = { for name, function in module.function : name => function.url if function.url != null }
+  description = "URL of each function that has one."
+}
+
 output "log_groups" {
   value       = { for name, function in local.names.functions : name => "/aws/lambda/${function}" }
   description = "Log group of each function."

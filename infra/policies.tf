@@ -136,11 +136,39 @@ locals {
       Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
       Resource = [for name in local.fed_queues : local.arns.queues[name]]
     },
-    ] : statement if length(statement.Resource) > 0], [for statement in local.uses_key : merge(statement, {
+    # Stage, method and path. Each variable of a route is any text.
+    {
+      Sid    = "Routes"
+      Effect = "Allow"
+      Action = ["execute-api:Invoke"]
+      Resource = [
+        for route in local.iam_routes : join("/", [
+          module.api[route.api].execution_arn, "$default",
+          route.key == "$default" ? "*" : replace(replace(replace(route.key, "ANY ", "* "), " ", ""), "/[{][^}]*[}]/", "*"),
+        ])
+      ]
+    },
+    {
+      Sid      = "Urls"
+      Effect   = "Allow"
+      Action   = ["lambda:InvokeFunctionUrl"]
+      Resource = [for name in local.iam_urls : "${local.arns.functions[name]}:${local.function_alias}"]
+    },
+    ] : statement if length(statement.Resource) > 0],
+    # A URL also invokes the function, which callers may do only that way.
+    [for names in [local.iam_urls] : {
+      Sid       = "InvokeByUrl"
+      Effect    = "Allow"
+      Action    = ["lambda:InvokeFunction"]
+      Resource  = [for name in names : "${local.arns.functions[name]}:${local.function_alias}"]
+      Condition = { Bool = { "lambda:InvokedViaFunctionUrl" = "true" } }
+    } if length(names) > 0],
+    [for statement in local.uses_key : merge(statement, {
       # SQS decrypts the data key that it has generated.
       Action = length(local.fed_queues) > 0 ? ["kms:Decrypt", "kms:GenerateDataKey"] : ["kms:GenerateDataKey"]
       Condition = {
         StringLike = { "kms:ViaService" = [for service in ["kinesis", "sqs"] : "${service}.${local.region}.${local.dns_suffix}"] }
       }
-  })]) }
+    })]
+  ) }
 }

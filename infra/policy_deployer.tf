@@ -118,6 +118,40 @@ locals {
 
   # Resources that exist only if a variable says so.
   deployer_switched = concat(
+    # An API has no name in its ARN. A deployer creates only APIs with this environment's tag.
+    [for on in [length(var.apis) > 0] : {
+      Sid       = "NewApis"
+      Resource  = ["arn:${local.partition}:apigateway:${local.region}::/apis"]
+      Action    = ["apigateway:POST"]
+      Condition = { StringEquals = { "aws:RequestTag/environment" = var.environment } }
+    } if on],
+    # Routes, integrations and authorizers have no tags that a condition could ask for.
+    [for on in [length(var.apis) > 0] : { Sid = "Apis", Resource = [
+      "arn:${local.partition}:apigateway:${local.region}::/apis/*",
+      "arn:${local.partition}:apigateway:${local.region}::/tags/*",
+      ], Action = [
+      "apigateway:DELETE", "apigateway:GET", "apigateway:PATCH", "apigateway:POST", "apigateway:PUT", "apigateway:TagResource",
+    ] } if on],
+    [for on in [length(var.apis) > 0] : { Sid = "AccessLogs", Resource = [
+      "${local.arn_prefix.logs}:log-group:/aws/apigateway/${local.own}"
+      ], Action = [
+      "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:DeleteRetentionPolicy",
+      "logs:DescribeMetricFilters", "logs:ListTagsForResource", "logs:PutMetricFilter", "logs:PutRetentionPolicy",
+      "logs:TagResource", "logs:UntagResource",
+    ] } if on],
+    # With these API Gateway gives itself access to the log, in the name of the deployer.
+    [for on in [length(var.apis) > 0] : { Sid = "LogDelivery", Resource = ["*"], Action = [
+      "logs:CreateLogDelivery", "logs:DeleteLogDelivery", "logs:DescribeResourcePolicies", "logs:GetLogDelivery",
+      "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:UpdateLogDelivery",
+    ] } if on],
+    [for on in [anytrue([for function in var.functions : function.url != null])] : {
+      Sid      = "FunctionUrls"
+      Resource = ["${local.arn_prefix.lambda}:function:${local.own}"]
+      Action = [
+        "lambda:CreateFunctionUrlConfig", "lambda:DeleteFunctionUrlConfig", "lambda:GetFunctionUrlConfig",
+        "lambda:UpdateFunctionUrlConfig",
+      ]
+    } if on],
     [
       for on in [var.force_destroy] : {
         Sid      = "Objects"

@@ -189,6 +189,30 @@ variable "rules" {
   }
 }
 
+variable "apis" {
+  type = map(object({
+    authorizers = optional(map(object({ issuer = string, audience = list(string) })), {})
+    throttling  = object({ rate = number, burst = number })
+    routes = map(object({
+      function      = string
+      authorizer    = optional(string)
+      authorization = optional(string)
+      scopes        = optional(list(string), [])
+    }))
+  }))
+  description = "HTTP APIs by name."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/apis.tftpl", { apis = var.apis, functions = var.functions }
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/apis.tftpl", { apis = var.apis, functions = var.functions }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
 variable "functions" {
   type = map(object({
     memory_mb            = optional(number, 128)
@@ -254,6 +278,7 @@ variable "functions" {
         bus      = optional(string)
       }))
     }))
+    url = optional(object({ authorization = string }))
   }))
   description = "Lambda functions by name, which is also the name of the folder in functions/ and of the binary."
   default     = {}

@@ -411,3 +411,42 @@ run "a_version_that_exists_is_kept" {
     error_message = "The alias is at another version than the one to stay at, or mappings go around it."
   }
 }
+
+run "a_url_is_that_of_the_alias_and_asks_for_a_signature" {
+  command = apply
+
+  module {
+    source = "./modules/function"
+  }
+
+  variables {
+    url_authorization = "iam"
+  }
+
+  assert {
+    condition = (
+      aws_lambda_function_url.this[0].qualifier == "live" &&
+      aws_lambda_function_url.this[0].function_name == "shop-test-refunds" &&
+      aws_lambda_function_url.this[0].authorization_type == "AWS_IAM"
+    )
+    error_message = "The URL invokes something else than the alias, or everyone may call it."
+  }
+
+  assert {
+    condition     = output.url == aws_lambda_function_url.this[0].function_url
+    error_message = "The output is not the URL."
+  }
+}
+
+run "without_a_declared_url_there_is_none" {
+  command = apply
+
+  module {
+    source = "./modules/function"
+  }
+
+  assert {
+    condition     = length(aws_lambda_function_url.this) == 0 && output.url == null
+    error_message = "A function that declares no URL has one."
+  }
+}

@@ -182,3 +182,12 @@ resource "aws_lambda_permission" "rule" {
   principal     = "events.amazonaws.com"
   source_arn    = each.value
 }
+
+# Callers need a policy that allows them to call it (output producer_policy).
+resource "aws_lambda_function_url" "this" {
+  count = var.url_authorization == null ? 0 : 1
+
+  function_name      = aws_lambda_function.this.function_name
+  qualifier          = aws_lambda_alias.live.name
+  authorization_type = "AWS_IAM"
+}

@@ -41,3 +41,8 @@ output "vpc" {
   ])
   description = "Subnets and security groups in a VPC; null: outside any VPC."
 }
+
+output "url" {
+  value       = one(aws_lambda_function_url.this[*].function_url)
+  description = "URL of the function; null: it has none."
+}

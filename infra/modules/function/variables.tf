@@ -151,6 +151,13 @@ variable "asynchronous" {
   nullable    = true
 }
 
+variable "url_authorization" {
+  type        = string
+  description = "Who may call the function's URL: iam, with a signature; null: there is no URL."
+  default     = null
+  nullable    = true
+}
+
 variable "rules" {
   type        = map(string)
   description = "ARNs of the EventBridge rules that invoke the function, by name."

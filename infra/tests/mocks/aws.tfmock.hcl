@@ -12,6 +12,14 @@ mock_data "aws_region" {
   defaults = { name = "us-east-1" }
 }
 
+mock_resource "aws_apigatewayv2_api" {
+  defaults = {
+    id            = "a1b2c3"
+    execution_arn = "arn:aws:execute-api:us-east-1:123456789012:a1b2c3"
+    api_endpoint  = "https://a1b2c3.execute-api.us-east-1.amazonaws.com"
+  }
+}
+
 mock_resource "aws_cloudwatch_composite_alarm" {
   defaults = { arn = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:mocked" }
 }

@@ -24,6 +24,8 @@ const PER_WORK_QUEUE: usize = 1;
 const PER_RULE: usize = 3;
 const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
+const PER_API: usize = 3;
+const PER_URL: usize = 1;
 
 /// Returns the number of composite alarms: one per function.
 ///
@@ -55,6 +57,7 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         .filter(|function| function.asynchronous.is_some() || reads_a_stream(function))
         .count();
     let letters = topology.dead_letter_queues().len();
+    let urls = topology.functions.values().filter(|function| function.url.is_some()).count();
     let count = functions * PER_FUNCTION
         + if reserve_concurrency { functions * PER_RESERVED_CONCURRENCY } else { 0 }
         + if detailed_metrics {
@@ -72,7 +75,9 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         + topology.queues.len().saturating_sub(letters) * PER_WORK_QUEUE
         + topology.rules.len() * PER_RULE
         + topology.tables.len() * PER_TABLE
-        + topology.streams.len() * PER_STREAM;
+        + topology.streams.len() * PER_STREAM
+        + topology.apis.len() * PER_API
+        + urls * PER_URL;
     count as u64
 }
 
@@ -89,7 +94,7 @@ mod tests {
 
     /// The text of alarms.tf and of its parts.
     fn alarms() -> String {
-        let parts = ["", "_functions", "_queues", "_services", "_sources"];
+        let parts = ["", "_apis", "_functions", "_queues", "_services", "_sources"];
         parts.map(|part| fs::read_to_string(infra(&format!("alarms{part}.tf"))).unwrap()).concat()
     }
 
@@ -129,6 +134,8 @@ mod tests {
             ("rule_alarms", PER_RULE),
             ("table_alarms", PER_TABLE),
             ("stream_alarms", PER_STREAM),
+            ("api_alarms", PER_API),
+            ("url_alarms", PER_URL),
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);

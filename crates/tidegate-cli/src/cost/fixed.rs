@@ -118,12 +118,13 @@ fn retention_hours(environment: &Environment, stream: &str) -> u32 {
 
 /// Returns how many resources a customer-managed key encrypts.
 ///
-/// Each function has a log group and environment variables.
+/// Each function has a log group and environment variables, and each API a log group.
 fn encrypted(topology: &Topology) -> u64 {
     let stored = topology.tables.len()
         + topology.queues.len()
         + topology.streams.len()
-        + topology.buckets.len();
+        + topology.buckets.len()
+        + topology.apis.len();
     (stored + 2 * topology.functions.len()) as u64
 }
 

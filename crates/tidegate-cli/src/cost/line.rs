@@ -77,7 +77,8 @@ impl Sum {
 
 /// Returns the service to which a price belongs.
 fn service(key: &str) -> &'static str {
-    const SERVICES: [(&str, &str); 11] = [
+    const SERVICES: [(&str, &str); 12] = [
+        ("api_gateway_", "API Gateway"),
         ("lambda_", "Lambda"),
         ("dynamodb_", "DynamoDB"),
         ("kinesis_", "Kinesis"),

@@ -16,6 +16,7 @@ use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::clients::Clients;
 use tidegate_local::environment::FunctionStatus;
+use tidegate_local::gateway::GatewayStatus;
 use tidegate_local::proxy::{CallCounts, billed};
 use topology::{TargetKind, Topology};
 
@@ -35,6 +36,8 @@ struct Status {
     mappings: Vec<Mapping>,
     #[serde(default)]
     buses: Vec<Bus>,
+    #[serde(default)]
+    gateways: Vec<GatewayStatus>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,8 +102,8 @@ pub(super) async fn measure(state: &StateDir) -> Result<(Measurement, PathBuf), 
 impl Status {
     /// Converts the status into a measurement.
     ///
-    /// Its unit is a record from outside. Records that functions put on a stream follow from such
-    /// records, and do not count.
+    /// Its unit is a record or a request from outside. Records that functions put on a stream
+    /// follow from those, and do not count.
     fn measurement(self, declared: &Topology) -> Measurement {
         let mut streams: BTreeMap<String, u64> = BTreeMap::new();
         for mapping in self.mappings.iter().filter(|mapping| mapping.kind == "kinesis") {
@@ -140,15 +143,24 @@ impl Status {
         let rules = rules.collect();
         let outside = || streams.iter().filter(|(stream, _)| !fed(declared, stream));
         let names: Vec<&str> = outside().map(|(stream, _)| stream.as_str()).collect();
+        let gateways: Vec<&str> = self.gateways.iter().map(|one| one.name.as_str()).collect();
+        let what = [("records", names), ("requests", gateways)].map(|(what, names)| {
+            (!names.is_empty()).then(|| format!("{what} of {}", names.join(" and ")))
+        });
+        let requests: u64 = self.gateways.iter().map(|one| one.requests).sum();
         let unit = Unit {
-            name: format!("records of {}", names.join(" and ")),
-            count: outside().map(|(_, records)| records).sum(),
+            name: what.into_iter().flatten().collect::<Vec<_>>().join(", "),
+            count: outside().map(|(_, records)| records).sum::<u64>() + requests,
         };
+        // A function URL costs no more than its invocations.
+        let apis = self.gateways.iter().filter(|one| one.kind == "api");
+        let apis = apis.map(|one| (one.name.clone(), one.requests)).collect();
         Measurement {
             measured_at: Timestamp::now(),
             unit,
             functions: functions.collect(),
             rules,
+            apis,
             streams,
             ..Measurement::default()
         }
@@ -261,6 +273,26 @@ mod tests {
             BTreeMap::from([("copy".to_owned(), 5), ("forward".to_owned(), 3)])
         );
         assert_eq!(measured.unit.count, 0, "what a rule puts on a stream is no unit");
+    }
+
+    #[test]
+    fn requests_are_units_and_those_of_apis_are_counted() {
+        let gateway = |kind: &str, name: &str, requests: u64| {
+            let status = GatewayStatus {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+                requests,
+                ..GatewayStatus::default()
+            };
+            serde_json::to_value(status).unwrap()
+        };
+        let gateways = [gateway("api", "shop", 30), gateway("function-url", "f", 4)];
+        let mut status = json!({"idle": true, "calls": {}, "functions": {}, "mappings": []});
+        status["gateways"] = json!(gateways);
+        let status: Status = serde_json::from_value(status).unwrap();
+        let measured = status.measurement(&declared(json!({})));
+        assert_eq!(measured.unit, Unit { name: "requests of shop and f".to_owned(), count: 34 });
+        assert_eq!(measured.apis, BTreeMap::from([("shop".to_owned(), 30)]));
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub(super) struct Measurement {
     /// Events that each rule's target got, by the full name of the target, where that costs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) rules: BTreeMap<String, u64>,
+    /// Requests to each HTTP API.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) apis: BTreeMap<String, u64>,
     /// Work of each function.
     pub(super) functions: BTreeMap<String, FunctionUse>,
     /// Contents of each table at the end of the measurement.
@@ -96,7 +99,7 @@ impl Measurement {
     /// Checks that the measurement belongs to this topology.
     ///
     /// # Errors
-    /// The measurement has a function, stream or table that is not declared.
+    /// The measurement has a function, stream, API or table that is not declared.
     pub(super) fn fits(&self, topology: &Topology) -> Result<(), Problem> {
         let unknown = |what: &str, measured: Vec<&String>, known: &dyn Fn(&str) -> bool| {
             measured.into_iter().find(|name| !known(name)).map(|name| format!("{what} {name}"))
@@ -108,6 +111,9 @@ impl Measurement {
             unknown("the stream", self.streams.keys().collect(), &|name| {
                 topology.streams.contains_key(name)
             })
+        })
+        .or_else(|| {
+            unknown("the API", self.apis.keys().collect(), &|name| topology.apis.contains_key(name))
         })
         .or_else(|| {
             unknown("the table", self.tables.keys().collect(), &|name| {

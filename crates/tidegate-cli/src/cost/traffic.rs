@@ -18,6 +18,8 @@ pub(super) const DAYS: f64 = 730.0 / 24.0;
 const COMPRESSED: f64 = 0.15;
 /// Share of invocations that Lambda's default sampling traces, besides the first of each second.
 const SAMPLED: f64 = 0.05;
+/// Bytes of a line in the access log of an API, with the fields of infra/modules/api.
+const ACCESS_LOG_BYTES: f64 = 500.0;
 /// Requests per batch of a queue: one receives it, one deletes it.
 const REQUESTS_PER_BATCH: f64 = 2.0;
 
@@ -52,7 +54,35 @@ pub(super) fn lines(
             count(*records) * scale,
         )?);
     }
+    for (api, requests) in &measurement.apis {
+        lines.extend(of_api(api, count(*requests) * scale, environment, prices)?);
+    }
     Ok(lines)
+}
+
+/// Returns the lines of an API.
+///
+/// Counts one unit per request, which holds up to 512 KB.
+fn of_api(
+    api: &str,
+    requests: f64,
+    environment: &Environment,
+    prices: &Prices,
+) -> Result<[Line; 3], Problem> {
+    let gigabytes = requests * ACCESS_LOG_BYTES / GIGABYTE;
+    let days = environment.log_retention_days;
+    let kept = gigabytes * COMPRESSED * days / DAYS;
+    Ok([
+        Line::new(prices, "api_gateway_requests", api, "requests", requests)?,
+        Line::new(prices, "logs_ingested_gb", api, "access log, taking", gigabytes)?,
+        Line::new(
+            prices,
+            "logs_stored_gb_months",
+            api,
+            format!("access log, {}", counted(days, "day", "days")),
+            kept,
+        )?,
+    ])
 }
 
 /// Adds what rules hand to other buses and to streams. EventBridge hands over to functions and
@@ -220,6 +250,28 @@ mod tests {
             puts.iter().map(|line| line.user.clone()).collect(),
             puts.iter().map(|line| line.usd).sum(),
         )
+    }
+
+    #[test]
+    fn requests_to_an_api_and_their_access_log_are_paid() {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
+        let topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let dev = Environment::read(
+            &infra.join("env/dev.tfvars"),
+            &infra.join("variables.tf"),
+            &topology,
+        )
+        .unwrap();
+        let mut measurement =
+            Measurement { apis: [("shop".to_owned(), 20)].into(), ..Measurement::default() };
+        measurement.unit.count = 10;
+        let lines = lines(&topology, &dev, &measurement, &Prices::from_repository(), 1e6).unwrap();
+        let amounts: Vec<(&str, f64)> =
+            lines.iter().map(|line| (line.service, line.amount)).collect();
+        assert_eq!(amounts[0], ("API Gateway", 2e6));
+        assert!((lines[0].usd - 2.0).abs() < 1e-9, "{lines:?}");
+        assert_eq!((amounts[1].0, amounts.len()), ("CloudWatch", 3));
+        assert!((amounts[1].1 - 1e9 / GIGABYTE).abs() < 1e-9, "{lines:?}");
     }
 
     #[test]
