@@ -12,13 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
-use tidegate::failure::Failure;
+use tidegate::aws::AwsClients;
+use tidegate::each;
 use tidegate::function::Function;
-use tidegate::idempotency::{
-    AfterCrash, DynamoDbIdempotency, EffectError, EffectKey, EffectRun, Effects, Ran,
-};
-use tidegate::source::{Delivery, Source};
+use tidegate::idempotency::{AfterCrash, DynamoDbIdempotency, Effect, EffectError, Effects};
+use tidegate::source::Source;
 
 #[derive(Deserialize)]
 struct Invoice {
@@ -26,33 +24,8 @@ struct Invoice {
     cents: u64,
 }
 
-struct Invoices {
-    effects: Effects,
-}
-
-impl Decode for Invoices {
-    type Record = Invoice;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Invoice, Failure> {
-        delivery.json()
-    }
-}
-
-impl Handler for Invoices {
-    async fn handle(&self, invoice: &Invoice, context: &BatchContext) -> Result<Handled, Failure> {
-        let key = self.effects.key("charge", &invoice.id)?;
-        let run = EffectRun::new(key.clone(), AfterCrash::RunAgain, context);
-        let fields = (&invoice.id, invoice.cents);
-        let ran = self.effects.run(&run, &fields, context, charge(&key, invoice)).await?;
-        if let Ran::Applied(receipt) = &ran {
-            tracing::info!(receipt, "charged");
-        }
-        Ok(ran.handled())
-    }
-}
-
 /// Stands for a call to a bank that accepts an idempotency key.
-async fn charge(key: &EffectKey, invoice: &Invoice) -> Result<String, EffectError> {
+async fn charge(key: &str, invoice: &Invoice) -> Result<String, EffectError> {
     Ok(format!("{key}: {} cents", invoice.cents))
 }
 
@@ -61,13 +34,18 @@ async fn main() -> ExitCode {
     let mut function = Function::start().await;
     let table = function.settings.text("IDEMPOTENCY_TABLE");
     let month = Duration::from_secs(31 * 24 * 3600);
-    let build = |aws: &tidegate::aws::AwsClients| {
-        let effects = Effects::new(
-            Arc::new(DynamoDbIdempotency::new(aws.dynamodb(), table?)),
-            "billing",
-            month,
-        );
-        Some(EachRecord::new(Invoices { effects }, 16))
+    let build = |aws: &AwsClients| {
+        let records = DynamoDbIdempotency::new(aws.dynamodb(), table?);
+        let effects = Effects::new(Arc::new(records), "billing", month);
+        let charging = Effect::new(effects, "charge", AfterCrash::RunAgain);
+        Some(each!(16, async move |invoice: &Invoice, context| {
+            // What must be the same in every delivery of the invoice.
+            let fields = (&invoice.id, invoice.cents);
+            let charged = charging
+                .run(&invoice.id, &fields, context, async |key| charge(key.as_str(), invoice).await)
+                .await?;
+            Ok(charged.handled())
+        }))
     };
     function.run(Source::Sqs, build).await
 }

@@ -10,45 +10,25 @@
 use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
-use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
-use tidegate::envelope::Envelope;
-use tidegate::failure::Failure;
+use tidegate::batch::{Handled, Routed};
+use tidegate::each;
 use tidegate::function::Function;
-use tidegate::message::{Message, MessageSet};
-use tidegate::source::{Delivery, Source};
+use tidegate::message::Message;
+use tidegate::source::Source;
 
+/// An event that matches the rule. For a rule with several types, use a `Router`.
 #[derive(Serialize, Deserialize, Message)]
 struct LampLit {
     watts: u32,
 }
 
-tidegate::messages! {
-    /// The events that match the rule.
-    enum LampEvent { LampLit }
-}
-
-struct Lamps;
-
-impl Decode for Lamps {
-    type Record = LampEvent;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<LampEvent, Failure> {
-        // An unknown type fails permanently. A newer version of a known type waits for a newer
-        // reader.
-        LampEvent::from_envelope(&Envelope::parse(delivery.bytes()?)?)
-    }
-}
-
-impl Handler for Lamps {
-    async fn handle(&self, event: &LampEvent, _context: &BatchContext) -> Result<Handled, Failure> {
-        let LampEvent::LampLit(lit) = event;
-        tracing::info!(lit.watts);
-        Ok(Handled::Applied)
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    // An asynchronous invocation carries one event.
-    Function::start().await.run(Source::EventBridge, |_aws| Some(EachRecord::new(Lamps, 1))).await
+    // An asynchronous invocation carries one event. Another type fails permanently; a newer version
+    // waits for a newer reader.
+    let lamps = each!(1, async |lit: &Routed<LampLit>, _| {
+        tracing::info!(lit.envelope.id, lit.message.watts);
+        Ok(Handled::Applied)
+    });
+    Function::start().await.run(Source::EventBridge, |_aws| Some(lamps)).await
 }

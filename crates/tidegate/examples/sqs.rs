@@ -10,10 +10,11 @@
 use std::process::ExitCode;
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
+use tidegate::batch::{BatchContext, Handled};
+use tidegate::each;
 use tidegate::failure::Failure;
 use tidegate::function::Function;
-use tidegate::source::{Delivery, Source};
+use tidegate::source::Source;
 
 #[derive(Deserialize)]
 struct Job {
@@ -21,30 +22,17 @@ struct Job {
     size: u64,
 }
 
-struct Jobs;
-
-impl Decode for Jobs {
-    type Record = Job;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Job, Failure> {
-        let job: Job = delivery.json()?;
-        if job.size == 0 {
-            return Err(Failure::permanent("empty_file", format!("{} has no content", job.path)));
-        }
-        Ok(job)
+async fn resize(job: &Job, _: &BatchContext) -> Result<Handled, Failure> {
+    if job.size == 0 {
+        return Err(Failure::permanent("empty_file", format!("{} has no content", job.path)));
     }
-}
-
-impl Handler for Jobs {
-    async fn handle(&self, job: &Job, _context: &BatchContext) -> Result<Handled, Failure> {
-        // Any other error becomes transient with `?`, so the message comes again.
-        let kilobytes = u32::try_from(job.size / 1024)?;
-        tracing::info!(job.path, kilobytes, "resized");
-        Ok(Handled::Applied)
-    }
+    // Any other error becomes transient with `?`, so the message comes again.
+    let kilobytes = u32::try_from(job.size / 1024)?;
+    tracing::info!(job.path, kilobytes, "resized");
+    Ok(Handled::Applied)
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    Function::start().await.run(Source::Sqs, |_aws| Some(EachRecord::new(Jobs, 10))).await
+    Function::start().await.run(Source::Sqs, |_aws| Some(each!(10, resize))).await
 }

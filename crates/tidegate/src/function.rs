@@ -38,32 +38,20 @@ impl FromStr for Statements {
 /// A Lambda function during its start.
 ///
 /// ```no_run
-/// # struct Handler;
-/// # impl tidegate::batch::Decode for Handler {
-/// #     type Record = ();
-/// #     fn decode(
-/// #         &self,
-/// #         _: &tidegate::source::Delivery,
-/// #     ) -> Result<(), tidegate::failure::Failure> {
-/// #         Ok(())
-/// #     }
-/// # }
-/// #
-/// # impl tidegate::batch::Handler for Handler {
-/// #     async fn handle(
-/// #         &self,
-/// #         _: &(),
-/// #         _: &tidegate::batch::BatchContext,
-/// #     ) -> Result<tidegate::batch::Handled, tidegate::failure::Failure> {
-/// #         Ok(tidegate::batch::Handled::Applied)
-/// #     }
-/// # }
-/// use tidegate::{batch::EachRecord, function::Function, source::Source};
+/// use tidegate::{batch::Handled, each, function::Function, source::Source};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> std::process::ExitCode {
-/// let function = Function::start().await;
-/// function.run(Source::Kinesis, |_| Some(EachRecord::new(Handler, 16))).await
+/// let mut function = Function::start().await;
+/// let greeting = function.settings.text("GREETING");
+/// let build = |_: &tidegate::aws::AwsClients| {
+///     let greeting = greeting?; // `run` names every missing setting
+///     Some(each!(16, async move |name: &String, _| {
+///         tracing::info!("{greeting}, {name}");
+///         Ok(Handled::Applied)
+///     }))
+/// };
+/// function.run(Source::Sqs, build).await
 /// # }
 /// ```
 #[derive(Debug)]

@@ -24,34 +24,15 @@
 //! A complete first function:
 //!
 //! ```no_run
-//! use tidegate::batch::{BatchContext, Decode, EachRecord, Handled, Handler};
-//! use tidegate::{failure::Failure, function::Function, source::Delivery, source::Source};
-//!
-//! struct Readings;
-//! impl Decode for Readings {
-//!     type Record = (String, f64); // `["cellar", 14.5]`
-//!     fn decode(&self, delivery: &Delivery<'_>) -> Result<Self::Record, Failure> {
-//!         delivery.json() // a record that is not a reading becomes a dead letter
-//!     }
-//! }
-//!
-//! impl Handler for Readings {
-//!     async fn handle(
-//!         &self,
-//!         (sensor, celsius): &Self::Record,
-//!         _: &BatchContext,
-//!     ) -> Result<Handled, Failure> {
-//!         tracing::info!(sensor, celsius);
-//!         Ok(Handled::Applied)
-//!     }
-//! }
+//! use tidegate::{batch::Handled, each, function::Function, source::Source};
 //!
 //! #[tokio::main(flavor = "current_thread")]
 //! async fn main() -> std::process::ExitCode {
-//!     Function::start()
-//!         .await
-//!         .run(Source::Kinesis, |_aws| Some(EachRecord::new(Readings, 16)))
-//!         .await
+//!     let readings = each!(16, async |(sensor, celsius): &(String, f64), _| {
+//!         tracing::info!(sensor, celsius); // from `["cellar", 14.5]`
+//!         Ok(Handled::Applied) // anything that is not a reading becomes a dead letter
+//!     });
+//!     Function::start().await.run(Source::Kinesis, |_aws| Some(readings)).await
 //! }
 //! ```
 //!

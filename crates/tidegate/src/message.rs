@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::envelope::Envelope;
+use crate::envelope::{Data, Envelope};
 use crate::failure::Failure;
 
 /// Code of the failure to decode a message whose type is not in the set.
@@ -112,18 +112,25 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     /// As [`Self::decode`], and `data_by_reference` (permanent) if the data stayed in the event
     /// store.
     fn from_envelope(envelope: &Envelope) -> Result<Self, Failure> {
-        match &envelope.data {
-            crate::envelope::Data::Inline(data) => {
-                Self::decode(&envelope.kind, envelope.schema.version, data.get())
-            }
-            crate::envelope::Data::Reference(reference) => Err(Failure::permanent(
-                "data_by_reference",
-                format!(
-                    "the data of {} {} is in the event store ({reference})",
-                    envelope.kind, envelope.id
-                ),
-            )),
-        }
+        Self::decode(&envelope.kind, envelope.schema.version, inline_data(envelope)?)
+    }
+}
+
+/// Returns the content of an envelope.
+///
+/// # Errors
+/// `data_by_reference` (permanent): the content stayed in the event store.
+pub(crate) fn inline_data(envelope: &Envelope) -> Result<&str, Failure> {
+    match &envelope.data {
+        Data::Inline(data) => Ok(data.get()),
+        Data::Reference(reference) => Err(Failure::permanent(
+            "data_by_reference",
+            format!(
+                "the data of {} {} is in the event store ({reference}); read it with a `Router` that \
+                 has `Routes::resolve`",
+                envelope.kind, envelope.id
+            ),
+        )),
     }
 }
 

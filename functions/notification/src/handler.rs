@@ -6,7 +6,7 @@ use events::{OrderEvent, OrderPlaced};
 use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
-use tidegate::idempotency::{AfterCrash, EffectRun, Effects};
+use tidegate::idempotency::{AfterCrash, Effect, EffectKey, Effects};
 use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
 use tidegate::store::{EventReader, content};
@@ -17,9 +17,15 @@ use crate::mail::Mailer;
 /// Namespace of this part's effects. It stays the same if the function is renamed.
 pub(crate) const NAMESPACE: &str = "notification";
 
+/// Declares the e-mail. SES has no idempotency key: after a crash or a lost answer it would be sent
+/// twice, so it is held.
+pub(crate) fn confirming(effects: Effects) -> Effect {
+    Effect::new(effects, "order-confirmation", AfterCrash::Hold)
+}
+
 /// Sends one confirmation for each placed order with a customer.
 pub(crate) struct Notification<M> {
-    pub(crate) effects: Effects,
+    pub(crate) confirming: Effect,
     pub(crate) events: Arc<dyn EventReader>,
     pub(crate) mailer: M,
     pub(crate) customer_domain: String,
@@ -60,14 +66,9 @@ impl<M: Mailer> Notification<M> {
         // A guest has no address.
         let Some(customer) = &order.customer_id else { return Ok(Handled::Filtered) };
         let confirmation = Confirmation::new(order, customer, &self.customer_domain);
-        let key = self.effects.key("order-confirmation", &order.order_id)?;
-        // SES has no idempotency key: after a crash or a lost answer, send twice or hold.
-        let run = EffectRun::new(key, AfterCrash::Hold, context);
         let fields = (&order.order_id, &order.customer_id, order.total);
-        let sent = self
-            .effects
-            .run(&run, &fields, context, async { self.mailer.send(&confirmation).await })
-            .await?;
+        let send = async |_: &EffectKey| self.mailer.send(&confirmation).await;
+        let sent = self.confirming.run(&order.order_id, &fields, context, send).await?;
         Ok(sent.handled())
     }
 }
@@ -114,11 +115,11 @@ mod tests {
         fn new() -> Self {
             let (outbox, idempotency): (Arc<Outbox>, Arc<MemoryIdempotency>) = Default::default();
             let notification = Notification {
-                effects: Effects::new(
+                confirming: confirming(Effects::new(
                     Arc::<MemoryIdempotency>::clone(&idempotency),
                     NAMESPACE,
                     Duration::from_secs(30 * 24 * 3600),
-                ),
+                )),
                 events: Arc::new(MemoryEventStore::default()),
                 mailer: Arc::clone(&outbox),
                 customer_domain: "example.com".to_owned(),

@@ -15,7 +15,7 @@ use tidegate::idempotency::{DynamoDbIdempotency, Effects, EventBucket};
 use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
-use crate::handler::{NAMESPACE, Notification};
+use crate::handler::{NAMESPACE, Notification, confirming};
 use crate::mail::SesMailer;
 
 const SECONDS_OF_A_DAY: u64 = 24 * 60 * 60;
@@ -45,7 +45,7 @@ async fn main() -> ExitCode {
             let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
             let mailer = SesMailer::new(aws, sender?);
             let notification = Notification {
-                effects,
+                confirming: confirming(effects),
                 events: Arc::new(events),
                 mailer,
                 customer_domain: domain?,

@@ -202,7 +202,7 @@ async fn a_dry_run_prints_everything_and_writes_nothing() {
     let text = makes(&["clicks", "--source", "kinesis", "--dry-run"], workspace.path()).await;
     for part in [
         "functions/clicks/src/handler.rs:",
-        "impl Handler for Records",
+        "async fn handle(record: &Record",
         "tidegate.workspace = true",
         "clicks = { shards = 1",
     ] {

@@ -33,3 +33,29 @@ pub trait Decode: Send + Sync {
         Span::none()
     }
 }
+
+/// Implements [`Decode`] for a wrapper `$wrapper { handler, .. }`: it decodes as its handler does.
+macro_rules! decode_as_its_handler {
+    ($wrapper:ident<H: $handler:ident>) => {
+        impl<H: $handler> $crate::batch::Decode for $wrapper<H> {
+            type Record = H::Record;
+
+            fn decode(
+                &self,
+                delivery: &$crate::source::Delivery<'_>,
+            ) -> Result<H::Record, $crate::failure::Failure> {
+                self.handler.decode(delivery)
+            }
+
+            fn lane(&self, delivery: &$crate::source::Delivery<'_>) -> String {
+                self.handler.lane(delivery)
+            }
+
+            fn span(&self, record: &H::Record) -> tracing::Span {
+                self.handler.span(record)
+            }
+        }
+    };
+}
+
+pub(super) use decode_as_its_handler;

@@ -1,27 +1,26 @@
 //! Handles the records of a batch one at a time.
 
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::concurrency::Concurrency;
 use super::context::BatchContext;
-use super::decode::Decode;
+use super::decode::decode_as_its_handler;
 use super::handler::{BatchHandler, Handler};
 use super::isolation::isolate;
 use super::item::Item;
 use super::lanes::{Lane, Steps, run_lanes};
 use super::outcome::{NotRun, Outcome};
-use crate::failure::Failure;
-use crate::source::Delivery;
 
 /// Runs a [`Handler`]: lanes concurrently, each lane in order.
 ///
 /// A lane stops at its first failure that is not permanent. After a permanent failure it goes on,
 /// because that record will never be applied and the records behind it must not wait.
 ///
-/// Throttling lowers the concurrency: a failure with the code [`Failure::THROTTLED`] halves the
-/// number of records that run at a time, down to one. Each round without such a failure raises it
-/// by one, up to the configured number. The next invocation begins with the number of the last one.
+/// Throttling lowers the concurrency: a failure with the code
+/// [`Failure::THROTTLED`](crate::failure::Failure::THROTTLED) halves the number of records that run
+/// at a time, down to one. Each round without such a failure raises it by one, up to the
+/// configured number. The next invocation begins with the number of the last one.
 #[derive(Debug)]
 pub struct EachRecord<H> {
     handler: H,
@@ -35,21 +34,7 @@ impl<H: Handler> EachRecord<H> {
     }
 }
 
-impl<H: Handler> Decode for EachRecord<H> {
-    type Record = H::Record;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
-        self.handler.decode(delivery)
-    }
-
-    fn lane(&self, delivery: &Delivery<'_>) -> String {
-        self.handler.lane(delivery)
-    }
-
-    fn span(&self, record: &H::Record) -> Span {
-        self.handler.span(record)
-    }
-}
+decode_as_its_handler!(EachRecord<H: Handler>);
 
 impl<H: Handler> BatchHandler for EachRecord<H> {
     async fn handle_batch(

@@ -3,11 +3,11 @@
 use std::future::Future;
 
 use tokio::time::Instant;
-use tracing::{Instrument, Span};
+use tracing::Instrument;
 
 use super::concurrency::Concurrency;
 use super::context::BatchContext;
-use super::decode::Decode;
+use super::decode::{Decode, decode_as_its_handler};
 use super::handler::BatchHandler;
 use super::isolation::isolate;
 use super::item::Item;
@@ -15,7 +15,6 @@ use super::lanes::{Lane, Steps, run_lanes};
 use super::outcome::{NotRun, Outcome};
 use crate::failure::Failure;
 use crate::ids::StreamId;
-use crate::source::Delivery;
 
 /// Handles consecutive records of one event stream together, such as the commands of an aggregate.
 ///
@@ -61,21 +60,7 @@ impl<H: StreamHandler> EachStream<H> {
     }
 }
 
-impl<H: StreamHandler> Decode for EachStream<H> {
-    type Record = H::Record;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<H::Record, Failure> {
-        self.handler.decode(delivery)
-    }
-
-    fn lane(&self, delivery: &Delivery<'_>) -> String {
-        self.handler.lane(delivery)
-    }
-
-    fn span(&self, record: &H::Record) -> Span {
-        self.handler.span(record)
-    }
-}
+decode_as_its_handler!(EachStream<H: StreamHandler>);
 
 impl<H: StreamHandler> BatchHandler for EachStream<H> {
     async fn handle_batch(

@@ -8,12 +8,13 @@ use std::borrow::Cow;
 
 use tracing::warn;
 
+use super::attempt::Again;
 use super::effects::Effects;
 use super::ownership::claim_lost;
 use super::payload_hash::same_payload;
 use super::record::{Claim, IdempotencyStore, Stored};
 use super::repeat::Repeat;
-use super::run::{Again, Ran};
+use super::run::Ran;
 use crate::failure::Failure;
 
 /// Longest reason in a record, in characters. A reason may quote input of any length.

@@ -35,7 +35,7 @@
 //! use std::time::Duration;
 //! use serde::Deserialize;
 //! use tidegate::failure::Failure;
-//! use tidegate::idempotency::{AfterCrash, EffectError, EffectRun, Effects, Kept, Ran};
+//! use tidegate::idempotency::{AfterCrash, Effect, EffectError, EffectKey, Effects, Kept, Ran};
 //!
 //! #[derive(Deserialize)]
 //! struct Payment { order: String, pence: u64 }
@@ -45,14 +45,12 @@
 //! # }
 //! async fn pay(
 //!     payment: Payment,
-//!     effects: &Effects,
+//!     effect: &Effect,
 //!     context: &lambda_runtime::Context,
 //! ) -> Result<String, Failure> {
-//!     let key = effects.key("payment", &payment.order)?;
-//!     // The provider deduplicates by our key.
-//!     let run = EffectRun::for_request(key.clone(), AfterCrash::RunAgain);
 //!     let fields = (&payment.order, payment.pence);
-//!     match effects.run(&run, &fields, context, charge(&payment, key.as_str())).await? {
+//!     let charge = async |key: &EffectKey| charge(&payment, key.as_str()).await;
+//!     match effect.run(&payment.order, &fields, context, charge).await? {
 //!         Ran::Applied(receipt) | Ran::Duplicate(Kept::Result(receipt)) => Ok(receipt),
 //!         Ran::Duplicate(_) => Ok("paid before".to_owned()),
 //!         _ => Ok("an operator looks into it".to_owned()),
@@ -61,21 +59,25 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
 //! # let store = std::sync::Arc::new(tidegate::test::MemoryIdempotency::default());
-//! # let effects = Effects::new(store, "shop", Duration::from_secs(30 * 24 * 3600));
+//! // The provider deduplicates by our key.
+//! # let month = Duration::from_secs(30 * 24 * 3600);
+//! let effect = Effect::new(Effects::new(store, "shop", month), "payment", AfterCrash::RunAgain);
 //! # let mut context = lambda_runtime::Context::default();
 //! # context.deadline = 60_000;
 //! # for _ in 0..2 {
 //! #     let payment = Payment { order: "7".to_owned(), pence: 100 };
-//! #     assert_eq!(pay(payment, &effects, &context).await, Ok("receipt 1".to_owned()));
+//! #     assert_eq!(pay(payment, &effect, &context).await, Ok("receipt 1".to_owned()));
 //! # }
 //! # }
 //! ```
 //!
 //! Tests of the surrounding code can switch effects off: [`Effects::disabled`].
 
+mod attempt;
 mod claiming;
 mod completion;
 mod dynamodb;
+mod effect;
 mod effects;
 mod execution;
 mod hold;
@@ -95,7 +97,9 @@ mod run;
 mod sdk;
 mod update;
 
+pub use attempt::Attempt;
 pub use dynamodb::DynamoDbIdempotency;
+pub use effect::Effect;
 pub use effects::Effects;
 pub use item::{PARTITION_KEY, TTL_ATTRIBUTE};
 pub use key::EffectKey;

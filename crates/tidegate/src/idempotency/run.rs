@@ -5,9 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::EffectKey;
+use super::attempt::{Again, Attempt};
 use super::record::Kept;
 use super::repeat::Repeat;
-use crate::batch::{BatchContext, Delivered, Handled};
+use crate::batch::{BatchContext, Handled};
 use crate::failure::Failure;
 
 /// What to do if it is unknown whether the effect took place: its owner died, or no answer came.
@@ -39,30 +40,6 @@ pub struct EffectRun {
     pub(super) again: Again,
 }
 
-/// What runs a held effect again.
-#[derive(Clone, Debug)]
-pub(super) enum Again {
-    /// The event of its delivery.
-    Delivery(Delivered),
-    /// This invocation.
-    Invocation(Repeat),
-    /// The client, which repeats its request.
-    Client,
-    /// Nothing: the delivery must not be acknowledged.
-    Nothing,
-}
-
-impl Again {
-    /// Returns the invocation that is kept with the effect.
-    pub(super) fn repeat(&self) -> Result<Option<Repeat>, Failure> {
-        match self {
-            Self::Delivery(delivered) => delivered.repeat().map(Some),
-            Self::Invocation(repeat) => Ok(Some(repeat.clone())),
-            Self::Client | Self::Nothing => Ok(None),
-        }
-    }
-}
-
 impl EffectRun {
     /// Shortest lease of a claim with a heartbeat.
     ///
@@ -77,8 +54,7 @@ impl EffectRun {
     /// a [`BatchHandler`](crate::batch::BatchHandler) creates it with [`BatchContext::for_item`].
     /// With any other context a run that would be held fails, so that its delivery comes again.
     pub fn new(key: EffectKey, after_crash: AfterCrash, context: &BatchContext) -> Self {
-        let arrived_at = context.delivered.as_ref().and_then(Delivered::arrived_at);
-        let again = context.delivered.clone().map_or(Again::Nothing, Again::Delivery);
+        let Attempt { arrived_at, again, .. } = context.into();
         Self { key, after_crash, arrived_at, heartbeat: None, again }
     }
 
@@ -163,5 +139,13 @@ impl EffectError {
         match self {
             Self::NotDone(failure) | Self::Unknown(failure) => failure,
         }
+    }
+}
+
+/// An error of a client leaves open whether the effect took place, so `?` makes it
+/// [`Unknown`](EffectError::Unknown). State [`NotDone`](EffectError::NotDone) where you know better.
+impl<E: std::error::Error> From<E> for EffectError {
+    fn from(error: E) -> Self {
+        Self::Unknown(error.into())
     }
 }

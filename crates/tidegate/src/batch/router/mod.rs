@@ -205,16 +205,7 @@ fn enveloped<T: Message + Send + Sync + 'static>(
     endpoint: &Arc<impl Endpoint<Routed<T>>>,
     events: Option<&Arc<dyn EventReader>>,
 ) -> Result<Task, Failure> {
-    let envelope = Envelope::parse(delivery.bytes()?)?;
-    if envelope.kind != T::TYPE {
-        let reason = format!(
-            "the envelope {} holds a {}, expected a {}",
-            envelope.id,
-            envelope.kind,
-            T::TYPE
-        );
-        return Err(Failure::permanent("wrong_type", reason));
-    }
+    let envelope = envelope_of::<T>(delivery)?;
     let (span, arrived_at, endpoint) = (envelope.span(), delivery.arrived_at, Arc::clone(endpoint));
     let run: Run = match (&envelope.data, events) {
         (Data::Inline(data), _) => {
@@ -245,6 +236,19 @@ fn enveloped<T: Message + Send + Sync + 'static>(
         }
     };
     Ok(Task { span, run: Some(run) })
+}
+
+/// Parses the envelope of a message of this type.
+pub(in crate::batch) fn envelope_of<T: Message>(
+    delivery: &Delivery<'_>,
+) -> Result<Envelope, Failure> {
+    let envelope = Envelope::parse(delivery.bytes()?)?;
+    if envelope.kind == T::TYPE {
+        return Ok(envelope);
+    }
+    let reason =
+        format!("the envelope {} holds a {}, expected a {}", envelope.id, envelope.kind, T::TYPE);
+    Err(Failure::permanent("wrong_type", reason))
 }
 
 impl Router {

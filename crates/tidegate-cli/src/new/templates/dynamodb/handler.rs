@@ -39,7 +39,7 @@ impl Decode for Records {
 impl Handler for Records {
     /// Must be idempotent: the same change may be delivered again. Change state through
     /// `tidegate::store::execute`, and run effects outside DynamoDB through
-    /// `tidegate::idempotency::Effects`.
+    /// `tidegate::idempotency::Effect`.
     async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
         // An item that was removed because its time to live ended is not a business event.
         if record.kind == ChangeKind::Expire {

@@ -1,38 +1,26 @@
 //! What becomes of one event.
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Decode, Handled, Handler};
+use tidegate::batch::{BatchContext, Handled};
 use tidegate::failure::Failure;
-use tidegate::source::Delivery;
 use tracing::info;
 
-/// Decides what each event leads to.
-pub(crate) struct Records;
-
 /// The fields of an event's `detail` that the function needs.
+///
+/// Any other JSON fails permanently: it becomes a dead letter, and does not affect its neighbours.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Record {
     id: String,
 }
 
-impl Decode for Records {
-    type Record = Record;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
-        // Any other JSON fails permanently: it becomes a dead letter, and does not affect its
-        // neighbours.
-        delivery.json()
-    }
-}
-
-impl Handler for Records {
-    /// Must be idempotent: the same record may be delivered again. Change state through
-    /// `tidegate::store::execute`, and run effects outside DynamoDB through
-    /// `tidegate::idempotency::Effects`.
-    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
-        info!(record.id, "handled");
-        Ok(Handled::Applied)
-    }
+/// Decides what each event leads to.
+///
+/// Must be idempotent: the same event may be delivered again. Change state through
+/// `tidegate::store::execute`, and run effects outside DynamoDB through
+/// `tidegate::idempotency::Effect`.
+pub(crate) async fn handle(record: &Record, _: &BatchContext) -> Result<Handled, Failure> {
+    info!(record.id, "handled");
+    Ok(Handled::Applied)
 }
 
 #[cfg(test)]
@@ -41,7 +29,8 @@ mod tests {
     use std::time::Duration;
 
     use serde_json::json;
-    use tidegate::batch::{EachRecord, Invocation, Runner};
+    use tidegate::batch::{Invocation, Runner};
+    use tidegate::each;
     use tidegate::source::Source;
     use tidegate::test::{EventBridgeEvent, MemoryDeadLetters};
 
@@ -51,8 +40,7 @@ mod tests {
     async fn an_event_is_applied_and_one_that_cannot_be_read_becomes_a_dead_letter() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let queue = Arc::clone(&letters);
-        let runner =
-            Runner::new(Source::EventBridge, EachRecord::new(Records, 1), "function", queue);
+        let runner = Runner::new(Source::EventBridge, each!(1, handle), "function", queue);
         for (detail, applied) in [(json!({ "id": "7" }), 1), (json!("no object"), 0)] {
             let event = EventBridgeEvent::new("example", "ExampleHappened", detail).build();
             let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;

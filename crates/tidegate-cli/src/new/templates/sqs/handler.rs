@@ -1,38 +1,26 @@
 //! What becomes of one message.
 
 use serde::Deserialize;
-use tidegate::batch::{BatchContext, Decode, Handled, Handler};
+use tidegate::batch::{BatchContext, Handled};
 use tidegate::failure::Failure;
-use tidegate::source::Delivery;
 use tracing::info;
 
-/// Decides what each message of the queue leads to.
-pub(crate) struct Records;
-
 /// The fields of a message's body that the function needs.
+///
+/// Any other JSON fails permanently: it becomes a dead letter, and does not affect its neighbours.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Record {
     id: String,
 }
 
-impl Decode for Records {
-    type Record = Record;
-
-    fn decode(&self, delivery: &Delivery<'_>) -> Result<Record, Failure> {
-        // Any other JSON fails permanently: it becomes a dead letter, and does not affect its
-        // neighbours.
-        delivery.json()
-    }
-}
-
-impl Handler for Records {
-    /// Must be idempotent: the same record may be delivered again. Change state through
-    /// `tidegate::store::execute`, and run effects outside DynamoDB through
-    /// `tidegate::idempotency::Effects`.
-    async fn handle(&self, record: &Record, _context: &BatchContext) -> Result<Handled, Failure> {
-        info!(record.id, "handled");
-        Ok(Handled::Applied)
-    }
+/// Decides what each message of the queue leads to.
+///
+/// Must be idempotent: the same message may be delivered again. Change state through
+/// `tidegate::store::execute`, and run effects outside DynamoDB through
+/// `tidegate::idempotency::Effect`.
+pub(crate) async fn handle(record: &Record, _: &BatchContext) -> Result<Handled, Failure> {
+    info!(record.id, "handled");
+    Ok(Handled::Applied)
 }
 
 #[cfg(test)]
@@ -40,7 +28,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use tidegate::batch::{EachRecord, Invocation, Runner};
+    use tidegate::batch::{Invocation, Runner};
+    use tidegate::each;
     use tidegate::source::Source;
     use tidegate::test::{MemoryDeadLetters, SqsEvent};
 
@@ -50,7 +39,7 @@ mod tests {
     async fn a_message_that_cannot_be_read_becomes_a_dead_letter_and_the_next_one_is_applied() {
         let letters = Arc::new(MemoryDeadLetters::default());
         let queue = Arc::clone(&letters);
-        let runner = Runner::new(Source::Sqs, EachRecord::new(Records, 1), "function", queue);
+        let runner = Runner::new(Source::Sqs, each!(1, handle), "function", queue);
         let event = SqsEvent::new().message("not JSON").message(r#"{"id":"7"}"#).build();
         let report = runner.run(Invocation::new(&event, Duration::from_secs(10))).await;
         let counts = report.counts;

@@ -4,11 +4,11 @@ mod handler;
 
 use std::process::ExitCode;
 
-use tidegate::batch::EachRecord;
+use tidegate::each;
 use tidegate::function::Function;
 use tidegate::source::Source;
 
-use handler::Records;
+use handler::handle;
 
 /// Records handled concurrently. Records with the same ordering key are handled in order.
 const CONCURRENCY: usize = 16;
@@ -16,5 +16,5 @@ const CONCURRENCY: usize = 16;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let function = Function::start().await;
-    function.run(Source::Sqs, |_aws| Some(EachRecord::new(Records, CONCURRENCY))).await
+    function.run(Source::Sqs, |_aws| Some(each!(CONCURRENCY, handle))).await
 }
