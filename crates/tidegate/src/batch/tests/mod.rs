@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::source::{Delivery, Response, Source, aggregated};
 
 mod aggregates;
+mod closures;
 mod deadlines;
 mod holes;
 mod letters;

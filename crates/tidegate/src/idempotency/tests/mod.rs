@@ -1,5 +1,6 @@
 //! Tests effects that are delivered twice, fail, or lose their run.
 
+mod effect;
 mod held;
 mod holes;
 mod protocol;

@@ -1,5 +1,8 @@
 //! Defines the types that travel in an envelope's `data`.
 
+#[doc(hidden)]
+pub mod previous;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -13,7 +16,13 @@ pub use tidegate_derive::Message;
 
 /// A command or event type in its newest version.
 ///
-/// [`derive(Message)`](derive@tidegate_derive::Message) implements it.
+/// [`derive(Message)`](derive@tidegate_derive::Message) implements it. If the content changes, keep
+/// the old type as the version before; the derive macro checks the chain of versions.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a message",
+    label = "this type has no message type and version",
+    note = "write `#[derive(Serialize, Deserialize, Message)]` on `{Self}`"
+)]
 pub trait Message: Serialize + DeserializeOwned {
     /// The envelope's `type`.
     const TYPE: &'static str;
@@ -27,10 +36,7 @@ pub trait Message: Serialize + DeserializeOwned {
     /// # Errors
     /// A permanent failure if this reader no longer supports the version.
     fn upcast(version: u32, _data: serde_json::Value) -> Result<serde_json::Value, Failure> {
-        Err(Failure::permanent(
-            "unsupported_version",
-            format!("{} version {version} cannot be read", Self::TYPE),
-        ))
+        Err(unsupported::<Self>(version))
     }
 
     /// Decodes content of any version up to this one.
@@ -41,28 +47,43 @@ pub trait Message: Serialize + DeserializeOwned {
     /// - `unsupported_version` (permanent): no upcast starts at this version.
     /// - `invalid_data` (permanent): the JSON does not have the shape of the type.
     fn decode(version: u32, data: &str) -> Result<Self, Failure> {
-        let invalid = |error: serde_json::Error| {
-            Failure::permanent("invalid_data", format!("{} version {version}: {error}", Self::TYPE))
-        };
-        if version > Self::VERSION {
-            return Err(Failure::transient(
-                Failure::NEWER,
-                format!(
-                    "{} version {version} is newer than {}, the newest this function reads",
-                    Self::TYPE,
-                    Self::VERSION
-                ),
-            ));
+        if version >= Self::VERSION {
+            return decode_newest(version, data);
         }
-        if version == Self::VERSION {
-            return serde_json::from_str(data).map_err(invalid);
-        }
+        let invalid = |error| invalid::<Self>(version, &error);
         let mut value = serde_json::from_str(data).map_err(invalid)?;
         for step in version..Self::VERSION {
             value = Self::upcast(step, value)?;
         }
         serde_json::from_value(value).map_err(invalid)
     }
+}
+
+/// Decodes content of the newest version.
+///
+/// # Errors
+/// As [`Message::decode`].
+fn decode_newest<M: Message>(version: u32, data: &str) -> Result<M, Failure> {
+    if version > M::VERSION {
+        return Err(Failure::transient(
+            Failure::NEWER,
+            format!(
+                "{} version {version} is newer than {}, the newest this function reads",
+                M::TYPE,
+                M::VERSION
+            ),
+        ));
+    }
+    serde_json::from_str(data).map_err(|error| invalid::<M>(version, &error))
+}
+
+fn unsupported<M: Message>(version: u32) -> Failure {
+    let reason = format!("{} version {version} cannot be read", M::TYPE);
+    Failure::permanent("unsupported_version", reason)
+}
+
+fn invalid<M: Message>(version: u32, error: &serde_json::Error) -> Failure {
+    Failure::permanent("invalid_data", format!("{} version {version}: {error}", M::TYPE))
 }
 
 /// A closed set of message types, such as the events of one aggregate.
