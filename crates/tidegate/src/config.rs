@@ -67,7 +67,7 @@ impl Settings {
     }
 
     /// Adds another problem.
-    #[cfg(any(feature = "http", feature = "otel"))]
+    #[cfg(any(feature = "http", feature = "otel", feature = "parameters"))]
     pub(crate) fn reject(&mut self, problem: &str) {
         self.problems.push(problem.to_owned());
     }

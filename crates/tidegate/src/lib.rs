@@ -17,6 +17,9 @@
 //! - [`idempotency`] runs effects outside DynamoDB once.
 //! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
+//! - [`validation`] checks records by the rules of their types (derived with the feature `garde`).
+//! - `parameters` (feature `parameters`) reads parameters and secrets, with a cache.
+//! - `metrics` (feature `custom-metrics`) writes custom metrics with dimensions.
 //! - `trace` (feature `otel`) exports OpenTelemetry spans.
 //! - `test` (feature `test-kit`) has doubles of every port, faults, and builders of events for
 //!   tests.
@@ -72,6 +75,10 @@ pub mod idempotency;
 pub mod ids;
 pub mod log;
 pub mod message;
+#[cfg(feature = "custom-metrics")]
+pub mod metrics;
+#[cfg(feature = "parameters")]
+pub mod parameters;
 pub mod projection;
 #[cfg(feature = "publish")]
 pub mod publish;
@@ -88,6 +95,7 @@ mod tests;
 mod time_left;
 #[cfg(feature = "otel")]
 pub mod trace;
+pub mod validation;
 
 // Test suites that also run against a real backend refer to the crate by name, as its users do.
 #[cfg(test)]
@@ -105,6 +113,9 @@ pub use serde_json;
 mod pages {
     #[doc = include_str!("../README.md")]
     mod readme {}
+    #[cfg(feature = "full")]
+    #[doc = include_str!("../../../docs/concepts/handlers.md")]
+    mod handlers {}
     #[doc = include_str!("../../../docs/concepts/delivery.md")]
     mod delivery {}
     #[doc = include_str!("../../../docs/concepts/failures.md")]
@@ -120,6 +131,7 @@ mod pages {
     #[cfg(feature = "full")]
     #[doc = include_str!("../../../docs/concepts/publishing.md")]
     mod publishing {}
+    #[cfg(feature = "full")]
     #[doc = include_str!("../../../docs/concepts/observability.md")]
     mod observability {}
     #[cfg(feature = "http")]

@@ -30,6 +30,9 @@ pub struct BatchContext {
     /// The delivery of the record that is handled. `None` if a batch is handled together; see
     /// [`Self::for_item`].
     pub delivered: Option<Delivered>,
+    /// Records custom metrics, which are written before the response.
+    #[cfg(feature = "custom-metrics")]
+    pub metrics: crate::metrics::CustomMetrics,
 }
 
 impl BatchContext {
@@ -45,6 +48,8 @@ impl BatchContext {
             replay: false,
             window: None,
             delivered: None,
+            #[cfg(feature = "custom-metrics")]
+            metrics: Default::default(),
         }
     }
 

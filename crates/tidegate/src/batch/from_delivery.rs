@@ -17,8 +17,8 @@ use crate::source::Delivery;
 /// | [`Routed<M>`](Routed) | the message `M` in an [`Envelope`](crate::envelope::Envelope) |
 /// | [`Valid<R>`](crate::validation::Valid) | one of these, checked by its rules |
 ///
-/// Implement it for a record that needs its delivery, such as a change of a table. If decoding needs
-/// settings, implement [`Decode`](super::Decode) instead.
+/// Implement it for a record that needs its delivery, such as a change of a table. If decoding
+/// needs settings, implement [`Decode`](super::Decode) instead.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a record that a delivery can be decoded into",
     label = "this record has no way from a delivery",

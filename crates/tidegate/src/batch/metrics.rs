@@ -62,6 +62,17 @@ impl Metrics {
         (self.write)(format!("{line}\n").as_bytes());
     }
 
+    /// Writes what was recorded, one line for each set of dimensions.
+    ///
+    /// A [`Runner`](super::Runner) calls it before each response. Call it yourself in a function
+    /// without a runner.
+    #[cfg(feature = "custom-metrics")]
+    pub fn flush(&self, recorded: &crate::metrics::CustomMetrics) {
+        for line in recorded.lines(&self.namespace) {
+            (self.write)(&line);
+        }
+    }
+
     pub(super) fn emit(
         &self,
         function: &str,

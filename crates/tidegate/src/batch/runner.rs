@@ -181,7 +181,7 @@ impl<H: BatchHandler> Runner<H> {
         watch: &mut Watch<'_>,
     ) -> Result<Response, Failure> {
         let times = Timetable::new(invocation.remaining);
-        let context = self.context(invocation, &times)?;
+        let context = self.context(invocation, &times, watch)?;
         let deliveries =
             self.source.split_on(invocation.event, &occasion_of(invocation, occasion))?;
         let mut decided = self.handle(event, &deliveries, &context, &times, watch).await;
@@ -193,10 +193,15 @@ impl<H: BatchHandler> Runner<H> {
     }
 
     /// Creates the context of the invocation, for the handler.
+    #[cfg_attr(
+        not(feature = "custom-metrics"),
+        expect(unused_variables, reason = "has the metrics")
+    )]
     fn context(
         &self,
         invocation: &Invocation<'_>,
         times: &Timetable,
+        watch: &Watch<'_>,
     ) -> Result<BatchContext, Failure> {
         let window =
             self.source.is_in_order().then(|| Window::from_event(invocation.event)).flatten();
@@ -207,6 +212,8 @@ impl<H: BatchHandler> Runner<H> {
             replay: invocation.replay,
             window: window.map(Arc::new),
             delivered: None,
+            #[cfg(feature = "custom-metrics")]
+            metrics: watch.custom.clone(),
         })
     }
 

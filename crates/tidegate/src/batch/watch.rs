@@ -37,6 +37,9 @@ pub(super) struct Watch<'r> {
     /// Spans of the invocation and of its records.
     pub(super) spans: Spans<'r>,
     counts: Counts,
+    /// Custom metrics of the invocation.
+    #[cfg(feature = "custom-metrics")]
+    pub(super) custom: crate::metrics::CustomMetrics,
 }
 
 struct Measuring<'r> {
@@ -62,6 +65,11 @@ impl Watchers {
             source,
             function,
             observer: self.observer.as_deref(),
+            #[cfg(feature = "custom-metrics")]
+            custom: metrics
+                .as_ref()
+                .map(|_| crate::metrics::CustomMetrics::new())
+                .unwrap_or_default(),
             metrics,
             spans: Spans::begin(&self.traces, source, function, invocation),
             counts: Counts::default(),
@@ -119,6 +127,8 @@ impl Watch<'_> {
     /// Must complete before the response: Lambda freezes the execution environment after it.
     pub(super) async fn ended(self, response: &Result<Response, Failure>) -> Counts {
         if let Some(Measuring { metrics, begun, mut measured }) = self.metrics {
+            #[cfg(feature = "custom-metrics")]
+            metrics.flush(&self.custom);
             metrics.emit(self.function, &self.counts, &mut measured, begun.elapsed());
         }
         self.spans.end(response).await;

@@ -143,7 +143,8 @@ impl EffectError {
 }
 
 /// An error of a client leaves open whether the effect took place, so `?` makes it
-/// [`Unknown`](EffectError::Unknown). State [`NotDone`](EffectError::NotDone) where you know better.
+/// [`Unknown`](EffectError::Unknown). Return [`NotDone`](EffectError::NotDone) where you know
+/// better.
 impl<E: std::error::Error> From<E> for EffectError {
     fn from(error: E) -> Self {
         Self::Unknown(error.into())

@@ -13,6 +13,8 @@
 //! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`],
 //!   [`S3Event`] and [`HttpEvent`] build the events with which AWS invokes a function.
 //! - `ApiClient` (feature `http`) sends requests to an API in memory.
+//! - `ParameterServer` (feature `parameters`) answers as AWS's extension for parameters and secrets
+//!   does.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -35,6 +37,8 @@ mod client;
 mod events;
 mod fault;
 mod faulty;
+#[cfg(feature = "parameters")]
+mod parameter_server;
 mod scenario;
 #[cfg(feature = "publish")]
 mod target;
@@ -46,6 +50,8 @@ pub use events::{
 };
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
+#[cfg(feature = "parameters")]
+pub use parameter_server::ParameterServer;
 pub use scenario::{Given, When, given};
 #[cfg(feature = "publish")]
 pub use target::{MemoryTarget, SentEntry, TargetAnswer};

@@ -95,12 +95,9 @@ fn key() -> EffectKey {
 
 fn context(remaining: Duration) -> BatchContext {
     BatchContext {
-        request_id: "r".to_owned(),
         deadline: Instant::now() + remaining,
         lease_until: Timestamp::now().saturating_add(remaining).unwrap(),
-        window: None,
-        replay: false,
-        delivered: None,
+        ..BatchContext::new(remaining)
     }
 }
 

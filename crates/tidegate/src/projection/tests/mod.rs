@@ -146,12 +146,10 @@ impl World {
             })
             .collect();
         let context = BatchContext {
-            request_id: "r".to_owned(),
             deadline: Instant::now() + self.time,
             lease_until: Timestamp::now(),
-            window: None,
             replay,
-            delivered: None,
+            ..BatchContext::new(self.time)
         };
         projector.handle_batch(&items, &context).await
     }
