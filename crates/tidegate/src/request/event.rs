@@ -27,7 +27,11 @@ pub(super) struct Event {
     #[serde(default)]
     raw_query_string: Option<String>,
     #[serde(default)]
+    route_key: Option<String>,
+    #[serde(default)]
     headers: Option<BTreeMap<String, Option<String>>>,
+    #[serde(default)]
+    cookies: Option<Vec<String>>,
     pub(super) request_context: RequestContext,
     #[serde(default)]
     body: Option<String>,
@@ -79,10 +83,16 @@ impl Event {
 
     /// Returns the path, and whether it is percent-encoded.
     ///
-    /// HTTP APIs decode the path; function URLs pass it on as the client sent it.
+    /// HTTP APIs decode the path; function URLs pass it on as the client sent it. Only the domain
+    /// tells the two apart. On a machine of your own, where every domain is its loopback address,
+    /// the route key does: that of a function URL always is `$default`.
     pub(super) fn path(&self) -> (&str, bool) {
         let domain = self.request_context.domain_name.as_deref().unwrap_or_default();
-        (self.raw_path.as_deref().unwrap_or("/"), domain.contains(".lambda-url."))
+        let host = domain.rsplit_once(':').map_or(domain, |(host, _)| host);
+        let local = host.starts_with("127.") || host == "[::1]" || host.ends_with("localhost");
+        let default = self.route_key.as_deref() == Some("$default");
+        let encoded = domain.contains(".lambda-url.") || (local && default);
+        (self.raw_path.as_deref().unwrap_or("/"), encoded)
     }
 
     /// Returns the stage that the path may begin with: every one but `$default`.
@@ -94,10 +104,13 @@ impl Event {
         self.raw_query_string.as_deref().unwrap_or_default()
     }
 
-    /// Takes the headers out.
+    /// Takes the headers out, with the cookies, which AWS takes out of theirs.
     pub(super) fn take_headers(&mut self) -> Headers {
+        let cookies = self.cookies.take().unwrap_or_default().join("; ");
+        let cookie = (!cookies.is_empty()).then(|| ("cookie".to_owned(), cookies));
         let headers = self.headers.take().unwrap_or_default();
-        headers.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        let headers = headers.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        headers.chain(cookie).collect()
     }
 
     /// Takes the body out.

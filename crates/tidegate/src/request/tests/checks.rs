@@ -140,6 +140,30 @@ async fn paths_mean_the_same_behind_an_api_a_stage_and_a_function_url() {
 }
 
 #[tokio::test]
+async fn on_a_machine_of_your_own_the_route_key_says_whether_the_path_is_encoded() {
+    let world = World::new();
+    let body = json!({ "product": "cup", "quantity": 1 });
+    for (route, key) in [("$default", "x y"), ("POST /orders/{order}/lines", "x%20y")] {
+        let mut event = anna("POST", "/orders/x%20y/lines").key("k").json(&body).value();
+        event["routeKey"] = json!(route);
+        event["requestContext"]["domainName"] = json!("127.0.0.1:4000");
+        let event = serde_json::value::to_raw_value(&event).unwrap();
+        assert_eq!(world.client.send_raw(event).await.status, 201);
+        let commits = world.events.commits();
+        assert!(commits.iter().any(|commit| commit.stream.key() == key), "{route}: {commits:?}");
+    }
+}
+
+#[tokio::test]
+async fn cookies_are_a_header_again() {
+    let mut event = HttpEvent::url("GET", "/").value();
+    event["cookies"] = json!(["a=1", "b=2"]);
+    let event = serde_json::value::to_raw_value(&event).unwrap();
+    let mut event = super::super::event::Event::parse(&event).ok().unwrap();
+    assert_eq!(event.take_headers().get("Cookie"), Some("a=1; b=2"));
+}
+
+#[tokio::test]
 async fn an_event_that_is_not_a_request_fails_the_invocation() {
     let world = World::new();
     for event in [json!({ "Records": [] }), json!({ "httpMethod": "GET", "path": "/" }), json!(1)] {
