@@ -42,7 +42,7 @@ locals {
     local.memory_alarms, local.asynchronous_alarms, local.destination_alarms,
     local.sender_alarms, local.dead_letter_alarms, local.work_queue_alarms,
     local.rule_alarms, local.table_alarms, local.stream_alarms,
-    local.api_alarms, local.url_alarms,
+    local.api_alarms, local.url_alarms, local.schedule_alarms,
   )
 
   alarm_count = length(local.alarms)

@@ -14,6 +14,8 @@ locals {
       if try(function.asynchronous.on_failure.queue, null) != null
     ],
     flatten(values(local.rule_dead_letters)),
+    [for schedule in var.schedules : schedule.dead_letter_queue],
+    [for group in var.schedule_groups : group.dead_letter_queue],
     [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
     [
       for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue

@@ -35,6 +35,9 @@ locals {
     }
     bus   = { write = ["events:PutEvents"] }
     email = { write = ["ses:SendEmail"] }
+    schedule_group = {
+      write = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+    }
   }
 
   # What Lambda calls with a function's role to run the function in a VPC.
@@ -70,6 +73,10 @@ locals {
             email = use.email == null ? null : {
               arn   = [for identity in local.sender_identities[use.email] : "${local.identity_arn}/${identity}"]
               value = local.email_addresses[use.email]
+            }
+            schedule_group = use.schedule_group == null ? null : {
+              arn   = "${local.arn_prefix.scheduler}:schedule/${local.schedule_group_names[use.schedule_group]}/*"
+              value = local.schedule_group_names[use.schedule_group]
             }
           } : merge(target, { kind = kind, access = use.access }) if target != null
         ]...
@@ -170,6 +177,7 @@ locals {
         },
         { for key, value in { Condition = { StringEquals = { "ses:FromAddress" = use.value } } } : key => value if use.kind == "email" },
       )],
+      local.pass_role_statements[name],
       local.source_statements[name],
       local.destination_statements[name],
       # The services encrypt, so a function may use the key only through them.
@@ -278,6 +286,7 @@ locals {
       function.environment,
       try(var.function_overrides[name].environment, {}),
       { for variable, use in local.uses[name] : variable => use.value },
+      local.group_variables[name],
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
       # A request to AWS is retried while there is time for it.
       { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },
@@ -364,5 +373,7 @@ module "function" {
 
   # A mapping reads as soon as it exists, and gives up to destinations by their names. A message
   # that it receives too often needs the redrive.
-  depends_on = [module.stream, module.queue, module.topic, module.bucket, module.bus, aws_sqs_queue_redrive_policy.this]
+  depends_on = [
+    module.stream, module.queue, module.topic, module.bucket, module.bus, module.schedule_group, aws_sqs_queue_redrive_policy.this
+  ]
 }

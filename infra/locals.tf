@@ -23,7 +23,7 @@ locals {
 
   # ARNs, built from names so that policies are known before their resources exist.
   arn_prefix = {
-    for service in ["cloudwatch", "dynamodb", "events", "kinesis", "lambda", "logs", "schemas", "ses", "sns", "sqs"] :
+    for service in ["cloudwatch", "dynamodb", "events", "kinesis", "lambda", "logs", "scheduler", "schemas", "ses", "sns", "sqs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account_id}"
   }
   arns = {

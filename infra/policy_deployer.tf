@@ -3,7 +3,12 @@
 
 locals {
   # All names of an environment begin with its prefix.
-  own     = "${var.name_prefix}*"
+  own       = "${var.name_prefix}*"
+  schedules = length(local.declared_groups) > 0
+  role_services = concat(
+    ["lambda.amazonaws.com"], length(local.rules_with_role) > 0 ? ["events.amazonaws.com"] : [],
+    local.schedules ? ["scheduler.amazonaws.com"] : []
+  )
   role_of = "arn:${local.partition}:iam::${local.account_id}:role${var.role_path}${local.own}"
 
   # What the provider calls to create, read, change, tag and delete resources of each kind.
@@ -48,14 +53,10 @@ locals {
         if var.permissions_boundary_arn != null
     }),
     {
-      Sid      = "PassRole"
-      Resource = [local.role_of]
-      Action   = ["iam:PassRole"]
-      Condition = {
-        StringEquals = {
-          "iam:PassedToService" = concat(["lambda.amazonaws.com"], length(local.rules_with_role) > 0 ? ["events.amazonaws.com"] : [])
-        }
-      }
+      Sid       = "PassRole"
+      Resource  = [local.role_of]
+      Action    = ["iam:PassRole"]
+      Condition = { StringEquals = { "iam:PassedToService" = local.role_services } }
     },
     { Sid = "Tables", Resource = ["${local.arn_prefix.dynamodb}:table/${local.own}"], Action = [
       "dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable",
@@ -165,6 +166,13 @@ locals {
       "schemas:CreateRegistry", "schemas:CreateSchema", "schemas:DeleteRegistry", "schemas:DeleteSchema",
       "schemas:DescribeRegistry", "schemas:DescribeSchema", "schemas:ListTagsForResource", "schemas:TagResource",
       "schemas:UntagResource", "schemas:UpdateRegistry", "schemas:UpdateSchema",
+    ] } if on],
+    [for on in [local.schedules] : { Sid = "Schedules", Resource = [
+      "${local.arn_prefix.scheduler}:schedule/${local.own}/*", "${local.arn_prefix.scheduler}:schedule-group/${local.own}"
+      ], Action = [
+      "scheduler:CreateSchedule", "scheduler:CreateScheduleGroup", "scheduler:DeleteSchedule",
+      "scheduler:DeleteScheduleGroup", "scheduler:GetSchedule", "scheduler:GetScheduleGroup",
+      "scheduler:ListTagsForResource", "scheduler:TagResource", "scheduler:UntagResource", "scheduler:UpdateSchedule",
     ] } if on],
     # The old API of SES has no resources to name.
     [for on in [local.owns_sender && length(local.email_addresses) > 0] : { Sid = "Senders", Resource = ["*"], Action = [

@@ -29,6 +29,7 @@ module "queue" {
   tls_required               = var.tls_required
   redrive_sources            = local.redrive_sources[each.key]
   rules                      = local.rules_to_queue[each.key]
+  scheduled                  = contains(local.scheduled_queues, each.key)
 }
 
 # Not an attribute of the queue: Terraform creates queues side by side, and SQS refuses a redrive to

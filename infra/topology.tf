@@ -213,6 +213,47 @@ variable "apis" {
   }
 }
 
+# Each input has a shape of its own, and a map of objects needs one shape for all.
+# tflint-ignore: terraform_typed_variables
+variable "schedules" {
+  type        = any
+  description = "Schedules of EventBridge Scheduler by name, each with one target."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/schedules.tftpl", merge(local.schedules_context, { schedules = var.schedules })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/schedules.tftpl", merge(local.schedules_context, { schedules = var.schedules })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
+variable "schedule_groups" {
+  type = map(object({
+    targets = map(object({
+      function = optional(string)
+      queue    = optional(string)
+      bus      = optional(string)
+      stream   = optional(string)
+      topic    = optional(string)
+    }))
+    dead_letter_queue = string
+  }))
+  description = "Groups of the schedules that functions create, by name."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/schedule_groups.tftpl", merge(local.schedule_groups_context, { schedule_groups = var.schedule_groups })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/schedule_groups.tftpl", merge(local.schedule_groups_context, { schedule_groups = var.schedule_groups })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
 variable "functions" {
   type = map(object({
     memory_mb            = optional(number, 128)
@@ -229,6 +270,8 @@ variable "functions" {
       stream = optional(string)
       email  = optional(string)
       access = string
+
+      schedule_group = optional(string)
     })), {})
     environment = optional(map(string), {})
     sources = optional(map(object({
@@ -318,6 +361,19 @@ locals {
     tables_behind_queue = local.tables_behind_queue
   }
 
+  # Without functions, which may use a group: validations/functions.tftpl checks those of a group.
+  schedule_groups_context = {
+    queues = var.queues
+    targets = {
+      queue = keys(var.queues), bus = keys(var.buses), stream = keys(var.streams), topic = keys(var.topics)
+    }
+  }
+  schedules_context = {
+    functions = var.functions
+    queues    = var.queues
+    targets   = merge(local.schedule_groups_context.targets, { function = keys(var.functions) })
+  }
+
   # Destinations as "kind name". AWS writes failures without a message group, which a FIFO queue
   # needs. Asynchronous invocations can have another function as destination too.
   destination_names = {
@@ -331,13 +387,15 @@ locals {
     streams = var.streams
     tables  = var.tables
 
+    schedule_groups = var.schedule_groups
+
     table_partitions               = local.table_partitions
     table_stream_retention_seconds = local.table_stream_retention_seconds
 
     # By kind: what a function can use, how, and what it can read.
     declared = {
       table  = keys(var.tables), queue = keys(var.queues), bucket = keys(var.buckets), bus = keys(var.buses)
-      stream = keys(var.streams)
+      stream = keys(var.streams), schedule_group = keys(var.schedule_groups)
     }
     access = { for kind, actions in local.actions : kind => keys(actions) }
     readable = {

@@ -140,6 +140,23 @@ impl EngineClient {
         })
     }
 
+    /// Fires a schedule once, now.
+    ///
+    /// # Errors
+    /// The engine does not answer, or has no such schedule.
+    pub async fn fire(&self, group: &str, name: &str) -> Result<(), ClientError> {
+        let path = format!("/schedules/{group}/{name}/fire");
+        let answer = self.call(Method::POST, &path, &[], Bytes::new()).await?;
+        if answer.status().is_success() {
+            return Ok(());
+        }
+        Err(ClientError::Refused {
+            status: answer.status().as_u16(),
+            code: answer.status().to_string(),
+            message: message(answer.body()),
+        })
+    }
+
     /// Ends the engine, and waits until its process has ended.
     ///
     /// # Errors

@@ -173,11 +173,11 @@ impl Checkpoints for FileCheckpoints {
     }
 }
 
-/// Encodes the name of a mapping as a file name.
+/// Encodes the name of a mapping, or another name, as a file name.
 ///
 /// Letters, digits and `-` stay. Any other character becomes its code point: `f/a` becomes
 /// `f_2f_a`.
-fn file_name(mapping: &str) -> String {
+pub(crate) fn file_name(mapping: &str) -> String {
     mapping.chars().fold(String::with_capacity(mapping.len()), |mut name, c| {
         if c.is_ascii_alphanumeric() || c == '-' {
             name.push(c);

@@ -23,6 +23,7 @@
 //! | [`bus`] | EventBridge buses: rules and their targets |
 //! | [`archive`] | archives of buses, and replays from them |
 //! | [`asynchronous`] | asynchronous invocation |
+//! | [`scheduler`] | EventBridge Scheduler: schedules, their API and their firing |
 //! | [`driver`] | the loop that runs their state machines |
 //! | [`checkpoint`] | stores positions in streams |
 //! | [`destination`] | sends on-failure and on-success records |
@@ -101,6 +102,7 @@ pub mod proxy;
 pub mod remote;
 pub mod running;
 mod runtime_api;
+pub mod scheduler;
 pub mod send_error;
 mod sqs;
 pub mod status;

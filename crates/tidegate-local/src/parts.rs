@@ -22,6 +22,8 @@ use crate::mapping::Mapping;
 use crate::operator::Operator;
 use crate::provision::Provisioned;
 use crate::proxy::{Proxy, ResourceCalls};
+use crate::scheduler::ScheduleTask;
+use crate::scheduler::registry::Registry;
 use crate::wake::Wakes;
 use topology::Topology;
 
@@ -46,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) state_dir: PathBuf,
     pub(crate) resource_calls: Arc<ResourceCalls>,
     pub(crate) operator: Operator,
+    pub(crate) schedules: Arc<Registry>,
     pub(crate) started: Instant,
 }
 
@@ -65,6 +68,7 @@ pub(crate) struct Pollers {
     pub(crate) asynchronous: Vec<AsynchronousQueue>,
     pub(crate) buses: Vec<BusRouter>,
     pub(crate) gateways: Vec<Gateway>,
+    pub(crate) schedules: Option<ScheduleTask>,
     /// URLs of the functions' own queues, by function: of rules' targets, and of functions that
     /// were invoked with the type `Event`.
     pub(crate) invoked: BTreeMap<String, String>,

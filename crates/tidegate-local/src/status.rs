@@ -20,6 +20,7 @@ use crate::operator::Waits;
 use crate::parts::Parts;
 use crate::provision::Statements;
 use crate::proxy::{CallCounts, StatementCounts};
+use crate::scheduler::{ScheduleTask, SchedulesStatus};
 use crate::usage;
 
 /// Time that a status waits for every source to be read, and then for the answers of queues. A long
@@ -75,6 +76,8 @@ pub struct Status {
     /// HTTP APIs and function URLs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gateways: Vec<GatewayStatus>,
+    /// Schedules: those that come next.
+    pub schedules: SchedulesStatus,
     /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
@@ -167,6 +170,7 @@ impl Status {
             archives: parts.archives.status(),
             replays: parts.archives.replays().all(),
             gateways: parts.pollers.lock().gateways.iter().map(Gateway::status).collect(),
+            schedules: progress.schedules,
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
@@ -193,6 +197,7 @@ struct Progress {
     mappings: Vec<MappingStatus>,
     asynchronous: Vec<AsynchronousStatus>,
     buses: Vec<BusStatus>,
+    schedules: SchedulesStatus,
     in_flight: usize,
     lag: u64,
     idle: bool,
@@ -203,7 +208,7 @@ impl Progress {
         // The counter is read before and after everything that is compared with it. A change in
         // between counts as not idle.
         let before = parts.activity.now();
-        let (mappings, asynchronous, buses) = {
+        let (mappings, asynchronous, buses, schedules) = {
             let pollers = parts.pollers.lock();
             let mut mappings: Vec<_> =
                 pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
@@ -216,7 +221,8 @@ impl Progress {
                 .map(crate::asynchronous::AsynchronousQueue::status)
                 .collect();
             let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();
-            (mappings, asynchronous, buses)
+            let schedules = pollers.schedules.as_ref().map(ScheduleTask::status);
+            (mappings, asynchronous, buses, schedules.unwrap_or_default())
         };
         let in_flight = parts.functions.in_flight();
         let since =
@@ -224,10 +230,13 @@ impl Progress {
         let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
         let idle = in_flight == 0
             && parts.archives.replays().active() == 0
+            && schedules.waiting == 0
             && since.all(|since| since == Some(before))
             && parts.activity.now() == before;
-        let lag = lag(&mappings, &asynchronous) + buses.iter().map(|bus| bus.waiting).sum::<u64>();
-        Self { mappings, asynchronous, buses, in_flight, lag, idle }
+        let lag = lag(&mappings, &asynchronous)
+            + buses.iter().map(|bus| bus.waiting).sum::<u64>()
+            + schedules.waiting;
+        Self { mappings, asynchronous, buses, schedules, in_flight, lag, idle }
     }
 }
 
@@ -269,13 +278,21 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     let given_up = sources.filter_map(|source| source.on_failure.as_ref()?.queue.as_deref());
     let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_deref());
     let rules = topology.rule_targets().filter_map(|rule| rule.target.dead_letter_queue.as_deref());
+    let schedules = topology.schedules.values().map(|one| one.dead_letter_queue.as_deref());
+    let groups = topology.schedule_groups.values().map(|one| one.dead_letter_queue.as_deref());
+    let unfired = schedules.chain(groups).flatten();
     let redriven = topology
         .queues
         .values()
         .filter_map(|queue| queue.redrive.as_ref())
         .map(|redrive| redrive.queue.as_str());
-    let mut names: Vec<&str> =
-        written.chain(given_up).chain(asynchronous).chain(rules).chain(redriven).collect();
+    let mut names: Vec<&str> = written
+        .chain(given_up)
+        .chain(asynchronous)
+        .chain(rules)
+        .chain(redriven)
+        .chain(unfired)
+        .collect();
     names.sort_unstable();
     names.dedup();
     let counted = join_all(names.into_iter().map(|name| async move {

@@ -16,7 +16,7 @@
 //!
 //! [`pattern`] is EventBridge's pattern language, of rules and of the filters of event source
 //! mappings. [`input`] makes what a rule's target gets of an event. [`route`] has the route keys of
-//! HTTP APIs.
+//! HTTP APIs. [`schedule`] has the expressions of EventBridge Scheduler.
 
 mod check;
 mod checked;
@@ -27,6 +27,8 @@ mod lookup;
 pub mod model;
 pub mod pattern;
 pub mod route;
+pub mod schedule;
+mod scheduled;
 mod targets;
 mod typed;
 mod unreadable;
@@ -38,8 +40,9 @@ pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource,
 pub use model::{
     Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
     Function, FunctionUrl, InputTransformer, Key, KeyType, Profile, Queue, Redrive, Route, Rule,
-    Source, StartingPosition, Statements, Stream, StreamView, Table, Target, Throttling, Topic,
-    Topology, Use,
+    Schedule, ScheduleGroup, ScheduleTarget, Source, StartingPosition, Statements, Stream,
+    StreamView, Table, Target, Throttling, Topic, Topology, Use,
 };
+pub use scheduled::{DECLARED_SCHEDULES, GroupVariable, NoTimetable, Scheduled};
 pub use targets::{RuleTarget, TargetKind};
 pub use variables::{defaults, values};

@@ -59,6 +59,8 @@ pub enum Resource<'a> {
     Stream(&'a str),
     /// A sender address.
     Email(&'a str),
+    /// A group of schedules, by its declared name.
+    ScheduleGroup(&'a str),
 }
 
 impl DestinationKind<'_> {
@@ -123,10 +125,12 @@ impl Topology {
             functions().flat_map(|function| [function.on_failure(), function.on_success()]);
         let destinations = destinations.filter_map(|destination| destination?.bus.as_deref());
         let targets = self.rule_targets().filter_map(|target| target.target.bus.as_deref());
+        let schedules = self.schedule_targets().filter_map(|target| target.bus.as_deref());
         let named = rules
             .chain(used)
             .chain(destinations)
             .chain(targets)
+            .chain(schedules)
             .filter(|name| *name == DEFAULT_BUS);
         self.buses.keys().map(String::as_str).chain(named).collect()
     }
@@ -143,8 +147,8 @@ impl Topology {
 
     /// Returns every queue for records that could not be applied.
     ///
-    /// Mappings, asynchronous invocations, rules, other queues and the functions themselves write
-    /// to these queues.
+    /// Mappings, asynchronous invocations, rules, schedules, other queues and the functions
+    /// themselves write to these queues.
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
         let sources =
@@ -152,11 +156,16 @@ impl Topology {
         let asynchronous = functions().filter_map(|function| function.on_failure()?.queue.as_ref());
         let rules =
             self.rule_targets().filter_map(|target| target.target.dead_letter_queue.as_ref());
+        let schedules = self.schedules.values().filter_map(|one| one.dead_letter_queue.as_ref());
+        let groups = self.schedule_groups.values();
+        let groups = groups.filter_map(|group| group.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources
             .chain(asynchronous)
             .chain(rules)
+            .chain(schedules)
+            .chain(groups)
             .chain(moved)
             .chain(own)
             .map(String::as_str)
@@ -343,6 +352,7 @@ impl Use {
             self.bus.as_deref().map(Resource::Bus),
             self.stream.as_deref().map(Resource::Stream),
             self.email.as_deref().map(Resource::Email),
+            self.schedule_group.as_deref().map(Resource::ScheduleGroup),
         ];
         let mut set = set.into_iter().flatten();
         set.next().filter(|_| set.next().is_none())

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -22,6 +22,8 @@ const FIELDS: [&str; 13] = [
     "buses",
     "rules",
     "apis",
+    "schedules",
+    "schedule_groups",
     "functions",
     "statements",
     "profile",
@@ -49,6 +51,8 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         buses: reader.section("buses"),
         rules: reader.section("rules"),
         apis: reader.section("apis"),
+        schedules: reader.section("schedules"),
+        schedule_groups: reader.section("schedule_groups"),
         functions: reader.section("functions"),
     };
     default_batch_sizes(&mut topology, document);

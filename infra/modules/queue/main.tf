@@ -44,13 +44,19 @@ variable "rules" {
   description = "ARNs of the EventBridge rules that write to the queue."
 }
 
+variable "scheduled" {
+  type        = bool
+  description = "Whether schedules send to the queue."
+  default     = false
+}
+
 # Policies are attributes of the queue where possible: Terraform waits for half a minute for each
 # resource of its own.
 resource "aws_sqs_queue" "this" {
   name       = var.name
   fifo_queue = var.fifo
-  # EventBridge sends no deduplication id.
-  content_based_deduplication = var.fifo && length(var.rules) > 0 ? true : null
+  # EventBridge and its Scheduler send no deduplication id.
+  content_based_deduplication = var.fifo && (length(var.rules) > 0 || var.scheduled) ? true : null
   message_retention_seconds   = var.retention_seconds
   visibility_timeout_seconds  = var.visibility_timeout_seconds
   receive_wait_time_seconds   = 20

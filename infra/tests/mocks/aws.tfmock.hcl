@@ -85,6 +85,14 @@ mock_resource "aws_s3_bucket" {
   defaults = { arn = "arn:aws:s3:::mocked" }
 }
 
+mock_resource "aws_scheduler_schedule" {
+  defaults = { arn = "arn:aws:scheduler:us-east-1:123456789012:schedule/mocked/mocked" }
+}
+
+mock_resource "aws_scheduler_schedule_group" {
+  defaults = { arn = "arn:aws:scheduler:us-east-1:123456789012:schedule-group/mocked" }
+}
+
 mock_resource "aws_ses_domain_dkim" {
   defaults = { dkim_tokens = ["first", "second", "third"] }
 }

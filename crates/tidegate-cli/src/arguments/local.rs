@@ -32,6 +32,8 @@ pub(crate) enum LocalCommand {
     /// Prints a token that the local system accepts for an API.
     #[command(after_help = TOKEN)]
     Token(Token),
+    /// Lists the schedules that come next, or fires one now.
+    Schedules(Schedules),
     /// Waits until nothing is in flight and nothing waits.
     #[command(after_help = WAIT)]
     Wait(Wait),
@@ -194,6 +196,31 @@ pub(crate) enum Level {
     Error,
 }
 
+/// Options of `local schedules`.
+#[derive(Debug, Args)]
+pub(crate) struct Schedules {
+    /// Fires this schedule once, now: NAME of a declared one, or GROUP/NAME.
+    #[arg(long, value_name = "SCHEDULE", value_parser = schedule)]
+    pub(crate) fire: Option<(String, String)>,
+    /// Prints the schedules as JSON.
+    #[arg(long, conflicts_with = "fire")]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+/// Parses the name of a schedule: its group and its name.
+fn schedule(text: &str) -> Result<(String, String), String> {
+    let (group, name) = text.split_once('/').unwrap_or((topology::DECLARED_SCHEDULES, text));
+    let is_name = |name: &str| {
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    if is_name(group) && is_name(name) {
+        return Ok((group.to_owned(), name.to_owned()));
+    }
+    Err("expected NAME of a declared schedule, or GROUP/NAME".to_owned())
+}
+
 /// Options of `local wait`.
 #[derive(Debug, Args)]
 pub(crate) struct Wait {
@@ -202,4 +229,19 @@ pub(crate) struct Wait {
     pub(crate) timeout: Option<u64>,
     #[command(flatten)]
     pub(crate) state: StateDir,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_without_a_group_is_a_declared_one() {
+        let of = |group: &str, name: &str| Ok((group.to_owned(), name.to_owned()));
+        assert_eq!(schedule("nightly"), of("declared", "nightly"));
+        assert_eq!(schedule("deadlines/order-1.a"), of("deadlines", "order-1.a"));
+        for wrong in ["", "/a", "a/", "a/b/c", "a b", "../x?"] {
+            assert!(schedule(wrong).unwrap_err().contains("GROUP/NAME"), "{wrong}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) use effects::{
     EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
 };
 pub(crate) use events::{EventsCommand, EventsReplay, EventsShow};
-pub(crate) use local::{Level, LocalCommand, Logs, Pace, Up};
+pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use place::{Place, StateDir};

@@ -26,6 +26,8 @@ const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
 const PER_API: usize = 3;
 const PER_URL: usize = 1;
+/// Declared schedules are one group.
+const PER_SCHEDULE_GROUP: usize = 3;
 
 /// Returns the number of composite alarms: one per function.
 ///
@@ -56,6 +58,8 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         .values()
         .filter(|function| function.asynchronous.is_some() || reads_a_stream(function))
         .count();
+    let schedule_groups =
+        topology.schedule_groups.len() + usize::from(!topology.schedules.is_empty());
     let letters = topology.dead_letter_queues().len();
     let urls = topology.functions.values().filter(|function| function.url.is_some()).count();
     let count = functions * PER_FUNCTION
@@ -77,7 +81,8 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         + topology.tables.len() * PER_TABLE
         + topology.streams.len() * PER_STREAM
         + topology.apis.len() * PER_API
-        + urls * PER_URL;
+        + urls * PER_URL
+        + schedule_groups * PER_SCHEDULE_GROUP;
     count as u64
 }
 
@@ -94,7 +99,7 @@ mod tests {
 
     /// The text of alarms.tf and of its parts.
     fn alarms() -> String {
-        let parts = ["", "_apis", "_functions", "_queues", "_services", "_sources"];
+        let parts = ["", "_apis", "_functions", "_queues", "_schedules", "_services", "_sources"];
         parts.map(|part| fs::read_to_string(infra(&format!("alarms{part}.tf"))).unwrap()).concat()
     }
 
@@ -136,6 +141,7 @@ mod tests {
             ("stream_alarms", PER_STREAM),
             ("api_alarms", PER_API),
             ("url_alarms", PER_URL),
+            ("schedule_alarms", PER_SCHEDULE_GROUP),
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);

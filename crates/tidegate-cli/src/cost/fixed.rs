@@ -1,7 +1,8 @@
 //! Computes the cost per month that does not depend on work.
 
+use jiff::{SignedDuration, Timestamp};
 use terminal::problem::Problem;
-use topology::Topology;
+use topology::{Schedule, Topology};
 
 use super::alarms;
 use super::environment::Environment;
@@ -22,6 +23,9 @@ const DASHBOARDS: f64 = 1.0;
 /// They count events that were polled, filtered out, invoked with, failed, dropped, and sent to the
 /// on-failure destination.
 const METRICS_OF_A_MAPPING: u64 = 6;
+/// Days from 1970 to the year over which schedules are counted, 2027, and its days.
+const YEAR_FROM_DAYS: i64 = 20_819;
+const YEAR_DAYS: i64 = 365;
 /// Connections with which Lambda polls an empty queue, each for 20 seconds.
 const POLLERS: f64 = 5.0;
 const POLLS_PER_HOUR: f64 = 180.0;
@@ -29,6 +33,21 @@ const POLLS_PER_HOUR: f64 = 180.0;
 ///
 /// Services fetch the data key of what they encrypt again after five minutes, if it is in use.
 const KEY_USES_PER_HOUR: f64 = 12.0;
+
+/// Returns how often a schedule fires in an ordinary month, without its dates.
+fn firings(schedule: &Schedule) -> f64 {
+    let from = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(24 * YEAR_FROM_DAYS);
+    let until = from + SignedDuration::from_hours(24 * YEAR_DAYS);
+    let undated = Schedule { start: None, end: None, ..schedule.clone() };
+    let Ok(timetable) = undated.timetable(from) else { return 0.0 };
+    if !schedule.enabled || !timetable.expression.recurs() {
+        return 0.0;
+    }
+    let first = timetable.next(None);
+    let times = std::iter::successors(first, |last| timetable.next(Some(*last)));
+    let in_a_year = times.take_while(|time| *time < until).count();
+    count(in_a_year as u64) / 12.0
+}
 
 /// Computes the lines.
 pub(super) fn lines(
@@ -60,6 +79,16 @@ pub(super) fn lines(
             let polls = POLLERS * POLLS_PER_HOUR * HOURS;
             lines.push(Line::new(prices, key, function, format!("empty polls of {queue}"), polls)?);
         }
+    }
+    for (name, schedule) in &topology.schedules {
+        let fired = firings(schedule);
+        lines.push(Line::new(
+            prices,
+            "scheduler_invocations",
+            name,
+            "firings of a schedule",
+            fired,
+        )?);
     }
     let whole = environment.name.as_str();
     let alarms = count(alarms::count(
@@ -128,7 +157,7 @@ fn encrypted(topology: &Topology) -> u64 {
     (stored + 2 * topology.functions.len()) as u64
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a topology has few things")]
+#[expect(clippy::cast_precision_loss, reason = "a topology has few things, and a year few minutes")]
 fn count(number: u64) -> f64 {
     number as f64
 }

@@ -77,12 +77,13 @@ impl Sum {
 
 /// Returns the service to which a price belongs.
 fn service(key: &str) -> &'static str {
-    const SERVICES: [(&str, &str); 12] = [
+    const SERVICES: [(&str, &str); 13] = [
         ("api_gateway_", "API Gateway"),
         ("lambda_", "Lambda"),
         ("dynamodb_", "DynamoDB"),
         ("kinesis_", "Kinesis"),
         ("eventbridge_", "EventBridge"),
+        ("scheduler_", "Scheduler"),
         ("sqs_", "SQS"),
         ("s3_", "S3"),
         ("logs_", "CloudWatch"),

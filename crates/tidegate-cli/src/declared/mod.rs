@@ -8,7 +8,7 @@
 mod inputs;
 
 use terminal::name_prefix::NamePrefix;
-use topology::{LARGE_LETTERS, Source, Topology, Use};
+use topology::{DECLARED_SCHEDULES, LARGE_LETTERS, ScheduleTarget, Source, Topology, Use};
 
 use crate::arn::Home;
 
@@ -204,14 +204,24 @@ impl<'a> Declared<'a> {
 
     /// Returns the target of a rule or a schedule that could not hand over an event to it.
     ///
-    /// A topology declares no schedules. So each schedule of this account may have any declared
-    /// function as its target.
+    /// A schedule in a group that the topology does not declare may have any declared function as
+    /// its target.
     ///
     /// # Errors
     /// The rule is not declared, is in another account or region, or has another target.
     pub(crate) fn target(&self, rule: &str, target: &str) -> Result<Function<'a>, String> {
         let function = self.function_of(target)?;
-        let Some(declared) = self.rule(rule)? else { return Ok(function) };
+        let Some(declared) = self.rule(rule)? else {
+            let is_target = |name: &String| self.prefix.physical(name).as_str() == function.name;
+            let fires = self.schedule(rule)?.is_none_or(|schedule| {
+                let mut targets = schedule.targets.iter().filter_map(|to| to.function.as_ref());
+                targets.any(is_target)
+            });
+            return match fires {
+                true => Ok(function),
+                false => Err(format!("{} is not the target of {rule}", function.name)),
+            };
+        };
         if self.targets(declared, &function).next().is_some() {
             return Ok(function);
         }
@@ -243,6 +253,32 @@ impl<'a> Declared<'a> {
         Ok(Some(declared))
     }
 
+    /// Returns what the topology declares of the schedule with this ARN, or `None` if it does not
+    /// declare the group.
+    ///
+    /// # Errors
+    /// It is not declared in the group of the declared schedules.
+    pub(crate) fn schedule(&self, arn: &str) -> Result<Option<DeclaredSchedule<'a>>, String> {
+        let resource = self.home.resource("scheduler", arn)?;
+        let mut parts = resource.split('/').skip(1);
+        let (group, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let is = |declared: &str, found: &str| self.prefix.physical(declared).as_str() == found;
+        if is(DECLARED_SCHEDULES, group) {
+            let mut schedules = self.topology.schedules.iter();
+            let found = schedules.find(|(declared, _)| is(declared, name));
+            let (_, one) =
+                found.ok_or_else(|| format!("{arn} is not a schedule of the topology"))?;
+            let (targets, letters) = (vec![&one.target], one.dead_letter_queue.as_ref());
+            return Ok(Some(DeclaredSchedule { targets, letters }));
+        }
+        let mut groups = self.topology.schedule_groups.iter();
+        let found = groups.find(|(declared, _)| is(declared, group)).map(|(_, group)| group);
+        Ok(found.map(|group| DeclaredSchedule {
+            targets: group.targets.values().collect(),
+            letters: group.dead_letter_queue.as_ref(),
+        }))
+    }
+
     /// Returns the name of a bus in EventBridge.
     ///
     /// The default bus has the same name in every account.
@@ -252,6 +288,15 @@ impl<'a> Declared<'a> {
             _ => self.prefix.physical(declared).to_string(),
         }
     }
+}
+
+/// What the topology declares of a schedule, or of a group's schedules.
+#[derive(Clone, Debug)]
+pub(crate) struct DeclaredSchedule<'a> {
+    /// What it may fire at.
+    pub(crate) targets: Vec<&'a ScheduleTarget>,
+    /// Its dead-letter queue.
+    pub(crate) letters: Option<&'a String>,
 }
 
 /// Returns whether a text is one segment of a key, without dots that a resolver would follow.

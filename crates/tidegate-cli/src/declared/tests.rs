@@ -12,6 +12,12 @@ rules   = {
   placed = { bus = "shop", pattern = { source = ["s"] }, target = { function = "mail", dead_letter_queue = "dead" } }
   plain  = { bus = "default", pattern = { source = ["s"] }, target = { function = "mail" } }
 }
+schedules = {
+  nightly = { expression = "rate(1 days)", target = { function = "mail" }, dead_letter_queue = "dead" }
+}
+schedule_groups = {
+  deadlines = { targets = { mail = { function = "mail" } }, dead_letter_queue = "dead" }
+}
 functions = {
   processor = {
     uses = { DEAD_LETTER_QUEUE_URL = { queue = "dead", access = "write" }, DEAD_LETTER_BUCKET = { bucket = "letters", access = "write" } }
@@ -224,6 +230,26 @@ fn only_the_declared_target_of_a_declared_rule_gets_its_event() {
             refused(declared.target(&foreign, MAIL), because);
         }
         refused(declared.target(schedule, &MAIL.replace("1111", "9999")), "account 999999999999");
+    });
+}
+
+#[test]
+fn only_a_target_of_a_declared_schedule_or_of_its_group_gets_its_event() {
+    let schedule = |rest: &str| format!("arn:aws:scheduler:eu-west-1:111111111111:schedule/{rest}");
+    let (nightly, deadline) =
+        (schedule("dev-declared/dev-nightly"), schedule("dev-deadlines/order-1"));
+    let processor = MAIL.replace("dev-mail", "dev-processor");
+    with(|declared| {
+        for own in [&nightly, &deadline] {
+            assert_eq!(declared.target(own, MAIL).unwrap().name, "dev-mail", "{own}");
+            refused(declared.target(own, &processor), "dev-processor is not the target of");
+            let found = declared.schedule(own).unwrap().unwrap();
+            assert_eq!(found.letters.map(String::as_str), Some("dead"));
+        }
+        let unknown = schedule("dev-declared/dev-hourly");
+        refused(declared.target(&unknown, MAIL), "is not a schedule of the topology");
+        // Without the prefix it is a group of somebody else.
+        assert!(declared.schedule(&schedule("deadlines/order-1")).unwrap().is_none());
     });
 }
 

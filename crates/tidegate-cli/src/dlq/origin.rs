@@ -19,8 +19,10 @@ pub(super) enum Origin<'a> {
     Own,
     /// A rule, whose target is the function.
     Rule(&'a Rule),
-    /// A schedule. Topologies do not declare schedules.
+    /// A schedule of a group that the topology does not declare.
     Schedule,
+    /// A declared schedule, or one of a declared group, with its dead-letter queue.
+    DeclaredSchedule(Option<&'a String>),
 }
 
 impl<'a> Origin<'a> {
@@ -37,9 +39,12 @@ impl<'a> Origin<'a> {
             (Content::Pointer(_), Some(source)) => Self::Source(source),
             (Content::Asynchronous(_), _) => Self::Asynchronous,
             (Content::Own(_), _) => Self::Own,
-            (Content::Rule(rule), _) => {
-                declared.rule(&rule.rule_arn)?.map_or(Self::Schedule, Self::Rule)
-            }
+            (Content::Rule(rule), _) => match declared.rule(&rule.rule_arn)? {
+                Some(rule) => Self::Rule(rule),
+                None => declared
+                    .schedule(&rule.rule_arn)?
+                    .map_or(Self::Schedule, |schedule| Self::DeclaredSchedule(schedule.letters)),
+            },
             (Content::Pointer(_), None) => return Err("its source is not declared".to_owned()),
             (Content::Unknown { reason }, _) => return Err(reason.clone()),
         })
@@ -79,6 +84,9 @@ impl<'a> Origin<'a> {
                 }),
                 "the events that this rule cannot deliver",
             ),
+            Self::DeclaredSchedule(letters) => {
+                (holds(letters), "the events that this schedule cannot deliver")
+            }
             Self::Schedule => {
                 let writes = |function: &topology::Function| {
                     let sources =
@@ -198,6 +206,10 @@ functions = {
             "subscribers are not declared"
         );
         assert_eq!(held("b", Origin::Rule(&topology.rules["placed"])), ["moved", "rules"]);
+        let letters = "rules".to_owned();
+        let declared = Origin::DeclaredSchedule(Some(&letters));
+        assert_eq!(held("b", declared), ["moved", "rules"]);
+        assert!(held("b", Origin::DeclaredSchedule(None)).is_empty());
         assert_eq!(
             held("b", Origin::Schedule),
             ["b-events", "b-own", "from-bus", "moved", "rules"]

@@ -6,6 +6,7 @@ mod env;
 mod install;
 mod logs;
 mod operator;
+mod schedules;
 mod status;
 mod token;
 mod up;
@@ -58,6 +59,7 @@ pub(crate) async fn run(command: LocalCommand) -> Result<ExitCode, Problem> {
             Ok(ExitCode::SUCCESS)
         }
         LocalCommand::Token(options) => token::token(&options),
+        LocalCommand::Schedules(options) => schedules::run(&options).await,
         LocalCommand::Wait(options) => wait::wait(&client(&options.state)?, options.timeout).await,
         LocalCommand::Down(state) => down(&state).await,
     }

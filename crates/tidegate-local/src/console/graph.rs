@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use topology::{Access, Destination, DestinationKind, Resource, SourceKind, TargetKind, Topology};
+use topology::{
+    Access, Destination, DestinationKind, Resource, ScheduleTarget, Scheduled, SourceKind,
+    TargetKind, Topology,
+};
 
 /// Kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,6 +22,8 @@ pub(crate) enum NodeKind {
     Topic,
     Bus,
     Email,
+    /// A schedule, or a group of those that functions create.
+    Schedules,
     Function,
     /// An HTTP API.
     Api,
@@ -36,7 +41,9 @@ impl NodeKind {
             Self::Bucket => Some("bucket"),
             Self::Function => Some("function"),
             Self::Bus => Some("bus"),
-            Self::Stream | Self::Table | Self::Email | Self::Api | Self::Url => None,
+            Self::Stream | Self::Table | Self::Email | Self::Api | Self::Url | Self::Schedules => {
+                None
+            }
         }
     }
 }
@@ -68,6 +75,10 @@ pub(crate) enum EdgeKind {
     Succeeds,
     /// Dead-letter queue of rules of a bus; counts events that could not be handed over.
     Undelivered,
+    /// Target of a schedule, or of the schedules of a group; counts firings.
+    Fires,
+    /// Dead-letter queue of a schedule or a group; counts firings that were given up.
+    Unfired,
     /// Redrive of a queue after too many receives; counts messages in the target.
     Redrive,
     /// Routes of an HTTP API that invoke a function, or its function URL; counts requests.
@@ -165,6 +176,7 @@ impl Graph {
                     Some(Resource::Bus(name)) => (NodeKind::Bus, name.to_owned()),
                     Some(Resource::Stream(name)) => (NodeKind::Stream, name.to_owned()),
                     Some(Resource::Email(name)) => (NodeKind::Email, name.to_owned()),
+                    Some(Resource::ScheduleGroup(name)) => (NodeKind::Schedules, name.to_owned()),
                     None => continue,
                 };
                 let kind =
@@ -173,6 +185,7 @@ impl Graph {
             }
         }
         edges.extend(requests(topology));
+        edges.extend(scheduled(topology, &queue));
         for (name, declared) in &topology.queues {
             let moved = declared.redrive.as_ref().map(|redrive| queue(&redrive.queue));
             edges.extend(moved.map(|to| (queue(name), to, EdgeKind::Redrive)));
@@ -215,9 +228,38 @@ impl Graph {
             EdgeKind::GivesUp => "gives up",
             EdgeKind::Succeeds => "succeeds",
             EdgeKind::Undelivered => "undelivered",
+            EdgeKind::Fires => "fires",
+            EdgeKind::Unfired => "unfired",
             EdgeKind::Redrive => "redrive",
             EdgeKind::Requests => "requests",
         };
         format!("{} → {} ({kind})", name(edge.from), name(edge.to))
     }
+}
+
+/// Returns the edges of schedules and of their groups.
+fn scheduled(topology: &Topology, queue: &dyn Fn(&str) -> Key) -> Vec<(Key, Key, EdgeKind)> {
+    let mut edges = Vec::new();
+    let target = |target: &ScheduleTarget| {
+        Some(match target.kind()? {
+            Scheduled::Function(name) => (NodeKind::Function, name.to_owned()),
+            Scheduled::Queue(name) => queue(name),
+            Scheduled::Bus(name) => (NodeKind::Bus, name.to_owned()),
+            Scheduled::Stream(name) => (NodeKind::Stream, name.to_owned()),
+            Scheduled::Topic(name) => (NodeKind::Topic, name.to_owned()),
+        })
+    };
+    let mut add = |name: &str, targets: Vec<&ScheduleTarget>, letters: Option<&String>| {
+        let from = (NodeKind::Schedules, name.to_owned());
+        let to = targets.into_iter().filter_map(target);
+        edges.extend(to.map(|to| (from.clone(), to, EdgeKind::Fires)));
+        edges.extend(letters.map(|to| (from.clone(), queue(to), EdgeKind::Unfired)));
+    };
+    for (name, one) in &topology.schedules {
+        add(name, vec![&one.target], one.dead_letter_queue.as_ref());
+    }
+    for (name, group) in &topology.schedule_groups {
+        add(name, group.targets.values().collect(), group.dead_letter_queue.as_ref());
+    }
+    edges
 }

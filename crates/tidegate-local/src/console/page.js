@@ -75,13 +75,21 @@ function archives(status) {
 function troubles(status) {
   const functions = Object.entries(status.functions);
   const buses = status.buses.flatMap((b) => [[`bus ${b.bus}`, b.last_error], ...Object.entries(b.rules).map(([rule, r]) => [`rule ${rule} of bus ${b.bus}`, r.last_error])]);
-  const last = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error]), ...buses];
+  const last = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error]), ...buses, ['schedules', status.schedules.last_error]];
   return [
     ...functions.filter(([, f]) => f.start_failure).map(([name, f]) => `${name} cannot be started: ${f.start_failure}`),
     ...functions.filter(([, f]) => f.log_failure).map(([name, f]) => `${name}: ${f.log_failure}`),
     ...functions.filter(([, f]) => f.metrics_left_out).map(([name, f]) => `${name}: its metrics have too many names, and ${number(f.metrics_left_out)} values of further ones are not kept`),
     ...last.filter(([, error]) => error).map(([name, error]) => `last error of ${name}: ${error}`),
   ];
+}
+
+// The schedules that come next.
+function schedules(status) {
+  const { next, schedules } = status.schedules;
+  at('schedules-section').hidden = !schedules;
+  rewrite(at('schedules').tBodies[0], next, () => next.map((s) => element('tr', { 'data-schedule': `${s.group}/${s.name}` }, cell(`${s.group}/${s.name}`), cell(`${s.expression} ${s.time_zone}`),
+    cell(s.comes ? time(s.comes) : s.enabled ? 'never again' : 'disabled'), cell(number(s.fired), 'n'), cell(number(s.retries), 'n'), cell(number(s.failed), s.failed ? 'n bad' : 'n'))));
 }
 
 const outcome = (d) => {

@@ -2,7 +2,7 @@
 // The topology as a picture. The server says where everything stands; here it is drawn once, and its numbers are written again and again.
 
 const SVG = 'http://www.w3.org/2000/svg';
-const KINDS = { stream: 'Kinesis stream', table: 'table', queue: 'queue', 'dead-letters': 'dead letters', bucket: 'bucket', topic: 'topic', bus: 'event bus', email: 'e-mail', function: 'function', api: 'HTTP API', url: 'function URL' };
+const KINDS = { stream: 'Kinesis stream', table: 'table', queue: 'queue', 'dead-letters': 'dead letters', bucket: 'bucket', topic: 'topic', bus: 'event bus', email: 'e-mail', schedules: 'schedules', function: 'function', api: 'HTTP API', url: 'function URL' };
 
 function shape(name, attributes, ...children) {
   const made = document.createElementNS(SVG, name);

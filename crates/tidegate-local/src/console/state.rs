@@ -11,8 +11,9 @@ use super::layout::layout;
 use crate::asynchronous::AsynchronousStatus;
 use crate::history::{Ending, Letter, PastInvocation};
 use crate::parts::Parts;
+use crate::scheduler::{FiringCounts, ScheduleStatus};
 use crate::status::{Look, Status};
-use topology::{Target, TargetKind};
+use topology::{DECLARED_SCHEDULES, Target, TargetKind};
 
 /// Number of deliveries in the list.
 const LISTED: usize = 50;
@@ -115,6 +116,15 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
             });
             json!({ "count": routed.failed })
         }
+        EdgeKind::Fires => {
+            let fired = scheduled(status, from);
+            json!({
+                "count": fired.handed_over,
+                "waiting": fired.fired.saturating_sub(fired.handed_over + fired.failed),
+                "failures": fired.retries + fired.failed,
+            })
+        }
+        EdgeKind::Unfired => json!({ "count": scheduled(status, from).failed }),
         EdgeKind::Sends => {
             let kind = graph.nodes.get(edge.to).map(|node| node.kind);
             let routed = routed(parts, status, from, |target| is_to(target, kind, to));
@@ -134,6 +144,15 @@ fn is_to(target: &Target, kind: Option<NodeKind>, name: &str) -> bool {
         TargetKind::Topic(topic) => topic == name && kind == Some(NodeKind::Topic),
         TargetKind::Bus(bus) => bus == name && kind == Some(NodeKind::Bus),
     })
+}
+
+/// Returns the counts of a declared schedule, or of a group with all of its schedules.
+fn scheduled(status: &Status, name: &str) -> FiringCounts {
+    let declared = |one: &&ScheduleStatus| one.group == DECLARED_SCHEDULES && one.name == name;
+    match status.schedules.next.iter().find(declared) {
+        Some(one) => one.counts.clone(),
+        None => status.schedules.groups.get(name).cloned().unwrap_or_default(),
+    }
 }
 
 /// Summed counts of several rules of a bus.

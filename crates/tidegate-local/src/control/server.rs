@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 
 use axum::Router;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::middleware::from_fn;
 use axum::response::Response;
@@ -20,6 +20,7 @@ use super::response::json_response;
 use super::state::Control;
 use crate::guard;
 use crate::proxy::Service;
+use crate::scheduler::Key;
 use crate::status::Look;
 
 /// A running API.
@@ -52,6 +53,7 @@ impl ControlApi {
         let router = Router::new()
             .route("/status", get(status))
             .route("/shutdown", post(shutdown))
+            .route("/schedules/{group}/{name}/fire", post(fire))
             .method_not_allowed_fallback(|| async { Refusal::Method })
             .merge(lambda::router())
             .with_state(control)
@@ -91,6 +93,20 @@ async fn status(State(control): State<Control>, RawQuery(query): RawQuery) -> Re
     let as_it_is = parameters.any(|(name, value)| name == "look" && value == "no");
     let look = if as_it_is { Look::AsItIs } else { Look::Again };
     json_response(StatusCode::OK, (control.status)(look).await.to_string())
+}
+
+/// Answers `POST /schedules/GROUP/NAME/fire`: fires a schedule once, now.
+async fn fire(
+    State(control): State<Control>,
+    Path((group, name)): Path<(String, String)>,
+) -> Response {
+    match control.schedules.fire(&Key::new(&group, &name)) {
+        Ok(()) => json_response(StatusCode::ACCEPTED, r#"{"status":"firing"}"#.to_owned()),
+        Err(error) => {
+            let said = serde_json::json!({ "message": error.to_string() });
+            json_response(StatusCode::NOT_FOUND, said.to_string())
+        }
+    }
 }
 
 async fn shutdown(State(control): State<Control>) -> Response {

@@ -11,6 +11,7 @@ use crate::activity::Activity;
 use crate::asynchronous::EventQueue;
 use crate::environment::Functions;
 use crate::history::PastInvocations;
+use crate::scheduler::registry::Registry;
 use crate::status::Look;
 
 /// Returns the status as JSON.
@@ -29,6 +30,8 @@ pub struct Control {
     pub events: Arc<dyn EventQueue>,
     /// Source of the answer to `GET /status`.
     pub status: StatusSource,
+    /// Schedules, to fire one on request.
+    pub schedules: Arc<Registry>,
     /// Routes of the local console.
     pub console: Router,
     /// Notified by `POST /shutdown`.

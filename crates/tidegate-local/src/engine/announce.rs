@@ -31,6 +31,7 @@ pub(super) fn announce(
         activity: Arc::clone(&parts.activity),
         deliveries: Arc::clone(&parts.deliveries),
         events,
+        schedules: Arc::clone(&parts.schedules),
         status: status_source(&parts),
         console: console::router(Arc::downgrade(&parts)),
         shutdown: Arc::clone(&shutdown),

@@ -6,17 +6,20 @@ use super::asynchronous::InvokedEvents;
 use super::options::Options;
 use super::start_error::StartError;
 use super::timing::Timing;
-use super::{buses, files, gateways, sources};
+use super::{buses, files, gateways, schedules, sources};
 use crate::asynchronous::EventQueue;
 use crate::parts::Parts;
 
-/// Starts the event source mappings, asynchronous invocation, the buses and the gateways.
+/// Starts the event source mappings, asynchronous invocation, the buses, the schedules and the
+/// gateways.
 ///
 /// Returns what accepts events for functions.
 pub(super) async fn start(
     parts: Parts,
     options: &Options,
 ) -> Result<(Arc<Parts>, Arc<dyn EventQueue>), StartError> {
+    // Functions may create schedules as soon as they run.
+    schedules::serve(&parts);
     let checkpoints = files::checkpoints(&parts.state_dir, &options.backend)?;
     let timing = Timing { time_scale: options.time_scale, pace: options.pace };
     let mappings = sources::start(&parts, &checkpoints, timing).await?;
@@ -30,5 +33,7 @@ pub(super) async fn start(
     buses::begin_replays(&parts, timing);
     let gateways = gateways::start(&parts, options).await?;
     parts.pollers.lock().gateways = gateways;
+    let fired = schedules::start(&parts, &events, timing);
+    parts.pollers.lock().schedules = Some(fired);
     Ok((parts, events))
 }

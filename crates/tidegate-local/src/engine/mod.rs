@@ -16,6 +16,7 @@ mod injection;
 mod options;
 mod programs;
 mod runner;
+mod schedules;
 mod sources;
 mod specs;
 mod start;

@@ -12,6 +12,7 @@ use super::files;
 use super::functions::{AssembledFunctions, Base};
 use super::options::Options;
 use super::runner::Runner;
+use super::schedules;
 use super::start_error::StartError;
 use super::system::Engine;
 use crate::activity::Activity;
@@ -68,7 +69,10 @@ impl Engine {
             base.assemble_functions(runner, programs).await?;
 
         // Start the deliveries and the control API.
+        let schedules =
+            schedules::open(&topology, &provisioned, &claim.state_dir, &options.backend)?;
         let parts = Parts {
+            schedules,
             topology,
             provisioned,
             clients,

@@ -59,6 +59,14 @@ pub enum StartError {
     /// A rule's target or its dead-letter queue is declared but was not created.
     #[error("the target of rule {0}, or its dead-letter queue, is declared but was not created")]
     Target(String),
+    /// A declared schedule cannot fire.
+    #[error("the schedule {name} cannot be used: {why}")]
+    Schedule {
+        /// Declared name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// A mapping's filter or a rule's pattern cannot be parsed.
     #[error(transparent)]
     Filter(PatternError),

@@ -89,6 +89,7 @@ impl Engine {
         self.parts.functions.close_lines();
         let mut stops: Vec<BoxFuture<'static, ()>> = Vec::new();
         stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));
+        stops.extend(pollers.schedules.into_iter().map(|schedules| schedules.stop().boxed()));
         stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));
         stops.extend(pollers.asynchronous.into_iter().map(|queue| queue.stop().boxed()));
         if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {

@@ -11,7 +11,11 @@ use crate::proxy::{Call, Reply};
 
 /// Returns the answer of an internal error.
 pub(super) fn failed(call: &Call) -> Reply {
-    let code = if is_lambda(call) { "ServiceException" } else { "InternalServerError" };
+    let code = match call.operation.split_once('.') {
+        Some(("Lambda", _)) => "ServiceException",
+        Some(("Scheduler", _)) => "InternalServerException",
+        _ => "InternalServerError",
+    };
     error(call, StatusCode::INTERNAL_SERVER_ERROR, code)
 }
 
@@ -23,7 +27,14 @@ pub(super) fn throttled(call: &Call) -> Reply {
     if is_lambda(call) {
         return error(call, StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException");
     }
+    if is_scheduler(call) {
+        return error(call, StatusCode::TOO_MANY_REQUESTS, "ThrottlingException");
+    }
     error(call, StatusCode::BAD_REQUEST, "ThrottlingException")
+}
+
+fn is_scheduler(call: &Call) -> bool {
+    call.operation.starts_with("Scheduler.")
 }
 
 fn is_lambda(call: &Call) -> bool {
@@ -80,12 +91,14 @@ pub(super) fn cancelled(call: &Call, site: &Site, fault: &Fault) -> Option<Reply
     Some(reply(StatusCode::BAD_REQUEST, content_type(call), body.to_string()))
 }
 
-/// Returns an error in the form of the call's protocol: AWS's JSON, Lambda's JSON with a header,
-/// S3's XML, or the query protocol's XML.
+/// Returns an error in the form of the call's protocol.
+///
+/// This is AWS's JSON, the JSON with a header of Lambda and Scheduler, S3's XML, or the query
+/// protocol's XML.
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "injected by the fault plan";
     let content = content_type(call);
-    if is_lambda(call) {
+    if is_lambda(call) || is_scheduler(call) {
         let body = json!({ "Type": "Service", "message": MESSAGE }).to_string();
         let mut reply = reply(status, "application/json", body);
         if let Ok(code) = HeaderValue::from_str(code) {
@@ -182,6 +195,18 @@ pub(super) mod tests {
             assert_eq!(reply.status(), status);
             assert_eq!(reply.headers()["x-amzn-errortype"], code);
             assert!(serde_json::from_slice::<Value>(reply.body().whole().unwrap()).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_call_of_scheduler_fails_with_schedulers_words() {
+        let call = call("Scheduler.CreateSchedule", "");
+        for (reply, status, code) in [
+            (failed(&call), 500, "InternalServerException"),
+            (throttled(&call), 429, "ThrottlingException"),
+        ] {
+            assert_eq!(reply.status(), status);
+            assert_eq!(reply.headers()["x-amzn-errortype"], code);
         }
     }
 

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::provisioned::Provisioned;
+use crate::environment::function_arn;
 use crate::pace::scale::scale_seconds;
-use topology::{Resource, Topology};
+use engine_client::local::{ACCOUNT, REGION};
+use topology::{GroupVariable, Resource, ScheduleTarget, Scheduled, Topology};
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
 const DEAD_LETTER_AFTER: &str = "TIDEGATE_DEAD_LETTER_AFTER_SECONDS";
@@ -39,6 +41,7 @@ impl Provisioned {
     /// Empty for an unknown function.
     ///
     /// - For each use the physical name or URL, and its declared `environment`.
+    /// - For a group of schedules also what [`topology::ScheduleGroup::variables`] lists.
     /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
     ///   metrics.
     /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
@@ -65,6 +68,10 @@ impl Provisioned {
                     | Resource::Stream(name)
                     | Resource::Email(name),
                 ) => Some(name.to_owned()),
+                Some(Resource::ScheduleGroup(name)) => {
+                    variables.extend(self.schedule_group(topology, name, variable));
+                    Some(name.to_owned())
+                }
                 None => None,
             };
             if let Some(value) = value {
@@ -107,6 +114,41 @@ impl Provisioned {
         }
         variables
     }
+
+    /// Returns the variables that come with a group of schedules.
+    fn schedule_group(
+        &self,
+        topology: &Topology,
+        group: &str,
+        variable: &str,
+    ) -> Vec<(String, String)> {
+        let Some(declared) = topology.schedule_groups.get(group) else { return Vec::new() };
+        let variables = declared.variables(variable).into_iter().filter_map(|(name, holds)| {
+            let value = match holds {
+                GroupVariable::Role => scheduler_role(),
+                GroupVariable::Target(target) => self.schedule_target(target)?,
+                GroupVariable::DeadLetters(queue) => self.queues.get(queue)?.arn.clone(),
+            };
+            Some((name, value))
+        });
+        variables.collect()
+    }
+
+    /// Returns the ARN of a schedule's target.
+    pub(crate) fn schedule_target(&self, target: &ScheduleTarget) -> Option<String> {
+        Some(match target.kind()? {
+            Scheduled::Function(name) => function_arn(REGION, name),
+            Scheduled::Queue(name) => self.queues.get(name)?.arn.clone(),
+            Scheduled::Bus(name) => self.buses.get(name)?.clone(),
+            Scheduled::Stream(name) => self.streams.get(name)?.clone(),
+            Scheduled::Topic(name) => self.topics.get(name)?.clone(),
+        })
+    }
+}
+
+/// Returns the ARN of the role that schedules name. The engine assumes no role.
+pub(crate) fn scheduler_role() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/scheduler")
 }
 
 #[cfg(test)]

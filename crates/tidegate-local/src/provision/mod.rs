@@ -18,6 +18,7 @@ mod topics;
 mod wait;
 
 pub use create::provision;
+pub(crate) use environment::scheduler_role;
 pub use error::ProvisionError;
 pub use provisioned::{Arn, Provisioned, ProvisionedQueue, ProvisionedTable};
 pub(crate) use queues::{INVOKE_QUEUE, invoke_queue};

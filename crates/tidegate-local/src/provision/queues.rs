@@ -35,9 +35,10 @@ pub(super) async fn queues(
     let set_up = |(name, queue): (&String, &Queue), redrive: Option<String>| {
         let (name, physical, fifo) = (name.clone(), queue.physical_name(name), queue.fifo);
         let (retention, visibility) = (queue.retention_seconds, queue.visibility_timeout_seconds);
-        // EventBridge requires it of a FIFO queue to which it sends.
-        let by_content =
-            fifo && topology.rule_targets().any(|rule| rule.target.queue.as_ref() == Some(&name));
+        // EventBridge and Scheduler require it of a FIFO queue to which they send.
+        let sent = topology.rule_targets().any(|rule| rule.target.queue.as_ref() == Some(&name))
+            || topology.schedule_targets().any(|target| target.queue.as_ref() == Some(&name));
+        let by_content = fifo && sent;
         async move {
             let kind = if fifo { Kind::Fifo { by_content } } else { Kind::Standard };
             let queue = create(clients, &physical, kind, retention, visibility, redrive).await?;

@@ -27,6 +27,8 @@ pub(super) struct Line {
     pub(super) upstream: Upstream,
     /// The engine's own Lambda API, once it answers.
     pub(super) lambda: Arc<OnceLock<Weak<dyn Service>>>,
+    /// The engine's own Scheduler, once it answers.
+    pub(super) scheduler: Arc<OnceLock<Arc<dyn Service>>>,
     pub(super) hooks: Vec<Arc<dyn Hook>>,
     /// The account of the function. `None` at the endpoint, whose calls belong to no function.
     pub(super) ledger: Option<Ledger>,
@@ -143,6 +145,10 @@ impl Line {
                     None => return forward::unavailable("the local system is shutting down"),
                 }
             }
+            _ if operation::is_of_scheduler(&call.operation) => match self.scheduler.get() {
+                Some(scheduler) => scheduler.call(forward::request(call, body)).await,
+                None => return forward::unavailable("no schedules are served here now"),
+            },
             _ => self.upstream.send(call, body).await,
         };
         if reply.status().is_success() && !operation::is_in_body(&call.head) {

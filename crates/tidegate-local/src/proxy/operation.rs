@@ -25,6 +25,7 @@ pub(crate) fn operation(request: &Parts, body: &[u8]) -> String {
         // Sent by a function while it starts, to open a connection:
         // `tidegate::aws::AwsClients::warm`.
         None if request.method == Method::GET && request.uri == "/" => "HealthCheck".to_owned(),
+        Some("scheduler") => by_scheduler_path(&request.method, request.uri.path()).to_owned(),
         Some("s3") | None => format!("S3.{}", s3(&request.method, &request.uri, &request.headers)),
         Some(service) => format!("{}.{}", display_name(service), request.method),
     }
@@ -50,6 +51,28 @@ pub(super) fn is_of_own_lambda(operation: &str) -> bool {
             | "GetFunction"
             | "GetFunctionConfiguration"
     )
+}
+
+/// Returns whether the engine's own Scheduler answers this operation.
+pub(super) fn is_of_scheduler(operation: &str) -> bool {
+    operation.starts_with("Scheduler.")
+}
+
+/// Names Scheduler's calls by method and path.
+fn by_scheduler_path(method: &Method, path: &str) -> &'static str {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    match (method.as_str(), parts.as_slice()) {
+        ("POST", ["schedules", _]) => "Scheduler.CreateSchedule",
+        ("PUT", ["schedules", _]) => "Scheduler.UpdateSchedule",
+        ("GET", ["schedules", _]) => "Scheduler.GetSchedule",
+        ("DELETE", ["schedules", _]) => "Scheduler.DeleteSchedule",
+        ("GET", ["schedules"]) => "Scheduler.ListSchedules",
+        ("POST", ["schedule-groups", _]) => "Scheduler.CreateScheduleGroup",
+        ("GET", ["schedule-groups", _]) => "Scheduler.GetScheduleGroup",
+        ("DELETE", ["schedule-groups", _]) => "Scheduler.DeleteScheduleGroup",
+        ("GET", ["schedule-groups"]) => "Scheduler.ListScheduleGroups",
+        _ => "Scheduler.Unknown",
+    }
 }
 
 /// Names Lambda's calls that find and invoke functions, by method and path.
@@ -255,6 +278,27 @@ mod tests {
         let created =
             named("POST", "/2015-03-31/functions", &[("authorization", &signed("lambda"))], "");
         assert!(created == "Lambda.POST" && !is_of_own_lambda(&created), "the emulator answers it");
+    }
+
+    #[test]
+    fn scheduler_is_named_by_its_path_if_it_was_signed_for() {
+        let credential =
+            "AWS4-HMAC-SHA256 Credential=test/20261121/us-east-1/scheduler/aws4_request";
+        let signed = [("authorization", credential)];
+        for (method, path, name) in [
+            ("POST", "/schedules/nightly", "Scheduler.CreateSchedule"),
+            ("PUT", "/schedules/nightly", "Scheduler.UpdateSchedule"),
+            ("GET", "/schedules/nightly?groupName=g", "Scheduler.GetSchedule"),
+            ("DELETE", "/schedules/nightly", "Scheduler.DeleteSchedule"),
+            ("GET", "/schedules?NamePrefix=n", "Scheduler.ListSchedules"),
+            ("POST", "/schedule-groups/g", "Scheduler.CreateScheduleGroup"),
+            ("GET", "/schedule-groups", "Scheduler.ListScheduleGroups"),
+            ("GET", "/tags/arn", "Scheduler.Unknown"),
+        ] {
+            assert_eq!(named(method, path, &signed, ""), name, "{method} {path}");
+            assert!(is_of_scheduler(name));
+        }
+        assert_eq!(named("GET", "/schedules/nightly", &[], ""), "S3.GetObject", "a bucket's");
     }
 
     #[test]

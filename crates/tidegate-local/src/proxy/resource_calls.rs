@@ -48,7 +48,8 @@ impl ResourceCalls {
                 | Resource::Bucket(name)
                 | Resource::Bus(name)
                 | Resource::Stream(name)
-                | Resource::Email(name)) = resource;
+                | Resource::Email(name)
+                | Resource::ScheduleGroup(name)) = resource;
                 Some(Counted {
                     name: name.to_owned(),
                     marks: marks(resource),
@@ -115,6 +116,8 @@ fn marks(resource: Resource<'_>) -> Marks {
         ),
         // A system has one sender; the calls of several could not be distinguished.
         Resource::Email(_) => body("SES.", vec![String::new()]),
+        // A system has few groups; which one a call is about may stand in its streamed body.
+        Resource::ScheduleGroup(_) => body("Scheduler.", vec![String::new()]),
         Resource::Bucket(name) => {
             Marks { in_path: Some(format!("/{name}/")), ..body("S3.", Vec::new()) }
         }

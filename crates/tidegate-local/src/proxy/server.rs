@@ -29,6 +29,7 @@ pub struct Proxy {
     counts: Arc<Counts>,
     items: Arc<Items>,
     lambda: Arc<OnceLock<Weak<dyn Service>>>,
+    scheduler: Arc<OnceLock<Arc<dyn Service>>>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -71,6 +72,7 @@ impl Proxy {
             counts: Arc::default(),
             items: Arc::clone(&items),
             lambda: Arc::default(),
+            scheduler: Arc::default(),
             tasks: Vec::new(),
         };
         // First: a write wakes also if a fault then keeps its answer from the function.
@@ -82,6 +84,7 @@ impl Proxy {
             caller,
             upstream: upstream.clone(),
             lambda: Arc::clone(&proxy.lambda),
+            scheduler: Arc::clone(&proxy.scheduler),
             hooks,
             ledger,
             numbers: Arc::clone(&numbers),
@@ -115,6 +118,13 @@ impl Proxy {
     pub(crate) fn hand_lambda_to(&self, lambda: Weak<dyn Service>) {
         // Set once, at the engine's start.
         let _ = self.lambda.set(lambda);
+    }
+
+    /// Hands calls of EventBridge Scheduler to the engine's own API from now on. Until then they
+    /// are refused: an emulator's Scheduler would fire beside the engine's, or never.
+    pub(crate) fn hand_scheduler_to(&self, scheduler: Arc<dyn Service>) {
+        // Set once, at the engine's start.
+        let _ = self.scheduler.set(scheduler);
     }
 
     /// Returns the calls since the start.

@@ -16,6 +16,7 @@ use tidegate_local::activity::Activity;
 use tidegate_local::asynchronous::EventQueue;
 use tidegate_local::control::{Control, ControlApi};
 use tidegate_local::environment::{Fleet, FunctionSpec};
+use tidegate_local::scheduler::registry::Registry;
 use tidegate_local::send_error::SendError;
 use tokio::sync::Notify;
 
@@ -57,6 +58,12 @@ impl EventQueue for Taken {
     }
 }
 
+/// No schedules.
+fn schedules(dir: &std::path::Path) -> Arc<Registry> {
+    let directory = dir.join("schedules");
+    Arc::new(Registry::open(&directory, Vec::new(), Vec::new(), "declared").unwrap())
+}
+
 pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
     let dir = tempfile::tempdir().unwrap();
     let mut function = spec(&binary());
@@ -73,6 +80,7 @@ pub(crate) async fn running(change: impl FnOnce(&mut FunctionSpec)) -> Running {
         deliveries: Arc::default(),
         events: Arc::<Taken>::clone(&events),
         status,
+        schedules: schedules(dir.path()),
         console: axum::Router::new(),
         shutdown: Arc::clone(&shutdown),
     };

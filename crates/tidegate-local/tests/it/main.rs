@@ -47,6 +47,7 @@ mod reserved;
 mod rule_targets;
 mod rules;
 mod runtime_api;
+mod schedules;
 mod silent;
 mod statements;
 mod wakes;

@@ -109,7 +109,10 @@ impl Check<'_> {
     fn used(&mut self, path: &[&str], used: &Use) {
         let topology = self.topology;
         let Some(resource) = used.resource() else {
-            self.mistake(path, "needs exactly one of table, queue, bucket, bus, stream and email");
+            self.mistake(
+                path,
+                "needs exactly one of table, queue, bucket, bus, stream, email and schedule_group",
+            );
             return;
         };
         let at = |field| [path, &[field]].concat();
@@ -123,6 +126,12 @@ impl Check<'_> {
             Resource::Stream(name) => {
                 self.declared(&at("stream"), "streams", name, &topology.streams)
             }
+            Resource::ScheduleGroup(name) => self.declared(
+                &at("schedule_group"),
+                "schedule groups",
+                name,
+                &topology.schedule_groups,
+            ),
             Resource::Email(address) => {
                 let well_formed = address.split_once('@').is_some_and(|(user, domain)| {
                     !user.is_empty() && domain.contains('.') && !domain.contains('@')
@@ -136,9 +145,13 @@ impl Check<'_> {
                 }
             }
         }
-        if matches!(resource, Resource::Bus(_) | Resource::Email(_)) && used.access != Access::Write
-        {
-            self.mistake(&at("access"), "must be write for a bus or a sender address");
+        let written = match resource {
+            Resource::Bus(_) | Resource::Email(_) => Some("a bus or a sender address"),
+            Resource::ScheduleGroup(_) => Some("a schedule group"),
+            _ => None,
+        };
+        if let Some(what) = written.filter(|_| used.access != Access::Write) {
+            self.mistake(&at("access"), format!("must be write for {what}"));
         } else if used.access == Access::Append && !matches!(resource, Resource::Table(_)) {
             self.mistake(
                 &at("access"),

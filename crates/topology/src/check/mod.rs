@@ -13,6 +13,7 @@ mod queues;
 mod resources;
 mod retention;
 mod rules;
+mod schedules;
 mod sharing;
 mod sources;
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.queues();
     check.rules();
     check.apis();
+    check.schedules();
+    check.schedule_groups();
     check.functions();
     check.sources();
     check.concurrency();

@@ -35,6 +35,9 @@ pub(super) const BUS: Naming = Naming { with_prefix: 32, ..naming("a bus", 256, 
 pub(super) const RULE: Naming = naming("a rule", 64, "-_.");
 /// A target of a rule.
 pub(super) const TARGET: Naming = naming("a target", 64, "-_.");
+/// A schedule, a group of schedules, or a target of a group.
+pub(super) const SCHEDULE: Naming = naming("a schedule", 64, "-_.");
+pub(super) const SCHEDULE_GROUP: Naming = naming("a schedule group", 64, "-_.");
 /// A function.
 pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
 /// An HTTP API. Its log group and its alarms have its name.

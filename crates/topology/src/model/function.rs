@@ -83,6 +83,10 @@ pub struct Use {
     pub stream: Option<String>,
     /// A sender address at SES; the variable holds it.
     pub email: Option<String>,
+    /// A group of schedules; the variable holds its name.
+    ///
+    /// [`ScheduleGroup`](super::ScheduleGroup) says which further variables come with it.
+    pub schedule_group: Option<String>,
     /// How it is accessed.
     pub access: Access,
 }

@@ -8,6 +8,7 @@ mod destination;
 mod function;
 mod resource;
 mod rule;
+mod schedule;
 mod source;
 mod system;
 
@@ -16,6 +17,7 @@ pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
 pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView, Table, Topic};
 pub use rule::{InputTransformer, Rule, Target};
+pub use schedule::{Schedule, ScheduleGroup, ScheduleTarget};
 pub use source::{Filter, Source, StartingPosition};
 pub(crate) use system::default_event_bytes;
 pub use system::{Profile, Statements, Topology};

@@ -8,6 +8,7 @@ use super::api::Api;
 use super::function::Function;
 use super::resource::{Bucket, Bus, Queue, Stream, Table, Topic};
 use super::rule::Rule;
+use super::schedule::{Schedule, ScheduleGroup};
 
 /// The declared system.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -51,6 +52,12 @@ pub struct Topology {
     /// HTTP APIs by name.
     #[serde(default)]
     pub apis: BTreeMap<String, Api>,
+    /// Schedules of EventBridge Scheduler by name.
+    #[serde(default)]
+    pub schedules: BTreeMap<String, Schedule>,
+    /// Groups of the schedules that functions create, by name.
+    #[serde(default)]
+    pub schedule_groups: BTreeMap<String, ScheduleGroup>,
     /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
     /// folder.
     #[serde(default)]

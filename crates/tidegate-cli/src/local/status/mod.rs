@@ -25,6 +25,7 @@ pub(crate) fn screen(status: &Value) -> String {
     parts.extend(buses(status));
     parts.extend(archives::archives(status));
     parts.extend(gateways::gateways(status));
+    parts.extend(schedules(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
     parts.extend(waits_for_operator(status));
     parts.extend(faults(status));
@@ -177,6 +178,31 @@ fn buses(status: &Value) -> Option<String> {
         }
     }
     any.then(|| std::iter::once(shown.to_string()).chain(errors).collect::<Vec<_>>().join("\n"))
+}
+
+/// Renders the groups of schedules, and which schedule comes next.
+fn schedules(status: &Value) -> Option<String> {
+    let schedules = &status["schedules"];
+    if count(&schedules["schedules"]) == 0 && schedules["groups"].as_object()?.is_empty() {
+        return None;
+    }
+    let all = counted(count(&schedules["schedules"]), "schedule", "schedules");
+    let next = list(&schedules["next"]).find_map(|one| {
+        let name = format!("{}/{}", text(&one["group"]), text(&one["name"]));
+        Some(format!("; next {name} at {}", one["comes"].as_str()?))
+    });
+    let waiting = count(&schedules["waiting"]);
+    let waiting = if waiting > 0 { format!("; {waiting} waiting") } else { String::new() };
+    let mut lines = vec![format!("{all}{}{waiting}", next.unwrap_or_default())];
+    for (group, counts) in schedules["groups"].as_object().into_iter().flatten() {
+        let [fired, delivered, retries, failed] =
+            ["fired", "handed_over", "retries", "failed"].map(|field| count(&counts[field]));
+        lines.push(format!(
+            "  {group}: {fired} fired, {delivered} delivered, {retries} retries, {failed} discarded"
+        ));
+    }
+    lines.extend(errors_of("schedules", schedules));
+    Some(lines.join("\n"))
 }
 
 fn with_errors<'a>(shown: &Table, rows: impl Iterator<Item = &'a Value>, name: &str) -> String {

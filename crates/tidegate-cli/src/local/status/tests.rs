@@ -17,6 +17,10 @@ fn everything_is_on_the_screen_within_eighty_columns() {
         "buses": [{"bus": "shop", "last_error": "no luck", "rules": {
             "order-placed": {"waiting": 4, "failing": 3, "handed_over": 98765, "retries": 12, "failed": 2, "last_error": "slow down"},
         }}],
+        "schedules": {"schedules": 3, "waiting": 1, "last_error": "declared/tick: no luck",
+            "groups": {"deadlines": {"fired": 41, "handed_over": 39, "retries": 5, "failed": 1}},
+            "next": [{"group": "declared", "name": "nightly", "comes": "2026-12-01T03:00:00.000Z"}],
+        },
         "waits_for_operator": [
             {"what": "held effects", "of": "idempotency", "count": 2, "more": false, "command": "tidegate effects ls"},
             {"what": "parked aggregates", "of": "order-projection", "count": 0, "more": false, "command": "tidegate parked ls"},
@@ -51,6 +55,9 @@ fn everything_is_on_the_screen_within_eighty_columns() {
         "! bus shop: no luck",
         "! rule order-placed: slow down",
         "order-projection: 6 sent to topic alarms",
+        "3 schedules; next declared/nightly at 2026-12-01T03:00:00.000Z; 1 waiting",
+        "  deadlines: 41 fired, 39 delivered, 5 retries, 1 discarded",
+        "! schedules: declared/tick: no luck",
     ] {
         assert!(screen.contains(part), "{part} is missing in\n{screen}");
     }

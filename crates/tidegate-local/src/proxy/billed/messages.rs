@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::item::binary_bytes;
 use super::meter::{
     EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS,
-    QUEUE_REQUESTS, Quantity,
+    QUEUE_REQUESTS, Quantity, SCHEDULED,
 };
 use super::reply::BilledReply;
 use super::units::units;
@@ -61,6 +61,15 @@ pub(super) fn sqs(request: &Value, reply: BilledReply<'_>) -> Vec<Quantity> {
     let queue = request.get("QueueUrl").and_then(Value::as_str).unwrap_or_default();
     let meter = if queue.ends_with(".fifo") { FIFO_REQUESTS } else { QUEUE_REQUESTS };
     vec![(meter, units(sent.max(received), CHUNK))]
+}
+
+/// Returns the quantities of Scheduler: a schedule that a function creates fires once.
+///
+/// AWS bills the invocation, not the call. A schedule that is cancelled costs nothing, and one that
+/// recurs costs more.
+pub(super) fn scheduler(operation: &str, reply: BilledReply<'_>) -> Vec<Quantity> {
+    let creates = operation == "CreateSchedule" && !reply.failed();
+    creates.then_some((SCHEDULED, 1.0)).into_iter().collect()
 }
 
 fn entries(value: &Value, field: &str) -> usize {

@@ -21,5 +21,8 @@ pub const GET_REQUESTS: &str = "s3_get_requests";
 /// E-mails, one per recipient.
 pub const MAILS: &str = "ses_messages";
 
+/// Invocations of EventBridge Scheduler.
+pub const SCHEDULED: &str = "scheduler_invocations";
+
 /// A billed quantity and its amount.
 pub(crate) type Quantity = (&'static str, f64);

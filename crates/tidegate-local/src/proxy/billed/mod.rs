@@ -19,7 +19,7 @@ pub use items::TableKeys;
 pub(super) use meter::Quantity;
 pub use meter::{
     EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS,
-    QUEUE_REQUESTS, READ_UNITS, WRITE_UNITS,
+    QUEUE_REQUESTS, READ_UNITS, SCHEDULED, WRITE_UNITS,
 };
 pub(super) use quantities::quantities;
 pub(super) use reply::BilledReply;

@@ -18,6 +18,7 @@ pub(crate) fn quantities(call: &Call, reply: BilledReply<'_>, items: &Items) -> 
         "Kinesis" => messages::kinesis(operation, &call.body, reply),
         "SES" => messages::ses(operation, &call.body, reply),
         "S3" => messages::s3(operation),
+        "Scheduler" => messages::scheduler(operation, reply),
         _ => Vec::new(),
     }
 }
@@ -31,7 +32,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::super::meter::{
-        EVENT_BYTES, EVENTS, GET_REQUESTS, MAILS, PUT_UNITS, QUEUE_REQUESTS, WRITE_UNITS,
+        EVENT_BYTES, EVENTS, GET_REQUESTS, MAILS, PUT_UNITS, QUEUE_REQUESTS, SCHEDULED, WRITE_UNITS,
     };
     use super::*;
 
@@ -55,6 +56,8 @@ mod tests {
             ("Kinesis.PutRecord", r#"{"Data":"AAAA","PartitionKey":"k"}"#, vec![(PUT_UNITS, 1.0)]),
             ("S3.GetObject", "", vec![(GET_REQUESTS, 1.0)]),
             ("SES.SendEmail", "Destination.ToAddresses.member.1=a", vec![(MAILS, 1.0)]),
+            ("Scheduler.CreateSchedule", "", vec![(SCHEDULED, 1.0)]),
+            ("Scheduler.DeleteSchedule", "", vec![]),
             ("STS.GetCallerIdentity", "", vec![]),
         ] {
             assert_eq!(

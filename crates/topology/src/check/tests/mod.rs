@@ -7,6 +7,7 @@ mod profile;
 mod repository;
 mod resources;
 mod rules;
+mod schedules;
 mod severity;
 mod sources;
 
