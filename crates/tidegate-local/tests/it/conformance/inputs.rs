@@ -39,7 +39,8 @@ fn cases() -> Vec<Case> {
         case("a part", json!({ "input_path": "$.detail" })),
         case("a text of the event", json!({ "input_path": "$.detail.subject" })),
         case("an element of a list", json!({ "input_path": "$.detail.list[1]" })),
-        template("text", r#""order <subject> has <number>""#),
+        // Without a number: LocalStack sends nothing if one is between quotes.
+        template("text", r#""order <subject> has <first>""#),
         template("values outside of quotes", r#"{"a": <subject>, "b": <number>, "c": <yes>}"#),
         template("an object and a list", r#"{"a": <object>, "b": <list>, "c": <first>}"#),
         template("a value in quotes", r#"{"a": "order <subject>!"}"#),
