@@ -75,6 +75,45 @@ pub async fn send_in_group(
     request.set_message_deduplication_id(content).send().await.map(|sent| sent.message_id)
 }
 
+/// A message as SNS sends it on: with attributes of any type, and the group of its publisher.
+#[derive(Clone, Debug)]
+pub struct Outgoing<'a> {
+    /// Body of the message.
+    pub body: &'a str,
+    /// Message attributes.
+    pub attributes: Vec<(String, MessageAttributeValue)>,
+    /// Message group.
+    pub group: Option<&'a str>,
+    /// Deduplication id, for a FIFO queue.
+    pub deduplication: Option<&'a str>,
+}
+
+/// Sends a message with attributes of any type.
+///
+/// # Errors
+/// As [`send`].
+pub async fn send_outgoing(
+    sqs: &Client,
+    queue_url: &str,
+    outgoing: Outgoing<'_>,
+) -> Result<Option<String>, SdkError<SendMessageError>> {
+    let body = sendable(outgoing.body);
+    let mut bytes = body.len();
+    let mut request = sqs.send_message().queue_url(queue_url).message_body(body);
+    for (name, value) in outgoing.attributes {
+        bytes += name.len() + value.data_type().len();
+        bytes += value.string_value().map_or(0, str::len);
+        bytes += value.binary_value().map_or(0, |value| value.as_ref().len());
+        request = request.message_attributes(name, value);
+    }
+    if bytes > LARGEST {
+        return Err(SdkError::construction_failure(TooLarge { bytes }));
+    }
+    let request = request.set_message_group_id(outgoing.group.map(str::to_owned));
+    let request = request.set_message_deduplication_id(outgoing.deduplication.map(str::to_owned));
+    request.send().await.map(|sent| sent.message_id)
+}
+
 /// Creates the error that SQS returns as `InvalidParameterValue`.
 ///
 /// Emulators accept such a message.
@@ -105,7 +144,8 @@ pub fn sendable(text: &str) -> Cow<'_, str> {
 }
 
 /// Replaces characters that XML 1.0 lacks by U+FFFD, for plain text.
-fn replaced(text: &str) -> String {
+#[must_use]
+pub fn replaced(text: &str) -> String {
     text.chars().map(|character| if is_taken(character) { character } else { '\u{FFFD}' }).collect()
 }
 

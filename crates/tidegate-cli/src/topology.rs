@@ -88,6 +88,8 @@ fn summary(topology: &Topology) -> String {
         ("stream", "streams", topology.streams.len()),
         ("table", "tables", topology.tables.len()),
         ("queue", "queues", topology.queues.len()),
+        ("topic", "topics", topology.topics.len()),
+        ("subscription", "subscriptions", topology.subscriptions.len()),
         ("bucket", "buckets", topology.buckets.len()),
         ("bus", "buses", topology.buses.len()),
         ("rule", "rules", topology.rules.len()),

@@ -55,10 +55,11 @@ fn count_in(file: String) -> Result<(), Error> {
 
 async fn handle(event: LambdaEvent<Value>) -> Result<Value, Error> {
     let (payload, context) = event.into_parts();
-    // The first record of a stream or of a queue may also say what to do.
+    // The first record of a stream, a queue or a topic may also say what to do.
     let record = &payload["Records"][0];
     let data = record["kinesis"]["data"].as_str().and_then(|data| STANDARD.decode(data).ok());
-    let data = data.or_else(|| record["body"].as_str().map(|body| body.as_bytes().to_vec()));
+    let text = record["body"].as_str().or_else(|| record["Sns"]["Message"].as_str());
+    let data = data.or_else(|| text.map(|text| text.as_bytes().to_vec()));
     // So may the body of a request.
     let body = payload["body"].as_str().filter(|_| payload["rawPath"].is_string());
     let data = data.or_else(|| body.map(|body| body.as_bytes().to_vec()));

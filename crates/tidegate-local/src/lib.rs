@@ -2,8 +2,8 @@
 //! rules.
 //!
 //! The rules are those of event source mappings for Kinesis, DynamoDB Streams and SQS, of
-//! EventBridge rules, and of asynchronous invocation. An AWS-compatible emulator holds the streams,
-//! tables and queues. The engine uses only plain API calls to it.
+//! EventBridge rules, of SNS subscriptions, and of asynchronous invocation. An AWS-compatible
+//! emulator holds the streams, tables and queues. The engine uses only plain API calls to it.
 //!
 //! | assembly | |
 //! |---|---|
@@ -22,6 +22,7 @@
 //! | [`mapping`] | event source mappings |
 //! | [`bus`] | EventBridge buses: rules and their targets |
 //! | [`archive`] | archives of buses, and replays from them |
+//! | [`topic`] | SNS topics: subscriptions and their receivers |
 //! | [`asynchronous`] | asynchronous invocation |
 //! | [`scheduler`] | EventBridge Scheduler: schedules, their API and their firing |
 //! | [`driver`] | the loop that runs their state machines |
@@ -108,6 +109,7 @@ mod sqs;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod topic;
 mod trial;
 mod usage;
 pub mod wake;

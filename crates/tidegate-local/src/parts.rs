@@ -24,6 +24,7 @@ use crate::provision::Provisioned;
 use crate::proxy::{Proxy, ResourceCalls};
 use crate::scheduler::ScheduleTask;
 use crate::scheduler::registry::Registry;
+use crate::topic::TopicFanout;
 use crate::wake::Wakes;
 use topology::Topology;
 
@@ -69,19 +70,22 @@ pub(crate) struct Pollers {
     pub(crate) buses: Vec<BusRouter>,
     pub(crate) gateways: Vec<Gateway>,
     pub(crate) schedules: Option<ScheduleTask>,
-    /// URLs of the functions' own queues, by function: of rules' targets, and of functions that
-    /// were invoked with the type `Event`.
+    pub(crate) topics: Vec<TopicFanout>,
+    /// URLs of the functions' own queues, by function: of rules' targets, of subscribed functions,
+    /// and of functions that were invoked with the type `Event`.
     pub(crate) invoked: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Pollers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (queues, buses) = (self.asynchronous.len(), self.buses.len());
+        let (queues, buses, topics) =
+            (self.asynchronous.len(), self.buses.len(), self.topics.len());
         let mut pollers = f.debug_struct("Pollers");
         pollers
             .field("mappings", &self.mappings)
             .field("asynchronous", &queues)
             .field("buses", &buses)
+            .field("topics", &topics)
             .finish()
     }
 }

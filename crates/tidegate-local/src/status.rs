@@ -21,6 +21,7 @@ use crate::parts::Parts;
 use crate::provision::Statements;
 use crate::proxy::{CallCounts, StatementCounts};
 use crate::scheduler::{ScheduleTask, SchedulesStatus};
+use crate::topic::TopicStatus;
 use crate::usage;
 
 /// Time that a status waits for every source to be read, and then for the answers of queues. A long
@@ -78,6 +79,8 @@ pub struct Status {
     pub gateways: Vec<GatewayStatus>,
     /// Schedules: those that come next.
     pub schedules: SchedulesStatus,
+    /// Topics and their subscriptions.
+    pub topics: Vec<TopicStatus>,
     /// Faults injected since the start, if there is a fault plan.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub faults: Option<FaultsStatus>,
@@ -171,6 +174,7 @@ impl Status {
             replays: parts.archives.replays().all(),
             gateways: parts.pollers.lock().gateways.iter().map(Gateway::status).collect(),
             schedules: progress.schedules,
+            topics: progress.topics,
             faults: parts.faults.as_ref().map(|faults| faults.status()),
             emulator: EmulatorStatus {
                 name: parts.emulator.name().to_owned(),
@@ -198,6 +202,7 @@ struct Progress {
     asynchronous: Vec<AsynchronousStatus>,
     buses: Vec<BusStatus>,
     schedules: SchedulesStatus,
+    topics: Vec<TopicStatus>,
     in_flight: usize,
     lag: u64,
     idle: bool,
@@ -208,7 +213,7 @@ impl Progress {
         // The counter is read before and after everything that is compared with it. A change in
         // between counts as not idle.
         let before = parts.activity.now();
-        let (mappings, asynchronous, buses, schedules) = {
+        let (mappings, asynchronous, buses, topics, schedules) = {
             let pollers = parts.pollers.lock();
             let mut mappings: Vec<_> =
                 pollers.mappings.iter().map(crate::mapping::Mapping::status).collect();
@@ -221,22 +226,25 @@ impl Progress {
                 .map(crate::asynchronous::AsynchronousQueue::status)
                 .collect();
             let buses: Vec<_> = pollers.buses.iter().map(crate::bus::BusRouter::status).collect();
+            let topics: Vec<_> =
+                pollers.topics.iter().map(crate::topic::TopicFanout::status).collect();
             let schedules = pollers.schedules.as_ref().map(ScheduleTask::status);
-            (mappings, asynchronous, buses, schedules.unwrap_or_default())
+            (mappings, asynchronous, buses, topics, schedules.unwrap_or_default())
         };
         let in_flight = parts.functions.in_flight();
         let since =
             mappings.iter().map(|m| m.idle_since).chain(asynchronous.iter().map(|a| a.idle_since));
-        let mut since = since.chain(buses.iter().map(|bus| bus.idle_since));
+        let since = since.chain(buses.iter().map(|bus| bus.idle_since));
+        let mut since = since.chain(topics.iter().map(|topic| topic.idle_since));
         let idle = in_flight == 0
             && parts.archives.replays().active() == 0
             && schedules.waiting == 0
             && since.all(|since| since == Some(before))
             && parts.activity.now() == before;
-        let lag = lag(&mappings, &asynchronous)
-            + buses.iter().map(|bus| bus.waiting).sum::<u64>()
-            + schedules.waiting;
-        Self { mappings, asynchronous, buses, schedules, in_flight, lag, idle }
+        let waiting = buses.iter().map(|bus| bus.waiting);
+        let waiting = waiting.chain(topics.iter().map(|topic| topic.waiting));
+        let lag = lag(&mappings, &asynchronous) + waiting.sum::<u64>() + schedules.waiting;
+        Self { mappings, asynchronous, buses, topics, schedules, in_flight, lag, idle }
     }
 }
 
@@ -256,13 +264,13 @@ async fn left_in_queues(parts: &Parts) -> Option<u64> {
     names.dedup();
     let queues = &parts.provisioned.queues;
     let declared = names.into_iter().filter_map(|name| Some((name, &queues.get(name)?.url)));
-    let buses = parts.provisioned.bus_queues.iter().map(|(bus, queue)| (bus.as_str(), &queue.url));
+    let own = parts.provisioned.bus_queues.iter().chain(&parts.provisioned.topic_queues);
+    let own = own.map(|(of, queue)| (of.as_str(), &queue.url));
     let invoked = parts.pollers.lock().invoked.clone();
     let invoked = invoked.iter().map(|(function, url)| (function.as_str(), url));
-    let counted = join_all(
-        declared.chain(buses).chain(invoked).map(|(name, url)| messages(parts, name, url)),
-    )
-    .await;
+    let counted =
+        join_all(declared.chain(own).chain(invoked).map(|(name, url)| messages(parts, name, url)))
+            .await;
     counted.into_iter().sum()
 }
 
@@ -281,6 +289,8 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
     let schedules = topology.schedules.values().map(|one| one.dead_letter_queue.as_deref());
     let groups = topology.schedule_groups.values().map(|one| one.dead_letter_queue.as_deref());
     let unfired = schedules.chain(groups).flatten();
+    let subscribed = topology.subscriptions.values();
+    let subscribed = subscribed.filter_map(|of| of.dead_letter_queue.as_deref());
     let redriven = topology
         .queues
         .values()
@@ -290,6 +300,7 @@ async fn dead_letters(parts: &Parts) -> BTreeMap<String, u64> {
         .chain(given_up)
         .chain(asynchronous)
         .chain(rules)
+        .chain(subscribed)
         .chain(redriven)
         .chain(unfired)
         .collect();

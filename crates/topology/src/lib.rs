@@ -1,8 +1,8 @@
 //! The declared system: the topology file, read and checked.
 //!
 //! A topology is an HCL file of literal values (`topology.auto.tfvars`, so that Terraform reads the
-//! same one). It declares streams, tables, queues, topics, buckets, buses, rules, HTTP APIs and
-//! functions with their event source mappings: [`Topology`].
+//! same one). It declares streams, tables, queues, topics, subscriptions, buckets, buses, rules,
+//! HTTP APIs and functions with their event source mappings: [`Topology`].
 //!
 //! - **Read**: [`load`] and [`parse`] give a topology, [`check()`] and [`check_text`] also its
 //!   warnings and the position of every key ([`Checked`]). [`values`] and [`defaults`] read
@@ -15,13 +15,15 @@
 //!   [`Profile::Tidegate`] switches on.
 //!
 //! [`pattern`] is EventBridge's pattern language, of rules and of the filters of event source
-//! mappings. [`input`] makes what a rule's target gets of an event. [`route`] has the route keys of
-//! HTTP APIs. [`schedule`] has the expressions of EventBridge Scheduler.
+//! mappings. [`filter_policy`] is what SNS makes of it. [`input`] makes what a rule's target gets
+//! of an event. [`route`] has the route keys of HTTP APIs. [`schedule`] has the expressions of
+//! EventBridge Scheduler.
 
 mod check;
 mod checked;
 mod document;
 mod error;
+pub mod filter_policy;
 pub mod input;
 mod lookup;
 pub mod model;
@@ -29,6 +31,7 @@ pub mod pattern;
 pub mod route;
 pub mod schedule;
 mod scheduled;
+mod subscribers;
 mod targets;
 mod typed;
 mod unreadable;
@@ -39,10 +42,11 @@ pub use error::{Mistake, Position, Severity, TopologyError};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
     Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
-    Function, FunctionUrl, InputTransformer, Key, KeyType, Profile, Queue, Redrive, Route, Rule,
-    Schedule, ScheduleGroup, ScheduleTarget, Source, StartingPosition, Statements, Stream,
-    StreamView, Table, Target, Throttling, Topic, Topology, Use,
+    FilterPolicyScope, Function, FunctionUrl, InputTransformer, Key, KeyType, Profile, Queue,
+    Redrive, Route, Rule, Schedule, ScheduleGroup, ScheduleTarget, Source, StartingPosition,
+    Statements, Stream, StreamView, Subscription, Table, Target, Throttling, Topic, Topology, Use,
 };
 pub use scheduled::{DECLARED_SCHEDULES, GroupVariable, NoTimetable, Scheduled};
+pub use subscribers::Subscriber;
 pub use targets::{RuleTarget, TargetKind};
 pub use variables::{defaults, values};

@@ -57,6 +57,8 @@ pub enum Resource<'a> {
     Bus(&'a str),
     /// A stream, by its declared name.
     Stream(&'a str),
+    /// A topic, by its declared name.
+    Topic(&'a str),
     /// A sender address.
     Email(&'a str),
     /// A group of schedules, by its declared name.
@@ -147,8 +149,8 @@ impl Topology {
 
     /// Returns every queue for records that could not be applied.
     ///
-    /// Mappings, asynchronous invocations, rules, schedules, other queues and the functions
-    /// themselves write to these queues.
+    /// Mappings, asynchronous invocations, rules, subscriptions, schedules, other queues and the
+    /// functions themselves write to these queues.
     pub fn dead_letter_queues(&self) -> BTreeSet<&str> {
         let functions = || self.functions.values();
         let sources =
@@ -159,6 +161,8 @@ impl Topology {
         let schedules = self.schedules.values().filter_map(|one| one.dead_letter_queue.as_ref());
         let groups = self.schedule_groups.values();
         let groups = groups.filter_map(|group| group.dead_letter_queue.as_ref());
+        let subscriptions =
+            self.subscriptions.values().filter_map(|of| of.dead_letter_queue.as_ref());
         let moved = self.queues.values().filter_map(|queue| Some(&queue.redrive.as_ref()?.queue));
         let own = functions().filter_map(|function| function.uses.get(LETTERS)?.queue.as_ref());
         sources
@@ -166,6 +170,7 @@ impl Topology {
             .chain(rules)
             .chain(schedules)
             .chain(groups)
+            .chain(subscriptions)
             .chain(moved)
             .chain(own)
             .map(String::as_str)
@@ -351,6 +356,7 @@ impl Use {
             self.bucket.as_deref().map(Resource::Bucket),
             self.bus.as_deref().map(Resource::Bus),
             self.stream.as_deref().map(Resource::Stream),
+            self.topic.as_deref().map(Resource::Topic),
             self.email.as_deref().map(Resource::Email),
             self.schedule_group.as_deref().map(Resource::ScheduleGroup),
         ];

@@ -11,13 +11,14 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 16] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
     "tables",
     "queues",
     "topics",
+    "subscriptions",
     "buckets",
     "buses",
     "rules",
@@ -47,6 +48,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         tables: reader.section("tables"),
         queues: reader.section("queues"),
         topics: reader.section("topics"),
+        subscriptions: reader.section("subscriptions"),
         buckets: reader.section("buckets"),
         buses: reader.section("buses"),
         rules: reader.section("rules"),

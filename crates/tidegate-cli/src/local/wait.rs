@@ -98,10 +98,23 @@ fn busy(status: &Value) -> String {
     });
     let buses = list(status, "buses").map(|bus| {
         let waiting = number(bus, "waiting");
-        (waiting > 0 || bus.get("idle_since").is_none_or(Value::is_null))
-            .then(|| format!("bus {} ({waiting} waiting{})", named(bus, "bus"), failing(bus)))
+        (waiting > 0 || bus.get("idle_since").is_none_or(Value::is_null)).then(|| {
+            format!(
+                "bus {} ({waiting} waiting{})",
+                named(bus, "bus"),
+                failing(bus, "rules", "rule")
+            )
+        })
     });
-    let parts: Vec<String> = mappings.chain(asynchronous).chain(buses).flatten().collect();
+    let topics = list(status, "topics").map(|topic| {
+        let waiting = number(topic, "waiting");
+        (waiting > 0 || topic.get("idle_since").is_none_or(Value::is_null)).then(|| {
+            let failing = failing(topic, "subscriptions", "subscription");
+            format!("topic {} ({waiting} waiting{failing})", named(topic, "topic"))
+        })
+    });
+    let parts: Vec<String> =
+        mappings.chain(asynchronous).chain(buses).chain(topics).flatten().collect();
     match (parts.is_empty(), number(status, "in_flight"), number(status, "lag")) {
         (false, _, _) => parts.join("; "),
         (true, 0, 0) => "not every source was found empty after the last work".to_owned(),
@@ -113,13 +126,13 @@ fn busy(status: &Value) -> String {
     }
 }
 
-/// Returns the rules of a bus whose targets fail, with the reason.
-fn failing(bus: &Value) -> String {
-    let rules = bus.get("rules").and_then(Value::as_object).into_iter().flatten();
-    let failing = rules.filter_map(|(rule, counts)| {
+/// Returns the rules of a bus or the subscriptions of a topic that fail, with the reason.
+fn failing(of: &Value, ways: &str, word: &str) -> String {
+    let ways = of.get(ways).and_then(Value::as_object).into_iter().flatten();
+    let failing = ways.filter_map(|(way, counts)| {
         let failing = Some(number(counts, "failing")).filter(|failing| *failing > 0)?;
         let why = counts.get("last_error").and_then(Value::as_str).unwrap_or("no reason given");
-        Some(format!(", {failing} of rule {rule} tried again: {why}"))
+        Some(format!(", {failing} of {word} {way} tried again: {why}"))
     });
     failing.collect()
 }
@@ -145,6 +158,12 @@ mod tests {
                     "other": {"waiting": 1, "failing": 0, "last_error": "long ago"},
                 }},
                 {"bus": "quiet", "waiting": 0, "idle_since": 7, "rules": {}}
+            ],
+            "topics": [
+                {"topic": "alerts", "waiting": 2, "idle_since": null, "subscriptions": {
+                    "billing": {"waiting": 2, "failing": 1, "last_error": "no such queue"},
+                }},
+                {"topic": "quiet", "waiting": 0, "idle_since": 7, "subscriptions": {}}
             ]
         });
         assert_eq!(
@@ -152,7 +171,8 @@ mod tests {
             [
                 "orders → order-processor (1 in flight, 3 waiting, last error: boom)",
                 "events for notification (0 in flight, 2 waiting)",
-                "bus shop (5 waiting, 3 of rule placed tried again: no such queue)"
+                "bus shop (5 waiting, 3 of rule placed tried again: no such queue)",
+                "topic alerts (2 waiting, 1 of subscription billing tried again: no such queue)"
             ]
         );
     }

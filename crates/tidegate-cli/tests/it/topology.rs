@@ -219,7 +219,7 @@ async fn mistakes_of_every_kind_have_their_line_and_their_reason() {
         (
             command,
             &and("uses = { A_B = { access = \"read\" } }"),
-            "9:14: functions.worker.uses.A_B needs exactly one of table, queue, bucket, bus, stream and email",
+            "9:14: functions.worker.uses.A_B needs exactly one of table, queue, bucket, bus, stream, topic, email and schedule_group",
         ),
         (
             command,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use topology::{
     Access, Destination, DestinationKind, Resource, ScheduleTarget, Scheduled, SourceKind,
-    TargetKind, Topology,
+    Subscriber, Subscription, TargetKind, Topology,
 };
 
 /// Kind of a node.
@@ -61,9 +61,10 @@ pub(crate) struct Node {
 pub(crate) enum EdgeKind {
     /// An event source mapping; counts records.
     Mapping,
-    /// Rules of a bus that invoke a function; counts events.
+    /// Rules of a bus, or subscriptions of a topic, that invoke a function; counts events.
     Events,
-    /// Rules of a bus that send to a queue, a stream, a topic or another bus; counts events.
+    /// Rules of a bus that send to a queue, a stream, a topic or another bus, or subscriptions of a
+    /// topic that send to a queue; counts events.
     Sends,
     /// Use of a resource by a function; counts AWS calls.
     Calls,
@@ -73,7 +74,8 @@ pub(crate) enum EdgeKind {
     GivesUp,
     /// Destination of asynchronous invocations that succeeded; counts records.
     Succeeds,
-    /// Dead-letter queue of rules of a bus; counts events that could not be handed over.
+    /// Dead-letter queue of rules of a bus, or of subscriptions of a topic; counts what could not
+    /// be handed over.
     Undelivered,
     /// Target of a schedule, or of the schedules of a group; counts firings.
     Fires,
@@ -113,6 +115,22 @@ fn requests(topology: &Topology) -> impl Iterator<Item = (Key, Key, EdgeKind)> {
     });
     let urls = topology.functions.iter().filter(|(_, declared)| declared.url.is_some());
     routes.chain(urls.map(move |(name, _)| edge(NodeKind::Url, name, name)))
+}
+
+/// Returns the edges of a subscription, from its topic.
+fn subscribed(
+    subscription: &Subscription,
+    queue: &dyn Fn(&str) -> Key,
+) -> impl Iterator<Item = (Key, Key, EdgeKind)> {
+    let topic = (NodeKind::Topic, subscription.topic.clone());
+    let receiver = subscription.subscriber().map(|receiver| match receiver {
+        Subscriber::Function(name) => ((NodeKind::Function, name.to_owned()), EdgeKind::Events),
+        Subscriber::Queue(name) => (queue(name), EdgeKind::Sends),
+    });
+    let lost = subscription.dead_letter_queue.as_deref();
+    let lost = lost.map(|name| (queue(name), EdgeKind::Undelivered));
+    let to = [receiver, lost].into_iter().flatten();
+    to.map(move |(to, kind)| (topic.clone(), to, kind))
 }
 
 impl Graph {
@@ -163,6 +181,7 @@ impl Graph {
                 [target, lost].into_iter().flatten().map(|(to, kind)| (bus.clone(), to, kind)),
             );
         }
+        edges.extend(topology.subscriptions.values().flat_map(|of| subscribed(of, &queue)));
         for (name, declared) in &topology.functions {
             let given_up = declared.on_failure().and_then(destination);
             edges.extend(given_up.map(|to| (function(name), to, EdgeKind::GivesUp)));
@@ -175,6 +194,7 @@ impl Graph {
                     Some(Resource::Bucket(name)) => (NodeKind::Bucket, name.to_owned()),
                     Some(Resource::Bus(name)) => (NodeKind::Bus, name.to_owned()),
                     Some(Resource::Stream(name)) => (NodeKind::Stream, name.to_owned()),
+                    Some(Resource::Topic(name)) => (NodeKind::Topic, name.to_owned()),
                     Some(Resource::Email(name)) => (NodeKind::Email, name.to_owned()),
                     Some(Resource::ScheduleGroup(name)) => (NodeKind::Schedules, name.to_owned()),
                     None => continue,

@@ -6,6 +6,7 @@ mod graph;
 mod layout;
 mod path;
 mod state;
+mod subscribed;
 
 use std::sync::{Arc, Weak};
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::graph::{Edge, EdgeKind, Graph, NodeKind};
 use super::layout::layout;
+use super::subscribed;
 use crate::asynchronous::AsynchronousStatus;
 use crate::history::{Ending, Letter, PastInvocation};
 use crate::parts::Parts;
@@ -55,21 +56,11 @@ pub(super) async fn counts(parts: &Parts) -> Value {
 fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Value {
     let name = |place: usize| graph.nodes.get(place).map_or("", |node| node.name.as_str());
     let (from, to) = (name(edge.from), name(edge.to));
+    if graph.nodes.get(edge.from).is_some_and(|node| node.kind == NodeKind::Topic) {
+        return subscribed::counts(parts, status, (from, to), edge.kind);
+    }
     match edge.kind {
-        EdgeKind::Mapping => {
-            let mapping = status
-                .mappings
-                .iter()
-                .find(|mapping| mapping.source == from && mapping.function == to);
-            mapping.map_or(Value::Null, |mapping| {
-                json!({
-                    "count": mapping.records_delivered,
-                    "waiting": mapping.lag,
-                    "in_flight": mapping.in_flight,
-                    "failures": mapping.failures,
-                })
-            })
-        }
+        EdgeKind::Mapping => mapped(status, from, to),
         EdgeKind::Events => {
             let routed =
                 routed(parts, status, from, |target| target.function.as_deref() == Some(to));
@@ -131,6 +122,20 @@ fn counts_of(parts: &Parts, status: &Status, graph: &Graph, edge: &Edge) -> Valu
             json!({ "count": routed.handed_over, "waiting": routed.waiting, "failures": routed.failures() })
         }
     }
+}
+
+/// Returns the counts of the mapping from a source to a function.
+fn mapped(status: &Status, source: &str, function: &str) -> Value {
+    let mut mappings = status.mappings.iter();
+    let mapping = mappings.find(|mapping| mapping.source == source && mapping.function == function);
+    mapping.map_or(Value::Null, |mapping| {
+        json!({
+            "count": mapping.records_delivered,
+            "waiting": mapping.lag,
+            "in_flight": mapping.in_flight,
+            "failures": mapping.failures,
+        })
+    })
 }
 
 /// Returns whether a target is this queue, stream, topic or bus.

@@ -1,8 +1,8 @@
 //! Runs the state machines that deliver to functions.
 //!
-//! Four kinds of machines deliver: for a shard of a stream, for a queue, for the asynchronous
-//! invocations of a function, and for the events of a bus. Each implements [`Machine`] and only
-//! decides. Inputs with their time go in, actions come out.
+//! Five kinds of machines deliver: for a shard of a stream, for a queue, for the asynchronous
+//! invocations of a function, for the events of a bus, and for the messages of a topic. Each
+//! implements [`Machine`] and only decides. Inputs with their time go in, actions come out.
 //!
 //! `drive` is the one loop that runs a machine: it measures the time, waits and passes inputs. A
 //! `Port` per kind of machine carries out the actions.

@@ -55,8 +55,8 @@ fn asynchronously(
 
 /// The queues of asynchronous invocations.
 ///
-/// A function that is not the target of a rule gets its queue, and a poller, with its first event:
-/// most functions never get one.
+/// A function that is neither the target of a rule nor subscribed to a topic gets its queue, and a
+/// poller, with its first event: most functions never get one.
 #[derive(Debug)]
 pub(super) struct InvokedEvents {
     /// Weak: a sender of events must not keep a system alive that has ended.
@@ -71,8 +71,8 @@ impl InvokedEvents {
         Self { parts: Arc::downgrade(parts), timing, making: Mutex::new(()) }
     }
 
-    /// Creates the queues of rules' targets, and resumes the events that an earlier engine has left
-    /// in the emulator.
+    /// Creates the queues of rules' targets and of subscribed functions, and resumes the events
+    /// that an earlier engine has left in the emulator.
     pub(super) async fn resume(&self, parts: &Parts) -> Result<(), StartError> {
         let listed = parts.clients.sqs.list_queues().queue_name_prefix(INVOKE_QUEUE).send().await;
         let listed =
@@ -82,7 +82,8 @@ impl InvokedEvents {
             .iter()
             .filter_map(|url| url.rsplit('/').next()?.strip_prefix(INVOKE_QUEUE));
         let targets = parts.topology.function_rules().map(|(_, function)| function);
-        let targets = targets.chain(parts.topology.destination_functions());
+        let subscribed = parts.topology.function_subscriptions().map(|(_, function)| function);
+        let targets = targets.chain(subscribed).chain(parts.topology.destination_functions());
         let functions: BTreeSet<&str> = left.chain(targets).collect();
         for function in
             functions.into_iter().filter(|name| parts.topology.functions.contains_key(*name))

@@ -6,12 +6,12 @@ use super::asynchronous::InvokedEvents;
 use super::options::Options;
 use super::start_error::StartError;
 use super::timing::Timing;
-use super::{buses, files, gateways, schedules, sources};
+use super::{buses, files, gateways, schedules, sources, topics};
 use crate::asynchronous::EventQueue;
 use crate::parts::Parts;
 
-/// Starts the event source mappings, asynchronous invocation, the buses, the schedules and the
-/// gateways.
+/// Starts the event source mappings, asynchronous invocation, the buses, the topics, the schedules
+/// and the gateways.
 ///
 /// Returns what accepts events for functions.
 pub(super) async fn start(
@@ -30,6 +30,8 @@ pub(super) async fn start(
     let events: Arc<dyn EventQueue> = Arc::new(events);
     let buses = buses::start(&parts, &events, timing)?;
     parts.pollers.lock().buses = buses;
+    let topics = topics::start(&parts, &events, timing)?;
+    parts.pollers.lock().topics = topics;
     buses::begin_replays(&parts, timing);
     let gateways = gateways::start(&parts, options).await?;
     parts.pollers.lock().gateways = gateways;

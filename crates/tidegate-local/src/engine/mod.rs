@@ -23,6 +23,7 @@ mod start;
 mod start_error;
 mod system;
 mod timing;
+mod topics;
 
 pub use injection::Injection;
 pub use options::Options;

@@ -56,6 +56,11 @@ pub enum StartError {
     /// The topology has mistakes.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// What a subscription names is declared but was not created.
+    #[error(
+        "the topic, the queue or the dead-letter queue of subscription {0} is declared but was not created"
+    )]
+    Subscription(String),
     /// A rule's target or its dead-letter queue is declared but was not created.
     #[error("the target of rule {0}, or its dead-letter queue, is declared but was not created")]
     Target(String),

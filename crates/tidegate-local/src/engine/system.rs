@@ -91,6 +91,7 @@ impl Engine {
         stops.extend(pollers.mappings.into_iter().map(|mapping| mapping.stop().boxed()));
         stops.extend(pollers.schedules.into_iter().map(|schedules| schedules.stop().boxed()));
         stops.extend(pollers.buses.into_iter().map(|bus| bus.stop().boxed()));
+        stops.extend(pollers.topics.into_iter().map(|topic| topic.stop().boxed()));
         stops.extend(pollers.asynchronous.into_iter().map(|queue| queue.stop().boxed()));
         if tokio::time::timeout(GRACE, join_all(stops)).await.is_err() {
             tracing::warn!("deliveries were interrupted and are repeated at the next start");

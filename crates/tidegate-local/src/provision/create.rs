@@ -32,21 +32,33 @@ pub async fn provision(
         topology.destination_functions().into_iter().map(|function| async move {
             Ok((function.to_owned(), queues::invoke_queue(clients, function).await?))
         });
-    let topics = topology.topics.keys().map(|name| topics::topic(clients, name));
+    let topics =
+        topology.topics.iter().map(|(name, declared)| topics::topic(clients, name, declared));
+    let topic_queues = topology.subscribed_topics().into_iter().map(|topic| async move {
+        let is_fifo = topology.topics.get(topic).is_some_and(|topic| topic.fifo);
+        Ok((topic.to_owned(), queues::topic_queue(clients, topic, is_fifo).await?))
+    });
     let buckets = topology.buckets.keys().map(|name| buckets::bucket(clients, name));
     let senders =
         topology.sender_addresses().into_iter().map(|address| senders::sender(clients, address));
-    let (streams, tables, queues, bus_queues, destination_queues, topics, buses, _, _) = try_join!(
+    let own_queues = async {
+        try_join!(
+            try_join_all(bus_queues),
+            try_join_all(topic_queues),
+            try_join_all(destination_queues)
+        )
+    };
+    let (streams, tables, queues, own_queues, topics, buses, _, _) = try_join!(
         try_join_all(streams),
         try_join_all(tables),
         queues::queues(clients, topology),
-        try_join_all(bus_queues),
-        try_join_all(destination_queues),
+        own_queues,
         try_join_all(topics),
         try_join_all(buses),
         try_join_all(buckets),
         try_join_all(senders),
     )?;
+    let (bus_queues, topic_queues, destination_queues) = own_queues;
     let provisioned = Provisioned {
         streams: streams.into_iter().collect(),
         tables: tables.into_iter().collect(),
@@ -54,6 +66,7 @@ pub async fn provision(
         bus_queues: bus_queues.into_iter().collect(),
         destination_queues: destination_queues.into_iter().collect(),
         topics: topics.into_iter().collect(),
+        topic_queues: topic_queues.into_iter().collect(),
         buses: buses.into_iter().collect(),
         statements: None,
     };
@@ -63,5 +76,9 @@ pub async fn provision(
     .await?;
     let queues = provisioned.bus_queues.iter();
     try_join_all(queues.map(|(bus, queue)| buses::every_event(clients, bus, queue))).await?;
+    let queues = provisioned.topic_queues.iter().filter_map(|(topic, queue)| {
+        Some(topics::every_message(clients, topic, provisioned.topics.get(topic)?, queue))
+    });
+    try_join_all(queues).await?;
     Ok(provisioned)
 }

@@ -40,7 +40,7 @@ impl Provisioned {
     ///
     /// Empty for an unknown function.
     ///
-    /// - For each use the physical name or URL, and its declared `environment`.
+    /// - For each use the physical name, URL or ARN, and its declared `environment`.
     /// - For a group of schedules also what [`topology::ScheduleGroup::variables`] lists.
     /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
     ///   metrics.
@@ -61,6 +61,7 @@ impl Provisioned {
         for (variable, used) in &declared.uses {
             let value = match used.resource() {
                 Some(Resource::Queue(name)) => self.queues.get(name).map(|queue| queue.url.clone()),
+                Some(Resource::Topic(name)) => self.topics.get(name).cloned(),
                 Some(
                     Resource::Table(name)
                     | Resource::Bucket(name)

@@ -23,6 +23,8 @@ pub struct Provisioned {
     pub destination_queues: BTreeMap<String, ProvisionedQueue>,
     /// SNS topics.
     pub topics: BTreeMap<String, Arn>,
+    /// The engine's own queues that receive every message of a topic with subscriptions, by topic.
+    pub topic_queues: BTreeMap<String, ProvisionedQueue>,
     /// EventBridge buses.
     pub buses: BTreeMap<String, Arn>,
     /// How functions send conditional writes to the tables. `None` if no function does, or if it

@@ -18,8 +18,12 @@ use topology::{Queue, Topology};
 pub(crate) const INVOKE_QUEUE: &str = "tidegate-invoke-";
 /// Prefix of the engine's own queue of a bus.
 const BUS_QUEUE: &str = "tidegate-bus-";
-/// Longest name of a bus that fits behind the prefix: SQS allows 80 characters.
-const LONGEST_BUS: usize = 80 - BUS_QUEUE.len();
+/// Prefix of the engine's own queue of a topic.
+const TOPIC_QUEUE: &str = "tidegate-topic-";
+/// Ending of a FIFO queue's name.
+const FIFO: &str = ".fifo";
+/// Longest name of a queue.
+const LONGEST: usize = 80;
 /// Retention of the engine's own queues: the longest that SQS allows.
 const OWN_RETENTION_SECONDS: u32 = 1_209_600;
 
@@ -81,19 +85,35 @@ pub(super) async fn bus_queue(
     clients: &Clients,
     bus: &str,
 ) -> Result<ProvisionedQueue, ProvisionError> {
-    own_queue(clients, &bus_queue_name(bus)).await
+    own_queue(clients, &own_queue_name(BUS_QUEUE, bus, LONGEST)).await
 }
 
-/// Returns the name of a bus's queue. If the bus has a name that SQS does not allow, the queue gets
-/// a part of it and a digest.
-fn bus_queue_name(bus: &str) -> String {
+/// Creates the engine's own queue of a topic.
+pub(super) async fn topic_queue(
+    clients: &Clients,
+    topic: &str,
+    is_fifo: bool,
+) -> Result<ProvisionedQueue, ProvisionError> {
+    if !is_fifo {
+        return own_queue(clients, &own_queue_name(TOPIC_QUEUE, topic, LONGEST)).await;
+    }
+    let name = own_queue_name(TOPIC_QUEUE, topic, LONGEST - FIFO.len()) + FIFO;
+    // A publisher's deduplication id comes with each message.
+    let kind = Kind::Fifo { by_content: false };
+    create(clients, &name, kind, OWN_RETENTION_SECONDS, HIDDEN_SECONDS, None).await
+}
+
+/// Returns the name of the queue of a bus or a topic. If that has a name which SQS does not allow
+/// behind the prefix, the queue gets a part of it and a digest.
+fn own_queue_name(prefix: &str, of: &str, longest: usize) -> String {
+    let longest = longest - prefix.len();
     let taken = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    if bus.len() <= LONGEST_BUS && bus.chars().all(taken) {
-        return format!("{BUS_QUEUE}{bus}");
+    if of.len() <= longest && of.chars().all(taken) {
+        return format!("{prefix}{of}");
     }
     let readable: String =
-        bus.chars().take(LONGEST_BUS - 33).map(|c| if taken(c) { c } else { '-' }).collect();
-    format!("{BUS_QUEUE}{readable}-{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, bus.as_bytes()).simple())
+        of.chars().take(longest - 33).map(|c| if taken(c) { c } else { '-' }).collect();
+    format!("{prefix}{readable}-{}", Uuid::new_v5(&Uuid::NAMESPACE_URL, of.as_bytes()).simple())
 }
 
 /// Creates the engine's own queue for asynchronous invocations of a function.
@@ -163,6 +183,7 @@ mod tests {
 
     #[test]
     fn every_bus_has_a_queue_of_its_own_that_sqs_takes() {
+        let bus_queue_name = |bus: &str| own_queue_name(BUS_QUEUE, bus, LONGEST);
         assert_eq!(bus_queue_name("shop"), "tidegate-bus-shop");
         let names = [
             "shop.orders",

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use super::hook::{Call, Hook, Reply};
 use super::statement_counts::{StatementCounts, Statements};
 use crate::partiql;
+use engine_client::local::{ACCOUNT, REGION};
 use topology::{Resource, Topology};
 
 /// Calls per function and declared resource.
@@ -48,6 +49,7 @@ impl ResourceCalls {
                 | Resource::Bucket(name)
                 | Resource::Bus(name)
                 | Resource::Stream(name)
+                | Resource::Topic(name)
                 | Resource::Email(name)
                 | Resource::ScheduleGroup(name)) = resource;
                 Some(Counted {
@@ -113,6 +115,13 @@ fn marks(resource: Resource<'_>) -> Marks {
         Resource::Stream(name) => body(
             "Kinesis.",
             vec![format!(r#""StreamName":"{name}""#), format!(r#":stream/{name}""#)],
+        ),
+        // SNS's protocol is a form, in which another parameter follows the topic.
+        Resource::Topic(name) => body(
+            "SNS.",
+            ["", ".fifo"]
+                .map(|ending| format!("%3Asns%3A{REGION}%3A{ACCOUNT}%3A{name}{ending}&"))
+                .to_vec(),
         ),
         // A system has one sender; the calls of several could not be distinguished.
         Resource::Email(_) => body("SES.", vec![String::new()]),
@@ -207,11 +216,17 @@ mod tests {
             ),
             (Resource::Stream("s"), "Kinesis.PutRecords", "/", r#"{"StreamName":"s"}"#),
             (Resource::Bucket("u"), "S3.PutObject", "/u/key?x-id=PutObject", ""),
+            (
+                Resource::Topic("t"),
+                "SNS.Publish",
+                "/",
+                "Action=Publish&TopicArn=arn%3Aaws%3Asns%3Aus-east-1%3A000000000000%3At&Message=m",
+            ),
             (Resource::Email("a@b"), "SES.SendEmail", "/", "Action=SendEmail"),
         ] {
             assert!(fits(resource, &call(operation, path, body)), "{resource:?} {body}");
             let other = body.replace("\"t\"", "\"t2\"").replace("/q\"", "/qq\"");
-            let other = other.replace(" t ", " t2 ");
+            let other = other.replace(" t ", " t2 ").replace("%3At&", "%3At2&");
             let other = other.replace("\"b\"", "\"bb\"").replace("\"s\"", "\"ss\"");
             if !matches!(resource, Resource::Email(_)) {
                 let path = path.replace("/u/", "/uu/");

@@ -50,4 +50,5 @@ mod runtime_api;
 mod schedules;
 mod silent;
 mod statements;
+mod topics;
 mod wakes;

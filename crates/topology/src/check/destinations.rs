@@ -64,7 +64,11 @@ impl Check<'_> {
             }
             Some(DestinationKind::Queue(name)) => self.failure_queue(&at("queue"), name),
             Some(DestinationKind::Topic(name)) => {
-                self.declared(&at("topic"), "topics", name, &topology.topics)
+                self.declared(&at("topic"), "topics", name, &topology.topics);
+                if topology.topics.get(name).is_some_and(|topic| topic.fifo) {
+                    let what = format!("is {name}, a FIFO topic; use a standard topic");
+                    self.mistake(&at("topic"), what);
+                }
             }
             Some(DestinationKind::Bucket(name)) => {
                 self.declared(&at("bucket"), "buckets", name, &topology.buckets)

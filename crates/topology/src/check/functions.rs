@@ -111,7 +111,8 @@ impl Check<'_> {
         let Some(resource) = used.resource() else {
             self.mistake(
                 path,
-                "needs exactly one of table, queue, bucket, bus, stream, email and schedule_group",
+                "needs exactly one of table, queue, bucket, bus, stream, topic, email and \
+                 schedule_group",
             );
             return;
         };
@@ -126,6 +127,7 @@ impl Check<'_> {
             Resource::Stream(name) => {
                 self.declared(&at("stream"), "streams", name, &topology.streams)
             }
+            Resource::Topic(name) => self.declared(&at("topic"), "topics", name, &topology.topics),
             Resource::ScheduleGroup(name) => self.declared(
                 &at("schedule_group"),
                 "schedule groups",
@@ -146,7 +148,9 @@ impl Check<'_> {
             }
         }
         let written = match resource {
-            Resource::Bus(_) | Resource::Email(_) => Some("a bus or a sender address"),
+            Resource::Bus(_) | Resource::Topic(_) | Resource::Email(_) => {
+                Some("a bus, a topic or a sender address")
+            }
             Resource::ScheduleGroup(_) => Some("a schedule group"),
             _ => None,
         };

@@ -16,6 +16,7 @@ mod rules;
 mod schedules;
 mod sharing;
 mod sources;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.apis();
     check.schedules();
     check.schedule_groups();
+    check.subscriptions();
     check.functions();
     check.sources();
     check.concurrency();

@@ -29,6 +29,8 @@ pub(super) const QUEUE: Naming = naming("a queue", 80, "-_");
 pub(super) const FIFO_QUEUE: Naming = naming("a FIFO queue without its ending .fifo", 75, "-_");
 /// An SNS topic.
 pub(super) const TOPIC: Naming = naming("a topic", 256, "-_");
+/// An SNS topic whose name gets the suffix `.fifo`.
+pub(super) const FIFO_TOPIC: Naming = naming("a FIFO topic without its ending .fifo", 251, "-_");
 /// An EventBridge bus. Its archive has the same name, and at most 48 characters.
 pub(super) const BUS: Naming = Naming { with_prefix: 32, ..naming("a bus", 256, "-_./") };
 /// An EventBridge rule.
@@ -44,6 +46,8 @@ pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
 pub(super) const API: Naming = naming("an API", 128, "-_");
 /// A JWT authorizer.
 pub(super) const AUTHORIZER: Naming = naming("an authorizer", 128, "-_");
+/// A label that occurs only in the topology, as the next one.
+pub(super) const SUBSCRIPTION: Naming = naming("a subscription", 64, "-_");
 /// A label that occurs only in the topology.
 pub(super) const SOURCE: Naming = naming("a source", 64, "-_");
 

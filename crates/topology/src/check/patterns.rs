@@ -72,7 +72,7 @@ impl Check<'_> {
         }
     }
 
-    fn faults(&mut self, path: &[&str], error: &PatternError) {
+    pub(super) fn faults(&mut self, path: &[&str], error: &PatternError) {
         for fault in &error.faults {
             let inside = fault.path.iter().map(String::as_str);
             let path: Vec<&str> = path.iter().copied().chain(inside).collect();

@@ -1,7 +1,7 @@
 //! Checks streams, tables, buckets and buses.
 
 use super::Check;
-use super::names::{BUS, STREAM, TABLE, TOPIC};
+use super::names::{BUS, STREAM, TABLE};
 use crate::lookup::DEFAULT_BUS;
 
 /// Allowed limits of an event, in bytes.
@@ -44,9 +44,6 @@ impl Check<'_> {
             if let Some(format) = table.commit_format {
                 self.range(&["tables", name, "commit_format"], format, COMMIT_FORMATS);
             }
-        }
-        for name in topology.topics.keys() {
-            self.name(&["topics", name], name, &TOPIC);
         }
         for (name, bucket) in &topology.buckets {
             self.bucket_name(&["buckets", name], name);

@@ -91,6 +91,11 @@ impl<'a> Check<'a> {
                 add(queue, format!("rule {}", rule.full_name()), age);
             }
         }
+        for (name, subscription) in &topology.subscriptions {
+            if let Some(queue) = &subscription.dead_letter_queue {
+                add(queue, format!("subscription {name}"), 0);
+            }
+        }
         writers
     }
 

@@ -81,6 +81,8 @@ pub struct Use {
     pub bus: Option<String>,
     /// A stream; the variable holds its name.
     pub stream: Option<String>,
+    /// A topic; the variable holds its ARN.
+    pub topic: Option<String>,
     /// A sender address at SES; the variable holds it.
     pub email: Option<String>,
     /// A group of schedules; the variable holds its name.

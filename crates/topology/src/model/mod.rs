@@ -10,6 +10,7 @@ mod resource;
 mod rule;
 mod schedule;
 mod source;
+mod subscription;
 mod system;
 
 pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
@@ -19,5 +20,6 @@ pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView
 pub use rule::{InputTransformer, Rule, Target};
 pub use schedule::{Schedule, ScheduleGroup, ScheduleTarget};
 pub use source::{Filter, Source, StartingPosition};
+pub use subscription::{FilterPolicyScope, Subscription};
 pub(crate) use system::default_event_bytes;
 pub use system::{Profile, Statements, Topology};

@@ -117,10 +117,17 @@ pub struct Redrive {
     pub maximum_receives: u32,
 }
 
-/// A standard SNS topic. Its subscribers are not declared.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+/// An SNS topic.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Topic {}
+pub struct Topic {
+    /// Makes it a FIFO topic, ordered within a message group. Its physical name ends in `.fifo`.
+    #[serde(default)]
+    pub fifo: bool,
+    /// FIFO topics: messages with the same content within five minutes count as one.
+    #[serde(default)]
+    pub content_based_deduplication: bool,
+}
 
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

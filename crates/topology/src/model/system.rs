@@ -9,6 +9,7 @@ use super::function::Function;
 use super::resource::{Bucket, Bus, Queue, Stream, Table, Topic};
 use super::rule::Rule;
 use super::schedule::{Schedule, ScheduleGroup};
+use super::subscription::Subscription;
 
 /// The declared system.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -40,6 +41,9 @@ pub struct Topology {
     /// SNS topics by name.
     #[serde(default)]
     pub topics: BTreeMap<String, Topic>,
+    /// Subscriptions of topics by name.
+    #[serde(default)]
+    pub subscriptions: BTreeMap<String, Subscription>,
     /// S3 buckets by name.
     #[serde(default)]
     pub buckets: BTreeMap<String, Bucket>,

@@ -29,6 +29,8 @@ pub(super) enum Matcher {
     Cidr(Block),
     /// Any value.
     Exists,
+    /// Any value but null.
+    HasValue,
     /// No value. The caller decides this, because it knows all values of the field.
     Absent,
     /// None of these.
@@ -44,6 +46,7 @@ impl Matcher {
             (Self::Number(number), Json::Number(value)) => number.is(value),
             (Self::Numeric(range), Json::Number(value)) => range.contains(value),
             (Self::Exists, _) => true,
+            (Self::HasValue, value) => *value != Json::Null,
             (Self::AnythingBut(these), _) => !these.iter().any(|matcher| matcher.matches(value)),
             (_, Json::Text(text)) => self.matches_text(text),
             _ => false,
@@ -65,6 +68,7 @@ impl Matcher {
             | Self::Number(_)
             | Self::Numeric(_)
             | Self::Exists
+            | Self::HasValue
             | Self::Absent
             | Self::AnythingBut(_) => false,
         }

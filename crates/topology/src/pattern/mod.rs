@@ -45,6 +45,7 @@ pub use wildcard::Wildcard;
 
 use aws_json::Json;
 use event::Leaves;
+use matcher::Matcher;
 use rule::Rule;
 
 /// A well-formed pattern.
@@ -74,10 +75,22 @@ impl Pattern {
     ///
     /// # Errors
     /// All faults of the pattern, each with its path.
-    fn from_filter(pattern: &Json<'_>) -> Result<Self, PatternError> {
+    pub(crate) fn from_filter(pattern: &Json<'_>) -> Result<Self, PatternError> {
         let rules = parser::rules(pattern)?;
         let fields = rules.iter().flat_map(BTreeMap::keys).cloned().collect();
         Ok(Self { rules, fields })
+    }
+
+    /// Makes `exists` need a value that is not null, as SNS does.
+    pub(crate) fn with_null_absent(mut self) -> Self {
+        for matchers in self.rules.iter_mut().flat_map(BTreeMap::values_mut) {
+            let valued = matchers.iter().map(|matcher| match matcher {
+                Matcher::Exists => Matcher::HasValue,
+                other => other.clone(),
+            });
+            *matchers = valued.collect();
+        }
+        self
     }
 
     /// Returns whether an event matches. A value that is not an object never matches.

@@ -3,6 +3,7 @@
 mod archives;
 mod gateways;
 mod lanes;
+mod routes;
 
 use comfy_table::Table;
 use jiff::Timestamp;
@@ -22,8 +23,9 @@ pub(crate) fn screen(status: &Value) -> String {
     let status = &escaped_value(status);
     let mut parts = vec![head(status), mappings(status)];
     parts.extend(asynchronous(status));
-    parts.extend(buses(status));
+    parts.extend(routes::routes(status, &routes::BUSES, errors_of));
     parts.extend(archives::archives(status));
+    parts.extend(routes::routes(status, &routes::TOPICS, errors_of));
     parts.extend(gateways::gateways(status));
     parts.extend(schedules(status));
     parts.extend([functions(status), records(status), dead_letters(status)]);
@@ -152,32 +154,6 @@ fn asynchronous(status: &Value) -> Option<String> {
         shown.add_row(row);
     }
     Some(with_errors(&shown, list(&status["asynchronous"]), "function"))
-}
-
-/// Renders the rules of buses.
-fn buses(status: &Value) -> Option<String> {
-    let columns = [
-        ("waiting", "waiting"),
-        ("failing", "failing"),
-        ("delivered", "handed_over"),
-        ("retries", "retries"),
-        ("discarded", "failed"),
-    ];
-    let mut shown =
-        table(std::iter::once("bus: rule").chain(columns.iter().map(|(title, _)| *title)));
-    let (mut any, mut errors) = (false, Vec::new());
-    for bus in list(&status["buses"]) {
-        let name = text(&bus["bus"]);
-        errors.extend(errors_of(&format!("bus {name}"), bus));
-        for (rule, counts) in bus["rules"].as_object().into_iter().flatten() {
-            any = true;
-            let mut row = vec![comfy_table::Cell::new(format!("{name}: {rule}"))];
-            row.extend(columns.iter().map(|(_, field)| right(count(&counts[*field]))));
-            shown.add_row(row);
-            errors.extend(errors_of(&format!("rule {rule}"), counts));
-        }
-    }
-    any.then(|| std::iter::once(shown.to_string()).chain(errors).collect::<Vec<_>>().join("\n"))
 }
 
 /// Renders the groups of schedules, and which schedule comes next.

@@ -53,12 +53,12 @@ fn buses_and_sender_addresses_are_written_only_and_addresses_well_formed() {
     slip(
         "email = \"shop@example.com\", access = \"write\"",
         "email = \"shop@example.com\", access = \"read\"",
-        "must be write for a bus or a sender address",
+        "must be write for a bus, a topic or a sender address",
     );
     slip(
         "bus = \"shop\", access = \"write\"",
         "bus = \"shop\", access = \"read-write\"",
-        "must be write for a bus or a sender address",
+        "must be write for a bus, a topic or a sender address",
     );
     slip("shop@example.com", "shop.example.com", "an address such as");
 }

@@ -10,6 +10,7 @@ mod rules;
 mod schedules;
 mod severity;
 mod sources;
+mod subscriptions;
 
 use super::super::{Mistake, Topology, TopologyError, check_text, load};
 

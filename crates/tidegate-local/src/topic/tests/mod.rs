@@ -1,0 +1,5 @@
+//! Tests of the delivery of topics.
+
+mod machine;
+mod notification;
+mod sending;
