@@ -1,8 +1,8 @@
 # Alarms of queues: dead letters that wait, and messages that no function reads.
 
 locals {
-  # Queues of dead letters. Mappings, asynchronous invocations and rules give up to them, other
-  # queues redrive to them, and functions write their own dead letters to them.
+  # Queues of dead letters. Mappings, asynchronous invocations, rules and subscriptions give up to
+  # them, other queues redrive to them, and functions write their own dead letters to them.
   dead_letter_queues = toset(concat(
     flatten([
       for function in var.functions : [
@@ -16,6 +16,7 @@ locals {
     flatten(values(local.rule_dead_letters)),
     [for schedule in var.schedules : schedule.dead_letter_queue],
     [for group in var.schedule_groups : group.dead_letter_queue],
+    [for subscription in var.subscriptions : subscription.dead_letter_queue],
     [for queue in var.queues : queue.redrive.queue if queue.redrive != null],
     [
       for function in var.functions : function.uses.DEAD_LETTER_QUEUE_URL.queue

@@ -34,6 +34,7 @@ locals {
       read-write = concat(local.reads_stream, ["kinesis:PutRecord", "kinesis:PutRecords"])
     }
     bus   = { write = ["events:PutEvents"] }
+    topic = { write = ["sns:Publish"] }
     email = { write = ["ses:SendEmail"] }
     schedule_group = {
       write = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule", "scheduler:UpdateSchedule"]
@@ -70,6 +71,7 @@ locals {
             bucket = use.bucket == null ? null : { arn = local.bucket_objects[name][use.bucket], value = local.names.buckets[use.bucket] }
             bus    = use.bus == null ? null : { arn = local.arns.buses[use.bus], value = local.names.buses[use.bus] }
             stream = use.stream == null ? null : { arn = local.arns.streams[use.stream], value = local.names.streams[use.stream] }
+            topic  = use.topic == null ? null : { arn = local.arns.topics[use.topic], value = local.arns.topics[use.topic] }
             email = use.email == null ? null : {
               arn   = [for identity in local.sender_identities[use.email] : "${local.identity_arn}/${identity}"]
               value = local.email_addresses[use.email]
@@ -370,6 +372,8 @@ module "function" {
     for rule in distinct([for target in local.rule_targets : target.rule if try(target.target.function == each.key, false)]) :
     rule => local.arns.rules[rule]
   }
+
+  topics = local.topics_of_function[each.key]
 
   # A mapping reads as soon as it exists, and gives up to destinations by their names. A message
   # that it receives too often needs the redrive.

@@ -13,7 +13,7 @@ resource "aws_kms_key" "this" {
 
   policy = jsonencode({
     Version = "2012-10-17"
-    Statement = [
+    Statement = concat([
       {
         # IAM policies of this account decide who may use and manage the key.
         Sid       = "Account"
@@ -54,7 +54,15 @@ resource "aws_kms_key" "this" {
           }
         }
       },
-    ]
+      ], length(var.subscriptions) == 0 ? [] : [{
+        # Topics write to queues.
+        Sid       = "Topics"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
+        Resource  = "*"
+        Condition = { StringEquals = { "aws:SourceAccount" = local.account_id } }
+    }])
   })
 }
 

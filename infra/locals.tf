@@ -13,7 +13,7 @@ locals {
     streams   = { for name, stream in var.streams : name => "${var.name_prefix}${name}" }
     tables    = { for name, table in var.tables : name => "${var.name_prefix}${name}" }
     queues    = { for name, queue in var.queues : name => "${var.name_prefix}${name}${queue.fifo ? ".fifo" : ""}" }
-    topics    = { for name, topic in var.topics : name => "${var.name_prefix}${name}" }
+    topics    = { for name, topic in var.topics : name => "${var.name_prefix}${name}${topic.fifo ? ".fifo" : ""}" }
     # Names of buckets must be unique among all accounts.
     buckets = { for name, bucket in var.buckets : name => "${var.name_prefix}${name}-${local.account_id}" }
     buses   = { for name, bus in var.buses : name => "${var.name_prefix}${name}" }

@@ -76,8 +76,8 @@ locals {
     ] },
     { Sid = "Topics", Resource = ["${local.arn_prefix.sns}:${local.own}"], Action = [
       "sns:CreateTopic", "sns:DeleteTopic", "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes",
-      "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource", "sns:SetTopicAttributes", "sns:Subscribe",
-      "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource",
+      "sns:ListSubscriptionsByTopic", "sns:ListTagsForResource", "sns:SetSubscriptionAttributes",
+      "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe", "sns:UntagResource",
     ] },
     { Sid = "Buckets", Resource = ["arn:${local.partition}:s3:::${local.own}"], Action = [
       "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:GetAccelerateConfiguration",

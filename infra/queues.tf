@@ -30,6 +30,7 @@ module "queue" {
   redrive_sources            = local.redrive_sources[each.key]
   rules                      = local.rules_to_queue[each.key]
   scheduled                  = contains(local.scheduled_queues, each.key)
+  topics                     = local.topics_to_queue[each.key]
 }
 
 # Not an attribute of the queue: Terraform creates queues side by side, and SQS refuses a redrive to

@@ -12,6 +12,8 @@ module "topic" {
   for_each = var.topics
 
   name         = local.names.topics[each.key]
+  fifo         = each.value.fifo
+  by_content   = each.value.content_based_deduplication
   arn          = local.arns.topics[each.key]
   kms_key_arn  = local.kms_key_arn
   tls_required = var.tls_required

@@ -128,8 +128,11 @@ variable "queues" {
 }
 
 variable "topics" {
-  type        = map(object({}))
-  description = "SNS topics by name. Their subscribers are not declared."
+  type = map(object({
+    fifo                        = optional(bool, false)
+    content_based_deduplication = optional(bool, false)
+  }))
+  description = "SNS topics by name."
   default     = {}
 
   validation {
@@ -138,6 +141,23 @@ variable "topics" {
     )) == ""
     error_message = replace(replace(trimspace(templatefile(
       "${path.module}/validations/topics.tftpl", { topics = var.topics }
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
+# Each filter policy has a shape of its own, and a map of objects needs one shape for all.
+# tflint-ignore: terraform_typed_variables
+variable "subscriptions" {
+  type        = any
+  description = "Subscriptions of topics by name, each of one queue or one function."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/subscriptions.tftpl", merge(local.subscriptions_context, { subscriptions = var.subscriptions })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/subscriptions.tftpl", merge(local.subscriptions_context, { subscriptions = var.subscriptions })
     )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
   }
 }
@@ -268,6 +288,7 @@ variable "functions" {
       bucket = optional(string)
       bus    = optional(string)
       stream = optional(string)
+      topic  = optional(string)
       email  = optional(string)
       access = string
 
@@ -373,12 +394,13 @@ locals {
     queues    = var.queues
     targets   = merge(local.schedule_groups_context.targets, { function = keys(var.functions) })
   }
+  subscriptions_context = { functions = var.functions, queues = var.queues, topics = var.topics }
 
   # Destinations as "kind name". AWS writes failures without a message group, which a FIFO queue
   # needs. Asynchronous invocations can have another function as destination too.
   destination_names = {
     queue  = [for name, queue in var.queues : "queue ${name}" if !queue.fifo]
-    topic  = [for name in keys(var.topics) : "topic ${name}"]
+    topic  = [for name, topic in var.topics : "topic ${name}" if !topic.fifo]
     bucket = [for name in keys(var.buckets) : "bucket ${name}"]
     bus    = [for name in keys(var.buses) : "bus ${name}"]
   }
@@ -395,7 +417,7 @@ locals {
     # By kind: what a function can use, how, and what it can read.
     declared = {
       table  = keys(var.tables), queue = keys(var.queues), bucket = keys(var.buckets), bus = keys(var.buses)
-      stream = keys(var.streams), schedule_group = keys(var.schedule_groups)
+      stream = keys(var.streams), topic = keys(var.topics), schedule_group = keys(var.schedule_groups)
     }
     access = { for kind, actions in local.actions : kind => keys(actions) }
     readable = {

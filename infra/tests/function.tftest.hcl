@@ -20,6 +20,7 @@ variables {
   xray_tracing         = false
   layers               = []
   kms_key_arn          = null
+  topics               = { audit = "arn:aws:sns:us-east-1:123456789012:shop-test-alerts" }
   rules                = { refund-requested = "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested" }
 
   statements = [{
@@ -283,7 +284,10 @@ run "an_asynchronous_invocation_is_bounded" {
       aws_lambda_permission.rule["refund-requested"].source_arn ==
       "arn:aws:events:us-east-1:123456789012:rule/shop-test-shop/shop-test-refund-requested" &&
       aws_lambda_permission.rule["refund-requested"].qualifier == "live" &&
-      aws_lambda_permission.rule["refund-requested"].principal == "events.amazonaws.com"
+      aws_lambda_permission.rule["refund-requested"].principal == "events.amazonaws.com" &&
+      aws_lambda_permission.topic["audit"].source_arn == "arn:aws:sns:us-east-1:123456789012:shop-test-alerts" &&
+      aws_lambda_permission.topic["audit"].qualifier == "live" &&
+      aws_lambda_permission.topic["audit"].principal == "sns.amazonaws.com"
     )
     error_message = "Somebody else than the rule may invoke the function."
   }
@@ -299,13 +303,14 @@ run "a_function_can_do_without_any_of_it" {
   variables {
     sources      = {}
     asynchronous = null
+    topics       = {}
     rules        = {}
   }
 
   assert {
     condition = length(aws_lambda_event_source_mapping.this) == 0 && length(
       aws_lambda_function_event_invoke_config.this
-    ) == 0 && length(aws_lambda_permission.rule) == 0
+    ) == 0 && length(aws_lambda_permission.rule) == 0 && length(aws_lambda_permission.topic) == 0
     error_message = "Something may invoke the function that nobody declared."
   }
 }

@@ -14,6 +14,7 @@ variables {
   tls_required               = true
   redrive_sources            = []
   rules                      = []
+  topics                     = []
 }
 
 run "a_queue_is_encrypted_and_for_tls_alone" {
@@ -99,6 +100,30 @@ run "rules_that_are_declared_may_write" {
       }
     }]
     error_message = "EventBridge may not write for the rule, or for more than the rule."
+  }
+}
+
+run "topics_that_are_declared_may_write" {
+  command = plan
+
+  module {
+    source = "./modules/queue"
+  }
+
+  variables {
+    topics = ["arn:aws:sns:us-east-1:123456789012:shop-test-alerts"]
+  }
+
+  assert {
+    condition = [for statement in jsondecode(aws_sqs_queue.this.policy).Statement : statement if statement.Effect == "Allow"] == [{
+      Sid       = "Topics"
+      Effect    = "Allow"
+      Principal = { Service = "sns.amazonaws.com" }
+      Action    = "sqs:SendMessage"
+      Resource  = "arn:aws:sqs:us-east-1:123456789012:shop-test-refunds"
+      Condition = { ArnEquals = { "aws:SourceArn" = ["arn:aws:sns:us-east-1:123456789012:shop-test-alerts"] } }
+    }]
+    error_message = "SNS may not write for the topic, or for more than the topic."
   }
 }
 

@@ -172,6 +172,17 @@ resource "aws_lambda_function_event_invoke_config" "this" {
   }
 }
 
+resource "aws_lambda_permission" "topic" {
+  for_each = var.topics
+
+  statement_id  = "Topic-${each.key}"
+  action        = "lambda:InvokeFunction"
+  function_name = aws_lambda_function.this.function_name
+  qualifier     = aws_lambda_alias.live.name
+  principal     = "sns.amazonaws.com"
+  source_arn    = each.value
+}
+
 resource "aws_lambda_permission" "rule" {
   for_each = var.rules
 

@@ -158,6 +158,11 @@ variable "url_authorization" {
   nullable    = true
 }
 
+variable "topics" {
+  type        = map(string)
+  description = "ARNs of the SNS topics that invoke the function, by subscription."
+}
+
 variable "rules" {
   type        = map(string)
   description = "ARNs of the EventBridge rules that invoke the function, by name."

@@ -50,6 +50,11 @@ variable "scheduled" {
   default     = false
 }
 
+variable "topics" {
+  type        = list(string)
+  description = "ARNs of the SNS topics that write to the queue."
+}
+
 # Policies are attributes of the queue where possible: Terraform waits for half a minute for each
 # resource of its own.
 resource "aws_sqs_queue" "this" {
@@ -70,7 +75,7 @@ resource "aws_sqs_queue" "this" {
     sourceQueueArns   = var.redrive_sources
   })
 
-  policy = !var.tls_required && length(var.rules) == 0 ? null : jsonencode({
+  policy = !var.tls_required && length(concat(var.rules, var.topics)) == 0 ? null : jsonencode({
     Version = "2012-10-17"
     Statement = concat(
       [for required in [var.tls_required] : {
@@ -88,6 +93,14 @@ resource "aws_sqs_queue" "this" {
         Action    = "sqs:SendMessage"
         Resource  = var.arn
         Condition = { ArnEquals = { "aws:SourceArn" = var.rules } }
+      }],
+      length(var.topics) == 0 ? [] : [{
+        Sid       = "Topics"
+        Effect    = "Allow"
+        Principal = { Service = "sns.amazonaws.com" }
+        Action    = "sqs:SendMessage"
+        Resource  = var.arn
+        Condition = { ArnEquals = { "aws:SourceArn" = var.topics } }
       }],
     )
   })

@@ -1,6 +1,16 @@
 variable "name" {
   type        = string
-  description = "Name at SNS."
+  description = "Name at SNS, with the ending .fifo for a FIFO topic."
+}
+
+variable "fifo" {
+  type        = bool
+  description = "Whether it is a FIFO topic."
+}
+
+variable "by_content" {
+  type        = bool
+  description = "FIFO topics: whether messages with the same content within five minutes count as one."
 }
 
 variable "arn" {
@@ -30,9 +40,12 @@ variable "rules" {
 }
 
 resource "aws_sns_topic" "this" {
-  name = var.name
+  name       = var.name
+  fifo_topic = var.fifo
   # EventBridge cannot use SNS's own key, whose policy nobody can change.
   kms_master_key_id = var.kms_key_arn != null ? var.kms_key_arn : length(var.rules) > 0 ? null : "alias/aws/sns"
+
+  content_based_deduplication = var.fifo ? var.by_content : null
 
   policy = jsonencode({
     Version = "2012-10-17"

@@ -1,7 +1,9 @@
 //! How many metrics an environment's alarms watch, by the rules of infra/alarms.tf and alarms_*.tf.
 //! AWS bills each of them, and most alarms watch one.
 
-use topology::{Access, Function, Topology};
+use std::collections::BTreeSet;
+
+use topology::{Access, FilterPolicyScope, Function, Topology};
 
 /// Watched metrics per entry of each group of alarms.
 ///
@@ -22,6 +24,10 @@ const FOR_SENDERS: usize = 2;
 const PER_DEAD_LETTER_QUEUE: usize = 3;
 const PER_WORK_QUEUE: usize = 1;
 const PER_RULE: usize = 3;
+/// What finally failed, became a dead letter, and was lost.
+const PER_SUBSCRIBED_TOPIC: usize = 3;
+/// Per topic and scope of its filter policies: what they cannot be compared with.
+const PER_FILTERED_SCOPE: usize = 1;
 const PER_TABLE: usize = 2;
 const PER_STREAM: usize = 2;
 const PER_API: usize = 3;
@@ -78,12 +84,23 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         + letters * PER_DEAD_LETTER_QUEUE
         + topology.queues.len().saturating_sub(letters) * PER_WORK_QUEUE
         + topology.rules.len() * PER_RULE
+        + topology.subscribed_topics().len() * PER_SUBSCRIBED_TOPIC
+        + filtered_scopes(topology) * PER_FILTERED_SCOPE
         + topology.tables.len() * PER_TABLE
         + topology.streams.len() * PER_STREAM
         + topology.apis.len() * PER_API
         + urls * PER_URL
         + schedule_groups * PER_SCHEDULE_GROUP;
     count as u64
+}
+
+/// Returns how many pairs of a topic and a scope of its filter policies there are.
+fn filtered_scopes(topology: &Topology) -> usize {
+    let filtered = topology.subscriptions.values().filter(|of| of.filter_policy.is_some());
+    let scopes = filtered
+        .map(|of| (of.topic.as_str(), of.filter_policy_scope == FilterPolicyScope::Body))
+        .collect::<BTreeSet<_>>();
+    scopes.len()
 }
 
 #[cfg(test)]
@@ -99,7 +116,16 @@ mod tests {
 
     /// The text of alarms.tf and of its parts.
     fn alarms() -> String {
-        let parts = ["", "_apis", "_functions", "_queues", "_schedules", "_services", "_sources"];
+        let parts = [
+            "",
+            "_apis",
+            "_functions",
+            "_queues",
+            "_schedules",
+            "_services",
+            "_sources",
+            "_subscriptions",
+        ];
         parts.map(|part| fs::read_to_string(infra(&format!("alarms{part}.tf"))).unwrap()).concat()
     }
 
@@ -142,6 +168,7 @@ mod tests {
             ("api_alarms", PER_API),
             ("url_alarms", PER_URL),
             ("schedule_alarms", PER_SCHEDULE_GROUP),
+            ("subscription_alarms", PER_SUBSCRIBED_TOPIC + PER_FILTERED_SCOPE),
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);
@@ -187,5 +214,24 @@ mod tests {
         // losses at its destination.
         topology.functions.get_mut("order-processor").unwrap().sources.clear();
         assert_eq!(count(&topology, false, false), before - 2 - 4);
+    }
+
+    #[test]
+    fn a_topic_has_alarms_if_something_subscribes_to_it() {
+        let counted = |subscriptions: &str| {
+            let text = format!(
+                "topics = {{ alerts = {{}}, quiet = {{}} }}\nqueues = {{ work = {{}}, other = {{}}, dead = {{}} }}\n\
+                 subscriptions = {{\n{subscriptions}}}\nfunctions = {{ f = {{}} }}\n"
+            );
+            count(&topology::parse(&text).unwrap(), false, false)
+        };
+        let without = counted("");
+        let one = "a = { topic = \"alerts\", queue = \"work\", dead_letter_queue = \"dead\" }\n";
+        // The dead-letter queue has one metric more than a queue that somebody reads.
+        let letters = (PER_DEAD_LETTER_QUEUE - PER_WORK_QUEUE) as u64;
+        assert_eq!(counted(one), without + 3 + letters);
+        let filtered = "b = { topic = \"alerts\", queue = \"other\", dead_letter_queue = \"dead\", \
+                        filter_policy = { a = [1] } }\n";
+        assert_eq!(counted(&format!("{one}{filtered}")), without + 3 + letters + 1);
     }
 }

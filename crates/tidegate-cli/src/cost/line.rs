@@ -77,7 +77,7 @@ impl Sum {
 
 /// Returns the service to which a price belongs.
 fn service(key: &str) -> &'static str {
-    const SERVICES: [(&str, &str); 13] = [
+    const SERVICES: [(&str, &str); 14] = [
         ("api_gateway_", "API Gateway"),
         ("lambda_", "Lambda"),
         ("dynamodb_", "DynamoDB"),
@@ -85,6 +85,7 @@ fn service(key: &str) -> &'static str {
         ("eventbridge_", "EventBridge"),
         ("scheduler_", "Scheduler"),
         ("sqs_", "SQS"),
+        ("sns_", "SNS"),
         ("s3_", "S3"),
         ("logs_", "CloudWatch"),
         ("cloudwatch_", "CloudWatch"),

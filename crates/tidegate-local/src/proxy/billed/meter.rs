@@ -12,6 +12,12 @@ pub const EVENT_BYTES: &str = "eventbridge_event_bytes";
 pub const QUEUE_REQUESTS: &str = "sqs_requests";
 /// SQS requests to FIFO queues, in chunks of 64 KB.
 pub const FIFO_REQUESTS: &str = "sqs_fifo_requests";
+/// SNS requests that publish to standard topics, in chunks of 64 KB.
+pub const PUBLISHES: &str = "sns_publishes";
+/// SNS requests that publish to FIFO topics, in chunks of 64 KB.
+pub const FIFO_PUBLISHES: &str = "sns_fifo_publishes";
+/// Bytes that were published to FIFO topics.
+pub const FIFO_PUBLISHED_BYTES: &str = "sns_fifo_published_bytes";
 /// Kinesis PUT payload units of 25 KB.
 pub const PUT_UNITS: &str = "kinesis_put_units";
 /// S3 requests of the more expensive class: PUT, COPY, POST, LIST.

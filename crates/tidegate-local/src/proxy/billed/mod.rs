@@ -11,6 +11,7 @@ mod messages;
 mod meter;
 mod quantities;
 mod reply;
+mod topics;
 mod units;
 
 pub use item::item_bytes;
@@ -18,8 +19,8 @@ pub(super) use items::Items;
 pub use items::TableKeys;
 pub(super) use meter::Quantity;
 pub use meter::{
-    EVENT_BYTES, EVENTS, FIFO_REQUESTS, GET_REQUESTS, MAILS, PUT_REQUESTS, PUT_UNITS,
-    QUEUE_REQUESTS, READ_UNITS, SCHEDULED, WRITE_UNITS,
+    EVENT_BYTES, EVENTS, FIFO_PUBLISHED_BYTES, FIFO_PUBLISHES, FIFO_REQUESTS, GET_REQUESTS, MAILS,
+    PUBLISHES, PUT_REQUESTS, PUT_UNITS, QUEUE_REQUESTS, READ_UNITS, SCHEDULED, WRITE_UNITS,
 };
 pub(super) use quantities::quantities;
 pub(super) use reply::BilledReply;

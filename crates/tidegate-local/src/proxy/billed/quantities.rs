@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::items::Items;
 use super::meter::Quantity;
 use super::reply::BilledReply;
-use super::{dynamodb, messages};
+use super::{dynamodb, messages, topics};
 use crate::proxy::hook::Call;
 
 /// Returns the billed quantities of a call.
@@ -15,6 +15,7 @@ pub(crate) fn quantities(call: &Call, reply: BilledReply<'_>, items: &Items) -> 
         "DynamoDB" => dynamodb::quantities(operation, &json(call), reply, items),
         "EventBridge" => messages::event_bridge(operation, &json(call), reply),
         "SQS" => messages::sqs(&json(call), reply),
+        "SNS" => topics::sns(operation, &call.body, reply),
         "Kinesis" => messages::kinesis(operation, &call.body, reply),
         "SES" => messages::ses(operation, &call.body, reply),
         "S3" => messages::s3(operation),
@@ -32,7 +33,8 @@ mod tests {
     use bytes::Bytes;
 
     use super::super::meter::{
-        EVENT_BYTES, EVENTS, GET_REQUESTS, MAILS, PUT_UNITS, QUEUE_REQUESTS, SCHEDULED, WRITE_UNITS,
+        EVENT_BYTES, EVENTS, GET_REQUESTS, MAILS, PUBLISHES, PUT_UNITS, QUEUE_REQUESTS, SCHEDULED,
+        WRITE_UNITS,
     };
     use super::*;
 
@@ -58,6 +60,7 @@ mod tests {
             ("SES.SendEmail", "Destination.ToAddresses.member.1=a", vec![(MAILS, 1.0)]),
             ("Scheduler.CreateSchedule", "", vec![(SCHEDULED, 1.0)]),
             ("Scheduler.DeleteSchedule", "", vec![]),
+            ("SNS.Publish", "TopicArn=t&Message=m", vec![(PUBLISHES, 1.0)]),
             ("STS.GetCallerIdentity", "", vec![]),
         ] {
             assert_eq!(
