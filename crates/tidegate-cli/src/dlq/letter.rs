@@ -53,6 +53,9 @@ impl Letter {
             Content::Rule(rule) => {
                 rule.error_code.clone().unwrap_or_else(|| "not handed over".to_owned())
             }
+            Content::Undelivered(letter) => {
+                letter.error_code.clone().unwrap_or_else(|| "not delivered".to_owned())
+            }
             Content::Unknown { .. } => "unknown".to_owned(),
         }
     }
@@ -75,7 +78,7 @@ impl Letter {
             }
             Content::Own(letter) => letter.ordering_key.clone(),
             Content::Rule(rule) => subject_of(rule.event.get()).unwrap_or_default(),
-            Content::Unknown { .. } => String::new(),
+            Content::Undelivered(_) | Content::Unknown { .. } => String::new(),
         }
     }
 
@@ -100,6 +103,11 @@ impl Letter {
                         .unwrap_or("it could not be delivered to the target")
                 )
             }
+            Content::Undelivered(letter) => format!(
+                "topic {}: {}",
+                letter.topic(),
+                letter.error_message.as_deref().unwrap_or("it could not be delivered")
+            ),
             Content::Unknown { reason } => reason.clone(),
         }
     }

@@ -90,7 +90,10 @@ fn position(content: &Content) -> Option<Value> {
             "first_arrival": pointer.first_arrival,
             "batch_size": pointer.batch_size,
         })),
-        Content::Asynchronous(_) | Content::Rule(_) | Content::Unknown { .. } => None,
+        Content::Asynchronous(_)
+        | Content::Rule(_)
+        | Content::Undelivered(_)
+        | Content::Unknown { .. } => None,
     }
 }
 
@@ -98,6 +101,7 @@ fn payload(content: &Content) -> Option<String> {
     match content {
         Content::Asynchronous(failed) => Some(failed.event.get().to_owned()),
         Content::Rule(rule) => Some(rule.event.get().to_owned()),
+        Content::Undelivered(letter) => Some(letter.event.get().to_owned()),
         Content::Own(letter) => match &letter.payload {
             Payload::Record(record) => text_of(record),
             Payload::Object { .. } => None,

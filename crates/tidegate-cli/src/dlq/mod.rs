@@ -11,6 +11,7 @@ mod pointer;
 mod queues;
 mod range;
 mod replay;
+mod subscriber;
 mod summary;
 mod verdict;
 

@@ -175,6 +175,10 @@ impl Run<'_> {
                 let input = self.declared.input(&rule.rule_arn, function, rule.event.get())?;
                 self.one(function, &input, Shape::Event, occasion).await?;
             }
+            Content::Undelivered(undelivered) => {
+                let occasion = Some(letter.message_id.as_str());
+                self.one(function, undelivered.event.get(), Shape::Event, occasion).await?;
+            }
             Content::Own(own) if self.replayed.contains(&identity(own)) => {}
             Content::Own(own) => {
                 let record = self.record(own).await?;

@@ -6,6 +6,7 @@ use topology::Source;
 
 use super::content::Content;
 use super::origin::Origin;
+use super::subscriber::{Receiver, receiver};
 use crate::declared::{Declared, Function};
 
 /// Longest id of a shard, by AWS's rule.
@@ -37,6 +38,11 @@ impl<'a> Verdict<'a> {
                 "its target {} is not a function; it is left alone",
                 rule.target_arn
             )),
+            Content::Undelivered(letter) => match receiver(queue, letter, declared) {
+                Ok(Receiver::Function(function)) => Self::Replay { function, source: None },
+                Ok(Receiver::Other(why)) => Self::LeftAlone(why),
+                Err(why) => Self::Refused(why),
+            },
             _ => match replayed(queue, content, declared) {
                 Ok((function, source)) => Self::Replay { function, source },
                 Err(why) => Self::Refused(why),
@@ -89,6 +95,7 @@ fn named<'a>(
             }
             (function, None)
         }
+        Content::Undelivered(_) => return Err("it names no subscription".to_owned()),
         Content::Unknown { reason } => return Err(reason.clone()),
     })
 }

@@ -10,6 +10,9 @@ use tidegate::dead_letter::DeadLetter;
 
 use super::pointer::Pointer;
 use crate::invoke::short_name;
+pub(crate) use undelivered::Undelivered;
+
+mod undelivered;
 
 /// Content of a message in a dead-letter queue.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) enum Content {
     ///
     /// The function never received it.
     Rule(Rule),
+    /// A notification that SNS could not deliver to the receiver of a subscription.
+    Undelivered(Undelivered),
     /// Anything else. It is neither replayed nor deleted.
     Unknown {
         /// Why it was not recognised.
@@ -138,9 +143,15 @@ impl Content {
                 Err(error) => unknown(format!("an event of {rule_arn} that is not JSON: {error}")),
             };
         }
-        if attributes.contains_key("RequestID") && attributes.contains_key("ErrorCode") {
-            return unknown(
-                "an event of a function's old dead-letter configuration, which does not name the function",
+        if undelivered::is_undelivered(attributes) {
+            return Undelivered::parse(body, attributes).map_or_else(
+                || {
+                    unknown(
+                        "a message that SNS could not deliver raw, or an event of a function's old \
+                         dead-letter configuration: neither names its receiver",
+                    )
+                },
+                Self::Undelivered,
             );
         }
         if let Some(source) = redriven_from {
@@ -195,6 +206,7 @@ impl Content {
             Self::Asynchronous(_) => "async",
             Self::Own(_) => "letter",
             Self::Rule(_) => "rule",
+            Self::Undelivered(_) => "topic",
             Self::Unknown { .. } => "unknown",
         }
     }
@@ -209,7 +221,7 @@ impl Content {
             Self::Rule(rule) => {
                 rule.target_arn.contains(":function:").then(|| short_name(&rule.target_arn))
             }
-            Self::Unknown { .. } => None,
+            Self::Undelivered(_) | Self::Unknown { .. } => None,
         }
     }
 
@@ -219,7 +231,7 @@ impl Content {
             Self::Pointer(pointer) => pointer.failed_at,
             Self::Asynchronous(failed) => failed.failed_at,
             Self::Own(letter) => Some(letter.failed_at),
-            Self::Rule(_) | Self::Unknown { .. } => None,
+            Self::Rule(_) | Self::Undelivered(_) | Self::Unknown { .. } => None,
         }
     }
 }
