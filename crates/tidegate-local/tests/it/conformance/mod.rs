@@ -12,6 +12,7 @@ mod observation;
 mod place;
 mod scenario;
 mod tidegate;
+mod topics;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
