@@ -75,18 +75,36 @@ fn check_taken(target: &MemoryTarget, plan: &Plan) -> Result<(), TestCaseError> 
 }
 
 /// Delivers commits as a stream mapping does: again from the lowest that failed, until none does.
-async fn deliver(publisher: &Publisher, commits: &[RecordedCommit]) -> usize {
+/// `split` says which of them must be read from the store.
+async fn deliver(publisher: &Publisher, commits: &[RecordedCommit], split: &[bool]) {
     let (mut from, mut invocations) = (0, 0);
     while from < commits.len() {
         invocations += 1;
-        assert!(invocations < 500, "it does not come to an end");
-        let items: Vec<_> =
-            commits[from..].iter().cloned().map(|c| item(CommitChange::Commit(c))).collect();
+        assert!(invocations < 1000, "it does not come to an end");
+        let commits_left = commits.iter().zip(split.iter().cycle()).skip(from);
+        let items: Vec<_> = commits_left
+            .map(|(commit, is_split)| match is_split {
+                true => super::split(commit.stream.as_str(), commit.first_version().number()),
+                false => item(CommitChange::Commit(commit.clone())),
+            })
+            .collect();
         let outcomes = run(publisher, &items).await;
         let failed = outcomes.iter().position(|outcome| outcome.failure().is_some());
         from = failed.map_or(commits.len(), |failed| from + failed);
     }
-    invocations
+}
+
+/// Creates a publisher that reads commits from these, and whose reads fail now and then.
+fn reading(commits: &[RecordedCommit], seed: u64, share: u64) -> Publisher {
+    let (commits, reads) = (commits.to_vec(), AtomicU64::new(0));
+    publisher(move |stream| {
+        let of = |commit: &&RecordedCommit| commit.stream == *stream;
+        let read = match drawn(!seed, reads.fetch_add(1, Ordering::SeqCst), share / 2) {
+            TargetAnswer::Taken => Ok(commits.iter().filter(of).cloned().collect()),
+            _ => Err(throttled()),
+        };
+        std::future::ready(read).boxed()
+    })
 }
 
 proptest! {
@@ -98,6 +116,7 @@ proptest! {
         share in 0..80_u64,
         most in 1..12_usize,
         whole in 0..3_u32,
+        split in prop::collection::vec(prop::bool::weighted(0.3), 24),
     ) {
         let (commits, plan) = commits(&shape);
         let sendings = AtomicU64::new(0);
@@ -112,13 +131,13 @@ proptest! {
             faults.at(Call::Publish, request * 2, fault);
         }
         let faulty = Faulty::new(shared(target.clone()), faults);
-        let publisher = without_store().route(Events::all(), faulty);
+        let publisher = reading(&commits, seed, share).route(Events::all(), faulty);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
             .unwrap();
-        runtime.block_on(deliver(&publisher, &commits));
+        runtime.block_on(deliver(&publisher, &commits, &split));
         check_sending(&target.sent(), &plan)?;
         check_taken(&target, &plan)?;
     }
@@ -170,6 +189,22 @@ async fn a_commit_behind_one_that_must_be_read_waits_for_it() {
     let outcomes = run(&publisher, &[newer, later()]).await;
     assert_eq!(codes(&outcomes), [Failure::NEWER, "blocked"]);
     assert_eq!(stream.requests().len(), 2, "nothing was sent");
+}
+
+#[tokio::test]
+async fn a_commit_that_must_be_read_waits_for_one_before_it_that_was_not_taken() {
+    let stream =
+        MemoryTarget::new("stream").ordered().answering(|_, entry| match entry.id.as_str() {
+            "a1" => TargetAnswer::Refused(down()),
+            _ => TargetAnswer::Taken,
+        });
+    let store =
+        |_: &StreamId| std::future::ready(Ok(vec![commit("a#1", 2, &[("a2", "2")])])).boxed();
+    let publisher = hasty(publisher(store).route(Events::all(), stream.clone()));
+    let first = item(CommitChange::Commit(commit("a#1", 1, &[("a1", "1")])));
+    let outcomes = run(&publisher, &[first, split("a#1", 2)]).await;
+    assert_eq!(codes(&outcomes), ["event_bus", "blocked"]);
+    assert!(stream.taken().is_empty());
 }
 
 fn without_reads() -> Publisher {
