@@ -59,6 +59,11 @@ contract: setup ## runs the stores' contract suites: doubles, MiniStack, DynamoD
 	@scripts/setup dynamodb-local
 	scripts/contract --profile local $(ONLY)
 
+.PHONY: kafka
+kafka: setup ## tests publishing to Kafka against a broker that it starts (needs Java and Maven)
+	@scripts/setup kafka
+	scripts/kafka $(ONLY)
+
 .PHONY: conformance
 conformance: ## compares the engine's mappings with LocalStack's; ONLY=PART of a name
 	@scripts/conformance

@@ -6,8 +6,8 @@
 //!
 //! - [`Publisher::route`] gives events to a target, by type and source ([`Events`]).
 //! - [`Publisher::messages`] says which commands and schedules follow from an event ([`Outgoing`]).
-//! - A target is a service: [`EventBus`], [`KinesisStream`], [`Topic`], [`Queue`], [`Scheduler`].
-//!   Each is behind a feature of its own, such as `publish-kinesis`.
+//! - A target is a service: [`EventBus`], [`KinesisStream`], [`Topic`], [`Queue`], [`Scheduler`],
+//!   `KafkaTopic`. Each is behind a feature of its own, such as `publish-kinesis`.
 //!
 //! Publishing is at least once. An event that is published again has the same id. Targets that
 //! [keep the order](Target::keeps_order) get the events of a stream in order. The page
@@ -28,6 +28,8 @@ mod fit;
 mod gathering;
 #[cfg(any(feature = "publish-kinesis", feature = "publish-sns", feature = "publish-sqs"))]
 mod group;
+#[cfg(feature = "publish-kafka")]
+mod kafka;
 #[cfg(feature = "publish-kinesis")]
 mod kinesis;
 mod outgoing;
@@ -49,6 +51,8 @@ pub use entry::{Action, Entry};
 #[cfg(feature = "publish-eventbridge")]
 pub use eventbridge::EventBus;
 pub use events::Events;
+#[cfg(feature = "publish-kafka")]
+pub use kafka::KafkaTopic;
 #[cfg(feature = "publish-kinesis")]
 pub use kinesis::KinesisStream;
 pub use outgoing::{Outgoing, Published, schedule_name};
