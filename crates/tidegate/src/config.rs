@@ -66,6 +66,20 @@ impl Settings {
         self.parse(name, &text)
     }
 
+    /// Returns a required value, parsed from a text that is a secret: a problem does not quote it.
+    pub fn secret<T: FromStr>(&mut self, name: &str) -> Option<T>
+    where
+        T::Err: fmt::Display,
+    {
+        match self.text(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(format!("{name} is wrong: {error}"));
+                None
+            }
+        }
+    }
+
     /// Adds another problem.
     #[cfg(any(feature = "http", feature = "otel", feature = "parameters"))]
     pub(crate) fn reject(&mut self, problem: &str) {
@@ -195,6 +209,14 @@ mod tests {
         assert_eq!(read, [None, None, Some(7), None]);
         let error = settings.finish(|| Some(())).unwrap_err();
         assert_eq!(error.problems, ["WRONG is `x`: invalid digit found in string"]);
+    }
+
+    #[test]
+    fn a_problem_with_a_secret_does_not_quote_it() {
+        let mut settings = settings(&[("PIN", "hunter2"), ("GOOD", "7")]);
+        assert_eq!((settings.secret::<u8>("PIN"), settings.secret("GOOD")), (None, Some(7)));
+        let error = settings.finish(|| Some(())).unwrap_err();
+        assert_eq!(error.problems, ["PIN is wrong: invalid digit found in string"]);
     }
 
     #[test]

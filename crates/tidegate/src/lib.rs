@@ -14,12 +14,14 @@
 //!   versioned content.
 //! - [`store`] holds events: one conditional write locks, deduplicates and changes.
 //! - [`projection`] keeps read models that count every event once.
+//! - [`query`] reads read models: rows, pages, counters, and what a version led to.
 //! - [`idempotency`] runs effects outside DynamoDB once.
 //! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
 //! - [`validation`] checks records by the rules of their types (derived with the feature `garde`).
 //! - `parameters` (feature `parameters`) reads parameters and secrets, with a cache.
 //! - `metrics` (feature `custom-metrics`) writes custom metrics with dimensions.
+//! - `query::PageTokens` (feature `page-tokens`) seals where a page ended into a token.
 //! - `trace` (feature `otel`) exports OpenTelemetry spans.
 //! - `test` (feature `test-kit`) has doubles of every port, faults, and builders of events for
 //!   tests.
@@ -82,6 +84,7 @@ pub mod parameters;
 pub mod projection;
 #[cfg(feature = "publish")]
 pub mod publish;
+pub mod query;
 mod refusal;
 #[cfg(feature = "http")]
 pub mod request;
@@ -126,6 +129,8 @@ mod pages {
     mod event_store {}
     #[doc = include_str!("../../../docs/concepts/projections.md")]
     mod projections {}
+    #[doc = include_str!("../../../docs/concepts/queries.md")]
+    mod queries {}
     #[doc = include_str!("../../../docs/concepts/replay.md")]
     mod replay {}
     #[cfg(feature = "full")]

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 ///
 /// When nothing is in flight there are none, unless an environment died and nobody has finished its
 /// work yet. With them, a counter's value is exact at any time.
+/// [`View::counter`](crate::query::View::counter) adds them.
 ///
 /// Read them first, and the counters afterwards. For each item that is
 /// [a counter](super::is_counter) take what is missing, by the number in its attribute

@@ -48,6 +48,10 @@ pub enum Call {
     Unpark,
     /// [`ReadModel::unlist`](crate::projection::ReadModel::unlist).
     Unlist,
+    /// [`TableReader::get`](crate::query::TableReader::get).
+    GetItem,
+    /// [`TableReader::page`](crate::query::TableReader::page).
+    ReadPage,
     /// [`IdempotencyStore::claim`](crate::idempotency::IdempotencyStore::claim).
     Claim,
     /// [`IdempotencyStore::look`](crate::idempotency::IdempotencyStore::look).

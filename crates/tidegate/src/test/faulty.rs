@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt};
 use jiff::Timestamp;
+use serde_dynamo::Item;
 
 use super::{Call, Fault, Faults};
 use crate::dead_letter::{DeadLetter, DeadLetters};
@@ -15,6 +16,7 @@ use crate::ids::{StreamId, Version};
 use crate::projection::{
     Added, Addition, ApplyError, Aside, Delta, Guard, Guards, Head, ReadModel, Transaction,
 };
+use crate::query::{Get, Items, NextPage, Query, TableReader};
 use crate::store::{
     Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore,
 };
@@ -244,6 +246,20 @@ impl<P: ReadModel + ?Sized> ReadModel for Faulty<P> {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         let conflict = Some(Err(ApplyError::Conflict));
         self.call(Call::Unlist, conflict, move |port| port.unlist(stream, guard)).boxed()
+    }
+}
+
+impl<P: TableReader + ?Sized> TableReader for Faulty<P> {
+    fn get<'a>(&'a self, get: &'a Get) -> BoxFuture<'a, Result<Option<Item>, Failure>> {
+        self.call(Call::GetItem, None, move |port| port.get(get)).boxed()
+    }
+
+    fn page<'a>(
+        &'a self,
+        query: &'a Query,
+        from: Option<&'a NextPage>,
+    ) -> BoxFuture<'a, Result<Items, Failure>> {
+        self.call(Call::ReadPage, None, move |port| port.page(query, from)).boxed()
     }
 }
 

@@ -31,6 +31,13 @@ pub struct MemoryReadModel {
     slice: u32,
 }
 
+/// The row of an aggregate.
+pub(crate) struct MemoryRow {
+    pub(crate) stream: StreamId,
+    pub(crate) guard: Guard,
+    pub(crate) attributes: Vec<(String, Value)>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
@@ -84,6 +91,20 @@ impl MemoryReadModel {
             }
         }
         all
+    }
+
+    /// Returns all rows.
+    pub(crate) fn rows(&self) -> Vec<MemoryRow> {
+        let row = |(stream, (guard, row)): (&StreamId, &(Guard, BTreeMap<&str, Value>))| {
+            let row = row.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+            MemoryRow { stream: stream.clone(), guard: guard.clone(), attributes: row.collect() }
+        };
+        self.state().rows.iter().map(row).collect()
+    }
+
+    /// Returns the states of all slices that were written.
+    pub fn slices(&self) -> BTreeMap<u32, MemorySlice> {
+        self.state().slices.clone()
     }
 
     /// Returns all applied transactions.
