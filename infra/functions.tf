@@ -6,7 +6,9 @@ locals {
     "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PartiQLDelete", "dynamodb:PartiQLInsert",
     "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:UpdateItem",
   ]
-  reads_queue = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
+  # With this access a function reads the indexes of a table, too.
+  indexed_access = ["append", "read", "read-write"]
+  reads_queue    = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"]
   reads_stream = [
     "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
     "kinesis:GetShardIterator", "kinesis:ListShards",
@@ -180,6 +182,13 @@ locals {
         { for key, value in { Condition = { StringEquals = { "ses:FromAddress" = use.value } } } : key => value if use.kind == "email" },
       )],
       local.pass_role_statements[name],
+      # An index is read with queries. It has an ARN of its own.
+      [for variable, use in var.functions[name].uses : {
+        Sid      = "Uses${local.sid_names[variable]}Indexes"
+        Effect   = "Allow"
+        Action   = ["dynamodb:Query"]
+        Resource = [for index in keys(var.tables[use.table].indexes) : "${local.arns.tables[use.table]}/index/${index}"]
+      } if try(length(var.tables[use.table].indexes) > 0, false) && contains(local.indexed_access, use.access)],
       local.source_statements[name],
       local.destination_statements[name],
       # The services encrypt, so a function may use the key only through them.

@@ -5,6 +5,7 @@ module "table" {
   name                   = local.names.tables[each.key]
   partition_key          = each.value.partition_key
   sort_key               = each.value.sort_key
+  indexes                = each.value.indexes
   stream_view            = each.value.stream_view
   ttl_attribute          = each.value.ttl_attribute
   kms_key_arn            = local.kms_key_arn

@@ -93,6 +93,12 @@ variable "tables" {
     record_retention_days = optional(number)
     cause_retention_days  = optional(number)
     commit_format         = optional(number)
+    indexes = optional(map(object({
+      partition_key = object({ name = string, type = string })
+      sort_key      = optional(object({ name = string, type = string }))
+      projection    = optional(string, "ALL")
+      attributes    = optional(list(string), [])
+    })), {})
   }))
   description = "DynamoDB tables by name, all on demand."
   default     = {}

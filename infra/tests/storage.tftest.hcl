@@ -53,6 +53,63 @@ run "a_table_is_what_was_declared" {
   }
 }
 
+run "a_table_has_the_declared_indexes" {
+  command = plan
+
+  module {
+    source = "./modules/table"
+  }
+
+  variables {
+    partition_key = { name = "stream", type = "S" }
+    sort_key      = null
+    indexes = {
+      by-customer = {
+        partition_key = { name = "customer", type = "S" }
+        sort_key      = { name = "at", type = "S" }
+      }
+      by-day = {
+        partition_key = { name = "at", type = "S" }
+        projection    = "INCLUDE"
+        attributes    = ["version", "parked"]
+      }
+      by-total = {
+        partition_key = { name = "status", type = "S" }
+        sort_key      = { name = "total", type = "N" }
+        projection    = "KEYS_ONLY"
+      }
+    }
+    stream_view            = null
+    ttl_attribute          = null
+    point_in_time_recovery = false
+    deletion_protection    = false
+  }
+
+  assert {
+    condition = {
+      for attribute in aws_dynamodb_table.this.attribute : attribute.name => attribute.type...
+    } == { at = ["S"], customer = ["S"], status = ["S"], stream = ["S"], total = ["N"] }
+    error_message = "A key is missing, or is there twice."
+  }
+
+  assert {
+    condition = {
+      for index in aws_dynamodb_table.this.global_secondary_index :
+      index.name => join(" ", compact([index.hash_key, index.range_key, index.projection_type]))
+      } == {
+      by-customer = "customer at ALL", by-day = "at INCLUDE", by-total = "status total KEYS_ONLY"
+    }
+    error_message = "An index differs from its declaration."
+  }
+
+  assert {
+    condition = toset(flatten([
+      for index in aws_dynamodb_table.this.global_secondary_index : tolist(coalesce(index.non_key_attributes, []))
+    ])) == toset(["version", "parked"])
+    error_message = "An index has other attributes than declared."
+  }
+}
+
 run "a_table_without_extras_has_none" {
   command = plan
 
@@ -73,9 +130,10 @@ run "a_table_without_extras_has_none" {
     condition = (
       aws_dynamodb_table.this.range_key == null &&
       !aws_dynamodb_table.this.stream_enabled &&
-      length(aws_dynamodb_table.this.ttl) == 0
+      length(aws_dynamodb_table.this.ttl) == 0 &&
+      length(aws_dynamodb_table.this.global_secondary_index) == 0
     )
-    error_message = "The table has a sort key, a stream or a time to live that nobody declared."
+    error_message = "The table has a sort key, an index, a stream or a time to live that nobody declared."
   }
 
   assert {

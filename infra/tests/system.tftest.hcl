@@ -68,6 +68,34 @@ run "every_function_has_its_own_role_and_alias" {
   }
 }
 
+run "an_index_is_read_by_those_who_read_its_table" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, {
+      order-view = merge(var.tables["order-view"], {
+        indexes = { by-customer = { partition_key = { name = "customer", type = "S" } } }
+      })
+    })
+  }
+
+  assert {
+    condition = {
+      for name, statements in local.statements : name => [
+        for statement in statements : statement if endswith(statement.Sid, "Indexes")
+      ]
+      } == merge({ for name in keys(var.functions) : name => [] }, {
+        order-projection = [{
+          Sid      = "UsesOrderViewTableIndexes"
+          Effect   = "Allow"
+          Action   = ["dynamodb:Query"]
+          Resource = ["arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-order-view/index/by-customer"]
+        }]
+    })
+    error_message = "An index may be read by others than its readers, or in other ways."
+  }
+}
+
 run "statements_are_the_declared_access" {
   command = plan
 

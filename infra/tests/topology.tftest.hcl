@@ -84,6 +84,45 @@ run "a_key_has_a_type_that_dynamodb_knows" {
   expect_failures = [var.tables]
 }
 
+run "a_key_of_an_index_has_a_type_that_dynamodb_knows" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { refunds = {
+      partition_key = { name = "id", type = "S" }
+      indexes       = { by-day = { partition_key = { name = "at", type = "DATE" } } }
+    } })
+  }
+
+  expect_failures = [var.tables]
+}
+
+run "an_index_has_a_projection_that_dynamodb_knows" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { refunds = {
+      partition_key = { name = "id", type = "S" }
+      indexes       = { by-day = { partition_key = { name = "at", type = "S" }, projection = "SOME" } }
+    } })
+  }
+
+  expect_failures = [var.tables]
+}
+
+run "attributes_of_an_index_belong_to_the_projection_include" {
+  command = plan
+
+  variables {
+    tables = merge(var.tables, { refunds = {
+      partition_key = { name = "id", type = "S" }
+      indexes       = { by-day = { partition_key = { name = "at", type = "S" }, attributes = ["total"] } }
+    } })
+  }
+
+  expect_failures = [var.tables]
+}
+
 run "a_table_stream_carries_what_dynamodb_knows" {
   command = plan
 

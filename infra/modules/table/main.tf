@@ -14,6 +14,18 @@ variable "sort_key" {
   nullable    = true
 }
 
+variable "indexes" {
+  type = map(object({
+    partition_key = object({ name = string, type = string })
+    sort_key      = optional(object({ name = string, type = string }))
+    projection    = optional(string, "ALL")
+    attributes    = optional(list(string), [])
+  }))
+  description = "Global secondary indexes by name: keys, and which attributes they have."
+  default     = {}
+  nullable    = false
+}
+
 variable "stream_view" {
   type        = string
   description = "Content of the records of the table's stream, such as NEW_IMAGE; null: no stream."
@@ -42,6 +54,16 @@ variable "deletion_protection" {
   description = "Whether AWS refuses to delete the table."
 }
 
+locals {
+  # An attribute may be a key of the table and of several indexes. DynamoDB wants it once.
+  keys = distinct(concat(
+    [var.partition_key],
+    [for key in [var.sort_key] : key if key != null],
+    [for index in var.indexes : index.partition_key],
+    [for index in var.indexes : index.sort_key if index.sort_key != null],
+  ))
+}
+
 resource "aws_dynamodb_table" "this" {
   name                        = var.name
   billing_mode                = "PAY_PER_REQUEST"
@@ -52,11 +74,23 @@ resource "aws_dynamodb_table" "this" {
   deletion_protection_enabled = var.deletion_protection
 
   dynamic "attribute" {
-    for_each = var.sort_key == null ? [var.partition_key] : [var.partition_key, var.sort_key]
+    for_each = local.keys
 
     content {
       name = attribute.value.name
       type = attribute.value.type
+    }
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.indexes
+
+    content {
+      name               = global_secondary_index.key
+      hash_key           = global_secondary_index.value.partition_key.name
+      range_key          = try(global_secondary_index.value.sort_key.name, null)
+      projection_type    = global_secondary_index.value.projection
+      non_key_attributes = global_secondary_index.value.projection == "INCLUDE" ? global_secondary_index.value.attributes : null
     }
   }
 

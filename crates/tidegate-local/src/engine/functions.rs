@@ -17,6 +17,7 @@ use crate::environment::Functions;
 use crate::fault::Faults;
 use crate::invocation::Invoker;
 use crate::provision::Provisioned;
+use crate::proxy::billed::TableKeys;
 use crate::proxy::{Hook, Ports, Proxy, ResourceCalls};
 use crate::wake::Wakes;
 use topology::Topology;
@@ -66,8 +67,8 @@ impl Base<'_> {
         let mut hooks: Vec<Arc<dyn Hook>> = injector.hook(ready.environments).into_iter().collect();
         hooks.push(Arc::<ResourceCalls>::clone(&resource_calls));
         let calls: Arc<dyn Hook> = Arc::new(self.archive_calls());
-        let proxy =
-            Proxy::serve(ports, hooks, vec![calls], topology.table_keys(), Arc::clone(self.wakes));
+        let tables = TableKeys::from_topology(topology);
+        let proxy = Proxy::serve(ports, hooks, vec![calls], tables, Arc::clone(self.wakes));
         let invoker = injector.invoker(&ready.functions, time_scale);
         let faults = injector.faults();
         Ok(AssembledFunctions {

@@ -1,16 +1,16 @@
 //! Creates DynamoDB tables.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType as KeyRole, ScalarAttributeType,
-    StreamSpecification, StreamViewType, TableDescription, TableStatus, TimeToLiveSpecification,
-    TimeToLiveStatus,
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType as KeyRole,
+    Projection, ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType,
+    TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
 };
 
 use super::error::ProvisionError;
 use super::provisioned::ProvisionedTable;
 use super::wait;
 use crate::clients::Clients;
-use topology::{Key, KeyType, StreamView, Table};
+use topology::{Index, IndexProjection, Key, KeyType, StreamView, Table};
 
 pub(super) async fn table(
     clients: &Clients,
@@ -43,20 +43,18 @@ async fn create(
     let fail = ProvisionError::from_call(resource, "CreateTable");
     let mut call =
         clients.dynamodb.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
-    let keys = [
-        (Some(&declared.partition_key), KeyRole::Hash),
-        (declared.sort_key.as_ref(), KeyRole::Range),
-    ];
-    for (key, role) in keys.into_iter().filter_map(|(key, role)| Some((key?, role))) {
+    for key in attributes(declared) {
         let definition =
             AttributeDefinition::builder().attribute_name(&key.name).attribute_type(kind(key));
         call = call.attribute_definitions(
             definition.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?,
         );
-        let element = KeySchemaElement::builder().attribute_name(&key.name).key_type(role);
-        call = call.key_schema(
-            element.build().map_err(ProvisionError::from_call(resource, "CreateTable"))?,
-        );
+    }
+    for element in schema(resource, &declared.partition_key, declared.sort_key.as_ref())? {
+        call = call.key_schema(element);
+    }
+    for (name, index) in &declared.indexes {
+        call = call.global_secondary_indexes(secondary(resource, name, index)?);
     }
     if let Some(view) = declared.stream_view {
         let stream =
@@ -74,6 +72,55 @@ async fn create(
         }
         _ => Ok(()),
     }
+}
+
+/// Returns the keys of a table and of its indexes, each attribute once.
+fn attributes(declared: &Table) -> Vec<&Key> {
+    let of_table = [Some(&declared.partition_key), declared.sort_key.as_ref()];
+    let of_indexes = declared
+        .indexes
+        .values()
+        .flat_map(|index| [Some(&index.partition_key), index.sort_key.as_ref()]);
+    let mut keys: Vec<&Key> = Vec::new();
+    for key in of_table.into_iter().chain(of_indexes).flatten() {
+        if keys.iter().all(|known| known.name != key.name) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn schema(
+    resource: &str,
+    partition: &Key,
+    sort: Option<&Key>,
+) -> Result<Vec<KeySchemaElement>, ProvisionError> {
+    let keys = [(Some(partition), KeyRole::Hash), (sort, KeyRole::Range)];
+    let elements = keys.into_iter().filter_map(|(key, role)| {
+        Some(KeySchemaElement::builder().attribute_name(&key?.name).key_type(role).build())
+    });
+    elements.collect::<Result<_, _>>().map_err(ProvisionError::from_call(resource, "CreateTable"))
+}
+
+fn secondary(
+    resource: &str,
+    name: &str,
+    index: &Index,
+) -> Result<GlobalSecondaryIndex, ProvisionError> {
+    let kind = match index.projection {
+        IndexProjection::All => ProjectionType::All,
+        IndexProjection::KeysOnly => ProjectionType::KeysOnly,
+        IndexProjection::Include => ProjectionType::Include,
+    };
+    let attributes = (!index.attributes.is_empty()).then(|| index.attributes.clone());
+    let projection =
+        Projection::builder().projection_type(kind).set_non_key_attributes(attributes).build();
+    let keys = schema(resource, &index.partition_key, index.sort_key.as_ref())?;
+    let built = GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .set_key_schema(Some(keys))
+        .projection(projection);
+    built.build().map_err(ProvisionError::from_call(resource, "CreateTable"))
 }
 
 async fn active(

@@ -7,6 +7,7 @@ mod causes;
 mod concurrency;
 mod destinations;
 mod functions;
+mod indexes;
 mod names;
 mod patterns;
 mod queues;

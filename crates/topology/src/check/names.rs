@@ -23,6 +23,9 @@ const fn naming(what: &'static str, longest: usize, also: &'static str) -> Namin
 pub(super) const STREAM: Naming = naming("a stream", 128, "-_.");
 /// A DynamoDB table.
 pub(super) const TABLE: Naming = Naming { shortest: 3, ..naming("a table", 255, "-_.") };
+/// A global secondary index. It has no prefix of its own.
+pub(super) const INDEX: Naming =
+    Naming { shortest: 3, with_prefix: 255, ..naming("an index", 255, "-_.") };
 /// An SQS queue.
 pub(super) const QUEUE: Naming = naming("a queue", 80, "-_");
 /// An SQS queue whose name gets the suffix `.fifo`.

@@ -41,6 +41,7 @@ impl Check<'_> {
         for (name, table) in &topology.tables {
             self.name(&["tables", name], name, &TABLE);
             self.table_keys(name);
+            self.indexes(name, table);
             if let Some(format) = table.commit_format {
                 self.range(&["tables", name, "commit_format"], format, COMMIT_FORMATS);
             }

@@ -6,10 +6,11 @@ use super::Check;
 use crate::model::Access;
 
 impl Check<'_> {
-    /// Checks that a table belongs to one function, unless it is an event store.
+    /// Checks that one function at most changes the items of a table, and none those of an event
+    /// store.
     ///
-    /// An event store has a stream, and every function reads it or appends to it. A function must
-    /// not depend on items that another function changes in place.
+    /// An event store has a stream, and every function reads it or appends to it. Any other table
+    /// belongs to the function that changes it; others may read it, as an API reads a read model.
     pub(super) fn sharing(&mut self) {
         let topology = self.topology;
         let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
@@ -17,13 +18,14 @@ impl Check<'_> {
             for (variable, used) in &function.uses {
                 let Some(table) = used.table.as_deref() else { continue };
                 let Some(declared) = topology.tables.get(table) else { continue };
-                let shared = topology.functions.iter().find(|(other, function)| {
-                    *other != name
-                        && function.uses.values().any(|used| used.table.as_deref() == Some(table))
-                });
-                let Some((other, _)) = shared else { continue };
                 if declared.stream_view.is_some() {
-                    if matches!(used.access, Access::Write | Access::ReadWrite) {
+                    let shared = topology.functions.iter().find(|(other, function)| {
+                        let mut uses = function.uses.values();
+                        *other != name && uses.any(|used| used.table.as_deref() == Some(table))
+                    });
+                    if let Some((other, _)) = shared
+                        && matches!(used.access, Access::Write | Access::ReadWrite)
+                    {
                         self.house_rule(
                             &["functions", name, "uses", variable, "access"],
                             format!(
@@ -34,13 +36,16 @@ impl Check<'_> {
                     }
                     continue;
                 }
+                if used.access == Access::Read {
+                    continue;
+                }
                 let owner = *owners.entry(table).or_insert(name);
                 if owner != name {
                     self.house_rule(
                         &["functions", name, "uses", variable, "table"],
                         format!(
-                            "is {table}, which {owner} uses; only an event store, a table with a stream_view, is shared between \
-                             functions"
+                            "is {table}, which {owner} changes too; one function changes a table, \
+                             and others may only read it"
                         ),
                     );
                 }

@@ -16,7 +16,10 @@ mod system;
 pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
-pub use resource::{Bucket, Bus, Key, KeyType, Queue, Redrive, Stream, StreamView, Table, Topic};
+pub use resource::{
+    Bucket, Bus, Index, IndexProjection, Key, KeyType, Queue, Redrive, Stream, StreamView, Table,
+    Topic,
+};
 pub use rule::{InputTransformer, Rule, Target};
 pub use schedule::{Schedule, ScheduleGroup, ScheduleTarget};
 pub use source::{Filter, Source, StartingPosition};

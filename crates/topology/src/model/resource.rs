@@ -1,5 +1,7 @@
 //! What is declared beside functions and rules: streams, tables, queues, topics, buckets, buses.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 /// A Kinesis stream.
@@ -41,9 +43,41 @@ pub struct Table {
     /// For an event store: the format in which functions write commits, 1 or 2. Without it they
     /// write the newest that they know.
     pub commit_format: Option<u32>,
+    /// Global secondary indexes by name.
+    #[serde(default)]
+    pub indexes: BTreeMap<String, Index>,
 }
 
-/// A key attribute of a table.
+/// A global secondary index of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Index {
+    /// Partition key.
+    pub partition_key: Key,
+    /// Sort key.
+    pub sort_key: Option<Key>,
+    /// Attributes that the index has; all by default.
+    #[serde(default)]
+    pub projection: IndexProjection,
+    /// With the projection `INCLUDE`: attributes besides the keys.
+    #[serde(default)]
+    pub attributes: Vec<String>,
+}
+
+/// Attributes that an index has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum IndexProjection {
+    /// All attributes.
+    #[default]
+    All,
+    /// The keys of the table and of the index.
+    KeysOnly,
+    /// The keys, and attributes that are named.
+    Include,
+}
+
+/// A key attribute of a table or an index.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Key {

@@ -1,6 +1,6 @@
 //! Tries the forms of statements that the toolkit uses, in a table of its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::DisplayErrorContext;
@@ -61,6 +61,7 @@ pub(super) async fn try_all(clients: &Clients) -> Result<Tried, String> {
         record_retention_days: None,
         cause_retention_days: None,
         commit_format: None,
+        indexes: BTreeMap::new(),
     };
     let (_, made) = table(clients, &name, &declared).await.map_err(|error| error.to_string())?;
     let stream = made.stream_arn.unwrap_or_default();

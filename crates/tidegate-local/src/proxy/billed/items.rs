@@ -7,11 +7,40 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use parking_lot::Mutex;
 use serde_json::{Map, Value};
+use topology::Topology;
 
 use super::item::item_bytes;
 
-/// Names of the key attributes by table.
-pub type TableKeys = BTreeMap<String, Vec<String>>;
+/// Names of the key attributes of tables, and how many indexes each table has.
+#[derive(Clone, Debug, Default)]
+pub struct TableKeys {
+    keys: BTreeMap<String, Vec<String>>,
+    indexes: BTreeMap<String, u32>,
+}
+
+impl TableKeys {
+    /// Creates the keys of no table.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Creates the keys of a topology's tables.
+    pub fn from_topology(topology: &Topology) -> Self {
+        let indexes = topology.tables.iter().map(|(name, table)| {
+            (name.clone(), u32::try_from(table.indexes.len()).unwrap_or(u32::MAX))
+        });
+        Self { keys: topology.table_keys(), indexes: indexes.collect() }
+    }
+
+    /// Creates the keys of one table with this key and so many indexes.
+    #[cfg(test)]
+    pub(super) fn from_table(name: &str, key: &str, indexes: u32) -> Self {
+        Self {
+            keys: [(name.to_owned(), vec![key.to_owned()])].into(),
+            indexes: [(name.to_owned(), indexes)].into(),
+        }
+    }
+}
 
 /// Items up to this size, in bytes, are billed as one unit and are not remembered.
 const SMALLEST_UNIT: usize = 1024;
@@ -21,7 +50,7 @@ const REMEMBERED: usize = 100_000;
 /// The known sizes of items.
 #[derive(Debug, Default)]
 pub(crate) struct Items {
-    keys: TableKeys,
+    tables: TableKeys,
     known: Mutex<Known>,
 }
 
@@ -66,8 +95,13 @@ impl Known {
 }
 
 impl Items {
-    pub(crate) fn new(keys: TableKeys) -> Self {
-        Self { keys, known: Mutex::default() }
+    pub(crate) fn new(tables: TableKeys) -> Self {
+        Self { tables, known: Mutex::default() }
+    }
+
+    /// Returns how many indexes a table has: a write of an item is written to each of them.
+    pub(super) fn indexes(&self, table: Option<&str>) -> f64 {
+        table.and_then(|table| self.tables.indexes.get(table)).copied().map_or(0.0, f64::from)
     }
 
     /// Returns the known size, before a write, of the item that an action puts or changes; 0 if it
@@ -100,7 +134,7 @@ impl Items {
         table: &str,
         mut attributes: Map<String, Value>,
     ) -> Map<String, Value> {
-        if let Some(names) = self.keys.get(table) {
+        if let Some(names) = self.tables.keys.get(table) {
             attributes.retain(|name, _| names.contains(name));
         }
         attributes
@@ -117,7 +151,7 @@ impl Items {
         let holder = action.get("Key").or_else(|| action.get("Item"))?;
         let mut hasher = DefaultHasher::new();
         table.hash(&mut hasher);
-        for name in self.keys.get(table)? {
+        for name in self.tables.keys.get(table)? {
             holder.get(name)?.to_string().hash(&mut hasher);
         }
         Some((table, hasher.finish()))

@@ -3,6 +3,7 @@
 mod apis;
 mod causes;
 mod functions;
+mod indexes;
 mod profile;
 mod repository;
 mod resources;

@@ -88,7 +88,7 @@ functions = {
         "functions.Worker_1.reserved_concurrency is 4; must be",
         "functions.Worker_1.environment.lower has lower-case letters",
         "rules.orders.placed.pattern.account is not an attribute of an envelope",
-        "functions.other.uses.TABLE.table is Orders.Table, which Worker_1 uses",
+        "functions.other.uses.TABLE.table is Orders.Table, which Worker_1 changes too",
         "buckets.my.letters.expiration_days is not set",
     ] {
         assert!(said.iter().any(|said| said.starts_with(rule)), "{rule}: {said:#?}");

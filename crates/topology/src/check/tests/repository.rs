@@ -295,14 +295,23 @@ fn end_of_object(text: &str) -> usize {
 #[test]
 fn a_table_belongs_to_one_function_and_the_event_store_to_nobody_who_changes_it() {
     let letters = "DEAD_LETTER_QUEUE_URL = {";
-    let shared =
-        format!("ORDER_VIEW = {{ table = \"order-view\", access = \"read\" }}\n      {letters}");
-    let says = [
-        "functions.order-projection.uses.ORDER_VIEW_TABLE.table is order-view",
-        "which event-publisher uses",
-    ];
+    let shared = |access: &str| {
+        format!("ORDER_VIEW = {{ table = \"order-view\", access = \"{access}\" }}\n      {letters}")
+    };
     let at = Some("ORDER_VIEW_TABLE ");
-    Slip { within: "event-publisher = {", from: letters, to: &shared, at, says: &says }.is_found();
+    for access in ["write", "append", "read-write"] {
+        let says = [
+            "functions.order-projection.uses.ORDER_VIEW_TABLE.table is order-view",
+            "which event-publisher changes too",
+        ];
+        let to = shared(access);
+        Slip { within: "event-publisher = {", from: letters, to: &to, at, says: &says }.is_found();
+    }
+    // An API may read what a projection writes.
+    let begin = begin_of(TOPOLOGY, "event-publisher = {");
+    let (before, after) = TOPOLOGY.split_at(begin);
+    let read = format!("{before}{}", after.replacen(letters, &shared("read"), 1));
+    assert!(parse(&read).is_ok());
     for access in ["write", "read-write"] {
         let to = format!("access = \"{access}\"");
         let says = [

@@ -17,6 +17,11 @@
 //!
 //! A statement of PartiQL is billed like the single write that does the same.
 //!
+//! A write that takes effect costs as much again in each global secondary index of its table, and
+//! is not doubled there in a transaction. That is too much for an index that has few attributes,
+//! none of those that change, or not the item. It is too little if the item's key in the index
+//! changes, which takes two writes.
+//!
 //! # Reads
 //!
 //! A read is estimated by the items in its answer. If a filter left items out, each of them counts
@@ -56,7 +61,7 @@ pub(super) fn quantities(
             let units = single_write(operation, request, &reply.json(), items, !reply.failed());
             (WRITE_UNITS, units)
         }
-        "BatchWriteItem" => (WRITE_UNITS, batch_write(request, &reply.json())),
+        "BatchWriteItem" => (WRITE_UNITS, batch_write(request, &reply.json(), items)),
         "TransactWriteItems" => {
             let units = transaction(request, &reply.json(), items, !reply.failed());
             (WRITE_UNITS, units)

@@ -37,12 +37,14 @@ pub(super) fn quantities(
     let reads_only = statements.iter().flatten().all(is_read);
     for (n, statement) in statements.iter().enumerate() {
         let Some(statement) = statement else { continue };
-        let units_of = |outcome: &Outcome<'_>| write_units(statement, outcome, items);
+        let units_of =
+            |outcome: &Outcome<'_>, factor| write_units(statement, outcome, factor, items);
         match operation {
             "ExecuteStatement" if is_read(statement) => read += page(request, &answer),
             "ExecuteStatement" => {
                 let old = answer.get("Items").and_then(|items| items.get(0));
-                written += units_of(&Outcome { done, shown: old.or_else(|| answer.get("Item")) });
+                written +=
+                    units_of(&Outcome { done, shown: old.or_else(|| answer.get("Item")) }, 1.0);
             }
             "BatchExecuteStatement" => {
                 let own = answer.get("Responses").and_then(|answers| answers.get(n));
@@ -54,7 +56,7 @@ pub(super) fn quantities(
                         .map_or(0.5, consistency);
                     read += bytes(&outcome, READ) * consistency;
                 } else {
-                    written += units_of(&outcome);
+                    written += units_of(&outcome, 1.0);
                 }
             }
             _ if reads_only => {
@@ -64,7 +66,7 @@ pub(super) fn quantities(
             _ => {
                 let reasons = answer.get("CancellationReasons");
                 let shown = reasons.and_then(|reasons| reasons.get(n)?.get("Item"));
-                written += units_of(&Outcome { done, shown }) * TRANSACTIONAL;
+                written += units_of(&Outcome { done, shown }, TRANSACTIONAL);
             }
         }
     }
@@ -81,7 +83,7 @@ fn outcome(answer: &Value) -> Option<Outcome<'_>> {
     billed.then(|| Outcome { done: false, shown: error.get("Item") })
 }
 
-fn write_units(statement: &Statement, outcome: &Outcome<'_>, items: &Items) -> f64 {
+fn write_units(statement: &Statement, outcome: &Outcome<'_>, factor: f64, items: &Items) -> f64 {
     let table = statement.table.as_str();
     let written = item_bytes(&statement.written);
     let (kind, action, written) = match statement.verb {
@@ -98,7 +100,9 @@ fn write_units(statement: &Statement, outcome: &Outcome<'_>, items: &Items) -> f
         }
     };
     let shown = outcome.shown.and_then(size_of);
-    units(write_of(kind, &action, written, shown, items, outcome.done), WRITE)
+    let units = units(write_of(kind, &action, written, shown, items, outcome.done), WRITE);
+    let writes = outcome.done && statement.verb != Verb::Select;
+    units * factor + if writes { units * items.indexes(Some(table)) } else { 0.0 }
 }
 
 fn bytes(outcome: &Outcome<'_>, size: usize) -> f64 {

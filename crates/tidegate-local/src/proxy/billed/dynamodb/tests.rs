@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::reads::PAGE;
 use super::*;
+use crate::proxy::billed::items::TableKeys;
 
 fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>) -> f64 {
     let body = answer.to_string();
@@ -14,6 +15,30 @@ fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>)
 
 fn done(operation: &str, request: Value, answer: Value) -> f64 {
     billed(operation, &request, &answer, None)
+}
+
+#[test]
+fn a_write_that_takes_effect_costs_as_much_again_in_each_index() {
+    let items = Items::new(TableKeys::from_table("t", "key", 2));
+    let billed = |operation, request: &Value, answer: &Value, error| {
+        let body = answer.to_string();
+        quantities(operation, request, BilledReply { error, body: body.as_bytes() }, &items)[0].1
+    };
+    let put = json!({"TableName": "t", "Item": {"key": text(1500)}});
+    assert_eq!(billed("PutItem", &put, &json!({}), None), 6.0);
+    let failed = Some("ConditionalCheckFailedException");
+    assert_eq!(billed("PutItem", &put, &json!({}), failed), 2.0, "nothing is written");
+    let elsewhere = json!({"TableName": "u", "Item": {"key": text(1500)}});
+    assert_eq!(billed("PutItem", &elsewhere, &json!({}), None), 2.0);
+    let check = json!({"ConditionCheck": {"TableName": "t", "Key": {"key": text(1)}}});
+    let both = json!({"TransactItems": [{"Put": put}, check]});
+    assert_eq!(billed("TransactWriteItems", &both, &json!({}), None), 4.0 + 4.0 + 2.0);
+    let batch = json!({"RequestItems": {"t": [{"PutRequest": {"Item": {"key": text(1)}}}]}});
+    assert_eq!(billed("BatchWriteItem", &batch, &json!({}), None), 3.0);
+    let statement = json!({
+        "Statement": "INSERT INTO \"t\" VALUE {'key': ?}", "Parameters": [text(1)],
+    });
+    assert_eq!(billed("ExecuteStatement", &statement, &json!({}), None), 3.0);
 }
 
 fn text(bytes: usize) -> Value {
@@ -57,7 +82,7 @@ fn an_update_costs_its_key_and_what_it_assigns() {
 
 #[test]
 fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
-    let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
+    let items = Items::new(TableKeys::from_table("t", "key", 0));
     let answer = |operation: &str, request: Value, error: Option<&str>| {
         let quantities =
             quantities(operation, &request, BilledReply { error, body: b"{}" }, &items);
@@ -206,7 +231,7 @@ fn each_statement_of_a_batch_costs_what_the_single_write_costs() {
 
 #[test]
 fn a_statement_is_billed_by_the_size_of_the_item_that_another_one_wrote() {
-    let items = Items::new([("t".to_owned(), vec!["key".to_owned()])].into());
+    let items = Items::new(TableKeys::from_table("t", "key", 0));
     let batch = |statements: Value, answers: Value| {
         let (request, answer) = (json!({"Statements": statements}), json!({"Responses": answers}));
         let body = answer.to_string();

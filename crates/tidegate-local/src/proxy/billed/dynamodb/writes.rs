@@ -18,7 +18,14 @@ pub(super) fn single_write(
 ) -> f64 {
     // `ALL_OLD` and similar settings show the item; a failed condition shows the existing one.
     let shown = ["Attributes", "Item"].iter().filter_map(|name| size_of(answer.get(name)?)).max();
-    units(write(operation, request, shown, items, done), WRITE)
+    let units = units(write(operation, request, shown, items, done), WRITE);
+    units + of_indexes(request, units, items, done)
+}
+
+/// Returns the units of a write in the indexes of its table.
+fn of_indexes(action: &Value, units: f64, items: &Items, done: bool) -> f64 {
+    let table = action.get("TableName").and_then(Value::as_str);
+    if done { units * items.indexes(table) } else { 0.0 }
 }
 
 /// Returns the bytes by which an action is billed, and remembers what it wrote.
@@ -78,12 +85,16 @@ fn assigned(expression: &str, action: &Value) -> usize {
     bytes.sum()
 }
 
-pub(super) fn batch_write(request: &Value, answer: &Value) -> f64 {
+pub(super) fn batch_write(request: &Value, answer: &Value, items: &Items) -> f64 {
     let count = |value: &Value, field: &str| {
         let tables = value.get(field).and_then(Value::as_object).into_iter().flatten();
-        let writes = tables.flat_map(|(_, writes)| writes.as_array().into_iter().flatten());
-        let actions = writes.filter_map(|write| write.as_object()?.values().next());
-        actions.map(|action| units(written_bytes(action), WRITE)).sum::<f64>()
+        let of_table = tables.map(|(table, writes)| {
+            let writes = writes.as_array().into_iter().flatten();
+            let actions = writes.filter_map(|write| write.as_object()?.values().next());
+            let units: f64 = actions.map(|action| units(written_bytes(action), WRITE)).sum();
+            units * (1.0 + items.indexes(Some(table)))
+        });
+        of_table.sum::<f64>()
     };
     count(request, "RequestItems") - count(answer, "UnprocessedItems")
 }
@@ -94,7 +105,9 @@ pub(super) fn transaction(request: &Value, answer: &Value, items: &Items, done: 
     let units = actions.enumerate().filter_map(|(n, action)| {
         let (kind, action) = action.as_object()?.iter().next()?;
         let in_the_way = reasons.and_then(|reasons| reasons.get(n)?.get("Item").and_then(size_of));
-        Some(units(write(kind, action, in_the_way, items, done), WRITE))
+        let units = units(write(kind, action, in_the_way, items, done), WRITE);
+        let is_write = kind != "ConditionCheck";
+        Some(units * TRANSACTIONAL + of_indexes(action, units, items, done && is_write))
     });
-    units.sum::<f64>() * TRANSACTIONAL
+    units.sum()
 }
