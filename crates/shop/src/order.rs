@@ -19,13 +19,9 @@ use crate::read_model::{OrderRow, read_order};
 /// The read model cannot be read, or has neither.
 pub(crate) async fn show(options: &arguments::OrderShow) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
-    let client = connection.dynamodb();
     let view = options.view.table(&options.endpoint);
     for stream in streams(&options.id) {
-        let row = read_order(&client, &view, &stream)
-            .await
-            .map_err(|problem| connection.explain(problem))?;
-        if let Some(row) = row {
+        if let Some(row) = read_order(&connection, &view, &stream).await? {
             if options.json {
                 output::json(&row)?;
             } else {

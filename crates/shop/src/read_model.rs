@@ -1,18 +1,14 @@
 //! The read models of `order-projection`, as stored.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
 use events::view::{Dimension, order_view, sales};
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
+use terminal::connection::Connection;
 use terminal::name_prefix::PhysicalName;
 use terminal::problem::Problem;
-use tidegate::failure::chain;
-use tidegate::projection::{COUNTED, Pending, is_counter};
-
-type Item = HashMap<String, AttributeValue>;
+use tidegate::failure::Failure;
+use tidegate::query::{Consistency, Counter, DynamoDbTables, Get, Query, Table, View, one, page};
 
 /// Sums of one key, in units and minor units.
 ///
@@ -34,17 +30,16 @@ pub(crate) struct Totals {
 }
 
 impl Totals {
-    /// Adds amounts by attribute. Amounts of other attributes have no meaning here.
-    fn add_amounts(&mut self, amounts: &BTreeMap<String, i128>) {
-        let of = |name: &str| amounts.get(name).copied().unwrap_or(0);
-        self.add(&Self {
-            orders: of(sales::ORDERS),
-            units: of(sales::UNITS),
-            revenue: of(sales::REVENUE),
-            returns: of(sales::RETURNS),
-            returned_units: of(sales::RETURNED_UNITS),
-            refunded: of(sales::REFUNDED),
-        });
+    /// Amounts of other attributes have no meaning here.
+    fn from_counter(counter: &Counter) -> Self {
+        Self {
+            orders: counter.amount(sales::ORDERS),
+            units: counter.amount(sales::UNITS),
+            revenue: counter.amount(sales::REVENUE),
+            returns: counter.amount(sales::RETURNS),
+            returned_units: counter.amount(sales::RETURNED_UNITS),
+            refunded: counter.amount(sales::REFUNDED),
+        }
     }
 
     /// Adds another part of the same key's sums.
@@ -73,11 +68,14 @@ pub(crate) struct Sales {
 }
 
 /// One order or return.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+///
+/// The names of its fields are those of the attributes (`events::view::order_view`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct OrderRow {
     /// `order#536365`.
     pub(crate) stream: String,
     /// `placed`, `recorded` or `rejected`.
+    #[serde(default)]
     pub(crate) status: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) customer: Option<String>,
@@ -85,77 +83,58 @@ pub(crate) struct OrderRow {
     pub(crate) country: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub(crate) units: Option<i128>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub(crate) total: Option<i128>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) currency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub(crate) lines: Option<i128>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) reasons: Vec<String>,
-    pub(crate) rejections: i128,
+    #[serde(default)]
+    pub(crate) rejections: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) arrived_at: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) applied_at: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "whole", skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<i128>,
 }
 
-/// Reads the table of sales, and what the projection has not counted in it yet.
+/// Reads an integer. `serde_dynamo` reads none that are wider than the stored ones.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i128>, D::Error> {
+    Ok(Option::<i64>::deserialize(deserializer)?.map(i128::from))
+}
+
+/// Reads the table of sales, with what the projection has not counted in it yet.
 ///
 /// # Errors
 /// Fails if the table cannot be read, or if a row lacks a readable number.
-pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<Sales, Problem> {
-    let mut read = Sales::default();
-    // First what is pending: what is counted meanwhile is found in the rows.
-    let mut pending = match Pending::of_table(client.clone(), table.as_str()).await {
-        Ok(pending) => pending,
-        Err(failure) => {
-            // The scan says what is wrong with the whole table.
-            scan(client, table).await?;
-            return Err(Problem::new(format!("table `{table}`: {}", failure.reason())));
-        }
+pub(crate) async fn read_sales(
+    connection: &Connection,
+    table: &PhysicalName,
+) -> Result<Sales, Problem> {
+    // The counters are in a table of their own; the rows are not read.
+    let view = View::from_dynamodb(connection.dynamodb(), "", table.as_str());
+    let counters = match view.every_counter(Consistency::Strong).await {
+        Ok(mut counters) => match counters.unreadable.pop() {
+            None => counters,
+            Some(failure) => return Err(unreadable(connection, table, &failure).await),
+        },
+        Err(failure) => return Err(unreadable(connection, table, &failure).await),
     };
-    let aside = std::mem::take(&mut pending.aside);
-    read.aside.extend(aside.into_iter().map(|aside| (aside.key, aside.reason)));
-    for item in scan(client, table).await? {
-        let row_key = text(&item, sales::KEY).unwrap_or_default();
-        if !is_counter(&row_key) {
-            continue;
-        }
-        let Some((dimension, key)) = Dimension::split_row_key(&row_key) else {
-            read.foreign.push(row_key);
-            continue;
-        };
-        let count = |name: &str| {
-            number(&item, name).map_err(|problem| {
-                Problem::new(format!("table `{table}`, row `{row_key}`: {problem}"))
-            })
-        };
-        let slice = Totals {
-            orders: count(sales::ORDERS)?.unwrap_or(0),
-            units: count(sales::UNITS)?.unwrap_or(0),
-            revenue: count(sales::REVENUE)?.unwrap_or(0),
-            returns: count(sales::RETURNS)?.unwrap_or(0),
-            returned_units: count(sales::RETURNED_UNITS)?.unwrap_or(0),
-            refunded: count(sales::REFUNDED)?.unwrap_or(0),
-        };
-        let number = |name: &str| count(name).map(|number| number.unwrap_or(0));
-        let of_slice = u32::try_from(number(sales::SLICE)?).unwrap_or(u32::MAX);
-        let counted = u64::try_from(number(COUNTED)?).unwrap_or(0);
-        let total = read.totals.entry((dimension, key.to_owned())).or_default();
-        total.add(&slice);
-        total.add_amounts(&pending.take(&row_key, of_slice, counted));
-    }
-    for (row_key, _, amounts) in pending.rest() {
-        if let Some((dimension, key)) = Dimension::split_row_key(&row_key) {
-            read.totals.entry((dimension, key.to_owned())).or_default().add_amounts(&amounts);
+    let mut read = Sales { aside: counters.aside, ..Sales::default() };
+    for (key, counter) in &counters.counters {
+        match Dimension::split_row_key(key) {
+            Some((dimension, name)) => {
+                let totals = Totals::from_counter(counter);
+                read.totals.insert((dimension, name.to_owned()), totals);
+            }
+            None => read.foreign.push(key.clone()),
         }
     }
-    read.foreign.sort();
     Ok(read)
 }
 
@@ -164,14 +143,26 @@ pub(crate) async fn read_sales(client: &Client, table: &PhysicalName) -> Result<
 /// # Errors
 /// As [`read_sales`].
 pub(crate) async fn read_orders(
-    client: &Client,
+    connection: &Connection,
     table: &PhysicalName,
 ) -> Result<BTreeMap<String, OrderRow>, Problem> {
-    scan(client, table)
-        .await?
-        .iter()
-        .map(|item| order_row(table, item).map(|row| (row.stream.clone(), row)))
-        .collect()
+    let tables = DynamoDbTables::new(connection.dynamodb());
+    let query = Query::of_whole_table(&orders(table), Consistency::Strong);
+    let (mut rows, mut from) = (BTreeMap::new(), None);
+    loop {
+        let mut page = match page::<OrderRow>(&tables, &query, from.as_ref()).await {
+            Ok(page) => page,
+            Err(failure) => return Err(unreadable(connection, table, &failure).await),
+        };
+        if let Some(failure) = page.unreadable.pop() {
+            return Err(unreadable(connection, table, &failure).await);
+        }
+        rows.extend(page.rows.into_iter().map(|row| (row.stream.clone(), row)));
+        if page.next.is_none() {
+            return Ok(rows);
+        }
+        from = page.next;
+    }
 }
 
 /// Reads the row of one stream.
@@ -179,92 +170,21 @@ pub(crate) async fn read_orders(
 /// # Errors
 /// As [`read_sales`].
 pub(crate) async fn read_order(
-    client: &Client,
+    connection: &Connection,
     table: &PhysicalName,
     stream: &str,
 ) -> Result<Option<OrderRow>, Problem> {
-    let answer = client
-        .get_item()
-        .table_name(table.as_str())
-        .key(order_view::STREAM, AttributeValue::S(stream.to_owned()))
-        .consistent_read(true)
-        .send()
-        .await
-        .map_err(|error| unreadable(table, &error))?;
-    answer.item.map(|item| order_row(table, &item)).transpose()
-}
-
-async fn scan(client: &Client, table: &PhysicalName) -> Result<Vec<Item>, Problem> {
-    let mut pages = client
-        .scan()
-        .table_name(table.as_str())
-        .consistent_read(true)
-        .into_paginator()
-        .items()
-        .send();
-    let mut items = Vec::new();
-    while let Some(item) = pages.next().await {
-        items.push(item.map_err(|error| unreadable(table, &error))?);
+    let tables = DynamoDbTables::new(connection.dynamodb());
+    match one(&tables, &Get::new(&orders(table), stream, Consistency::Strong)).await {
+        Ok(row) => Ok(row),
+        Err(failure) => Err(unreadable(connection, table, &failure).await),
     }
-    Ok(items)
 }
 
-fn unreadable<E, R>(table: &PhysicalName, error: &SdkError<E, R>) -> Problem
-where
-    E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
-{
-    let service = error.as_service_error();
-    if service.and_then(ProvideErrorMetadata::code) == Some("ResourceNotFoundException") {
-        return table.missing("table");
-    }
-    Problem::new(format!("table `{table}`: {}", chain(error)))
+fn orders(table: &PhysicalName) -> Table {
+    Table::new(table.as_str(), order_view::STREAM)
 }
 
-fn order_row(table: &PhysicalName, item: &Item) -> Result<OrderRow, Problem> {
-    let stream = text(item, order_view::STREAM).unwrap_or_default();
-    let count = |name: &str| {
-        number(item, name)
-            .map_err(|problem| Problem::new(format!("table `{table}`, row `{stream}`: {problem}")))
-    };
-    let milliseconds =
-        |name: &str| count(name).map(|number| number.and_then(|number| i64::try_from(number).ok()));
-    let reasons = match item.get(order_view::REASONS) {
-        Some(AttributeValue::L(reasons)) => {
-            reasons.iter().filter_map(|reason| reason.as_s().ok()).cloned().collect()
-        }
-        _ => Vec::new(),
-    };
-    Ok(OrderRow {
-        status: text(item, order_view::STATUS).unwrap_or_default(),
-        customer: text(item, order_view::CUSTOMER),
-        country: text(item, order_view::COUNTRY),
-        at: text(item, order_view::AT),
-        units: count(order_view::UNITS)?,
-        total: count(order_view::TOTAL)?,
-        currency: text(item, order_view::CURRENCY),
-        lines: count(order_view::LINES)?,
-        reasons,
-        rejections: count(order_view::REJECTIONS)?.unwrap_or(0),
-        arrived_at: milliseconds(order_view::ARRIVED_AT)?,
-        applied_at: milliseconds(order_view::APPLIED_AT)?,
-        version: count(order_view::VERSION)?,
-        stream,
-    })
-}
-
-fn text(item: &Item, name: &str) -> Option<String> {
-    item.get(name)?.as_s().ok().cloned()
-}
-
-/// Returns the number of an attribute. `None` if the row does not have it.
-fn number(item: &Item, name: &str) -> Result<Option<i128>, String> {
-    match item.get(name) {
-        None => Ok(None),
-        Some(AttributeValue::N(digits)) => digits
-            .parse()
-            .map(Some)
-            .map_err(|_| format!("`{name}` is {digits}, which is not an integer")),
-        Some(_) => Err(format!("`{name}` is not a number")),
-    }
+async fn unreadable(connection: &Connection, table: &PhysicalName, failure: &Failure) -> Problem {
+    connection.explain_table(table, failure.reason()).await
 }

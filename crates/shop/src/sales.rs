@@ -30,9 +30,7 @@ struct KeySales {
 pub(crate) async fn show(options: &arguments::Sales) -> Result<ExitCode, Problem> {
     let dimension: Dimension = options.by.parse().map_err(Problem::new)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
-    let sales = read_sales(&connection.dynamodb(), &options.sales.table(&options.endpoint))
-        .await
-        .map_err(|problem| connection.explain(problem))?;
+    let sales = read_sales(&connection, &options.sales.table(&options.endpoint)).await?;
     let rows = of_dimension(sales.totals, dimension, options.top);
     if options.json {
         output::json(&rows)?;

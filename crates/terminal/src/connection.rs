@@ -9,11 +9,13 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_smithy_http_client::{Builder, tls};
 
 use crate::account::{self, Intent};
 use crate::endpoint::{CONNECT_TIMEOUT, Endpoint, EndpointOption, HOW_TO_START};
 use crate::local_system::{self, STATE, STATE_VARIABLE};
+use crate::name_prefix::PhysicalName;
 use crate::output;
 use crate::problem::Problem;
 
@@ -225,6 +227,21 @@ impl Connection {
     /// Creates a client for tables.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Says why a table cannot be read or written: that it is missing, or else `why`.
+    pub async fn explain_table(&self, table: &PhysicalName, why: &str) -> Problem {
+        let described = self.dynamodb().describe_table().table_name(table.as_str()).send().await;
+        let missing = described.is_err_and(|error| {
+            error
+                .as_service_error()
+                .is_some_and(DescribeTableError::is_resource_not_found_exception)
+        });
+        self.explain(if missing {
+            table.missing("table")
+        } else {
+            Problem::new(format!("table {table}: {why}"))
+        })
     }
 
     /// Adds the place of the system to a problem.

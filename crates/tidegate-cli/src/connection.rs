@@ -3,7 +3,6 @@
 use std::env;
 use std::path::PathBuf;
 
-use aws_sdk_dynamodb::operation::describe_table::DescribeTableError;
 use aws_sdk_lambda::config::StalledStreamProtectionConfig;
 use aws_sdk_lambda::config::retry::RetryConfig;
 use aws_sdk_lambda::config::timeout::TimeoutConfig;
@@ -171,17 +170,7 @@ impl System {
 
     /// Returns the problem with a table: that it does not exist, or else `why`.
     pub(crate) async fn explain_table(&self, table: &PhysicalName, why: &str) -> Problem {
-        let described = self.dynamodb().describe_table().table_name(table.as_str()).send().await;
-        let missing = described.is_err_and(|error| {
-            error
-                .as_service_error()
-                .is_some_and(DescribeTableError::is_resource_not_found_exception)
-        });
-        self.explain(if missing {
-            table.missing("table")
-        } else {
-            Problem::new(format!("table {table}: {why}"))
-        })
+        self.connection.explain_table(table, why).await
     }
 
     /// Adds the system's address to a problem.

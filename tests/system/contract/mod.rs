@@ -5,6 +5,7 @@
 mod event_store;
 mod idempotency;
 mod operations;
+mod query;
 mod read_model;
 mod requests;
 mod snapshot;

@@ -27,12 +27,8 @@ use self::fold::Expected;
 pub(crate) async fn check(options: &arguments::Check) -> Result<ExitCode, Problem> {
     let expected = Expected::from_lines(&mut Lines::open(&options.file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
-    let client = connection.dynamodb();
-    let explain = |problem| connection.explain(problem);
-    let sales =
-        read_sales(&client, &options.sales.table(&options.endpoint)).await.map_err(explain)?;
-    let orders =
-        read_orders(&client, &options.view.table(&options.endpoint)).await.map_err(explain)?;
+    let sales = read_sales(&connection, &options.sales.table(&options.endpoint)).await?;
+    let orders = read_orders(&connection, &options.view.table(&options.endpoint)).await?;
     let comparison = Comparison::new(&expected, &sales, &orders);
     if options.json {
         output::json(&comparison)?;

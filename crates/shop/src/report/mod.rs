@@ -25,9 +25,7 @@ use self::status::Status;
 pub(crate) async fn report(options: &arguments::Report) -> Result<ExitCode, Problem> {
     let status = read_status(&options.status)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
-    let orders = read_orders(&connection.dynamodb(), &options.view.table(&options.endpoint))
-        .await
-        .map_err(|problem| connection.explain(problem))?;
+    let orders = read_orders(&connection, &options.view.table(&options.endpoint)).await?;
     let figures = Figures::from_status(&status, &orders);
     if options.json {
         output::json(&figures)?;

@@ -12,7 +12,6 @@ use super::super::change::{RowUpdate, Value};
 use super::super::delta::{Added, Addition, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY};
 use super::super::expression::Expression;
 use super::super::guard::{Advance, Guard, Position};
-use super::super::pending::Pending;
 use super::super::read_model::{Guards, ReadModel};
 use super::super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::super::transaction::Transaction;
@@ -263,20 +262,6 @@ impl DynamoDbReadModel {
         self.counters
             .transact(vec![transact(update), TransactWriteItem::builder().delete(delete).build()])
             .await
-    }
-}
-
-impl Pending {
-    /// Reads what is not counted yet in a table of counters, as [`Self::read`] does.
-    ///
-    /// # Errors
-    /// Any failure to read it.
-    pub async fn of_table(
-        client: impl Into<DynamoDb>,
-        counters: impl Into<String>,
-    ) -> Result<Self, Failure> {
-        let tables = ReadModelTables { rows: String::new(), counters: counters.into(), slice: 0 };
-        Self::read(&DynamoDbReadModel::new(client, tables)).await
     }
 }
 
