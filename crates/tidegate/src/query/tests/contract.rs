@@ -181,7 +181,8 @@ async fn a_page_ends_at_a_megabyte(
     let query = Query::of_partition(table, id.as_str(), Consistency::Strong);
     let (numbers, pages) = all(tables, &query).await;
     assert_eq!(numbers, (0..8).collect::<Vec<_>>());
-    assert!(pages >= 3, "{pages} pages of 2.4 MB");
+    // DynamoDB Local ends a page behind the item with which it has a megabyte, others before it.
+    assert!(pages >= 2, "{pages} pages of 2.4 MB");
 }
 
 async fn an_index_has_the_items_with_its_keys(
