@@ -26,8 +26,8 @@ type Attributes = HashMap<String, AttributeValue>;
 
 /// Reads items of tables in DynamoDB.
 ///
-/// Needs the permissions to get, query and scan, of which a topology grants all with
-/// `access = "read"`.
+/// A topology grants `access = "read"`: items, partitions and indexes. A whole table needs
+/// `dynamodb:Scan`, which no function gets; it is for the commands of an operator.
 #[derive(Clone, Debug)]
 pub struct DynamoDbTables {
     client: DynamoDb,

@@ -61,7 +61,8 @@ impl Query {
         Self::new(table, Part::Index(index.clone(), partition.into()))
     }
 
-    /// Reads every item of a table, in no order. Costs the read of the whole table.
+    /// Reads every item of a table, in no order. Costs the read of the whole table, and needs the
+    /// permission `dynamodb:Scan`.
     pub fn of_whole_table(table: &Table, consistency: Consistency) -> Self {
         Self::new(table, Part::Whole(consistency))
     }
