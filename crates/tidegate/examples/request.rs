@@ -42,12 +42,12 @@ struct Withdrawn {
     cents: u64,
 }
 #[derive(Clone, Serialize, Deserialize, Message)]
-struct Refused {
+struct Overdrawn {
     cents: u64,
 }
 
 tidegate::messages! { enum Command { Withdraw } }
-tidegate::messages! { enum Event { Withdrawn, Refused } }
+tidegate::messages! { enum Event { Withdrawn, Overdrawn } }
 
 #[derive(Default)]
 struct Account {
@@ -71,7 +71,7 @@ impl Aggregate for Account {
 
     fn decide(&self, Command::Withdraw(Withdraw { cents }): &Command) -> Decision<Event> {
         if self.withdrawn.saturating_add(*cents) > 100_000 {
-            return Decision::one(Refused { cents: *cents });
+            return Decision::one(Overdrawn { cents: *cents });
         }
         Decision::one(Withdrawn { cents: *cents })
     }

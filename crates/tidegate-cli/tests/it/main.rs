@@ -11,6 +11,7 @@
 mod account;
 mod any_project;
 mod bad_input;
+mod bank;
 mod command;
 mod cost;
 mod credentials;
