@@ -75,7 +75,8 @@ function archives(status) {
 function troubles(status) {
   const functions = Object.entries(status.functions);
   const buses = status.buses.flatMap((b) => [[`bus ${b.bus}`, b.last_error], ...Object.entries(b.rules).map(([rule, r]) => [`rule ${rule} of bus ${b.bus}`, r.last_error])]);
-  const last = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error]), ...buses, ['schedules', status.schedules.last_error]];
+  const topics = status.topics.flatMap((t) => [[`topic ${t.topic}`, t.last_error], ...Object.entries(t.subscriptions).map(([name, s]) => [`subscription ${name} of topic ${t.topic}`, s.last_error])]);
+  const last = [...status.mappings.map((m) => [m.name, m.last_error]), ...status.asynchronous.map((a) => [`events → ${a.function}`, a.last_error]), ...buses, ...topics, ['schedules', status.schedules.last_error]];
   return [
     ...functions.filter(([, f]) => f.start_failure).map(([name, f]) => `${name} cannot be started: ${f.start_failure}`),
     ...functions.filter(([, f]) => f.log_failure).map(([name, f]) => `${name}: ${f.log_failure}`),

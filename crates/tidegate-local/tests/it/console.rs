@@ -204,6 +204,8 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
         "mappings": [{"name": "m", "last_error": "slow"}],
         "asynchronous": [{"function": "f", "last_error": null}],
         "buses": [{"bus": "b", "last_error": null, "rules": {"r": {"last_error": "no such queue"}}}],
+        "topics": [{"topic": "t", "last_error": "gone", "subscriptions": {"s": {"last_error": "full"}}}],
+        "schedules": {"last_error": "late"},
     });
     let said = browser.evaluate(&format!("troubles({status})")).await;
     let expected = [
@@ -211,6 +213,9 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
         format!("f: {EVIL}"),
         "last error of m: slow".to_owned(),
         "last error of rule r of bus b: no such queue".to_owned(),
+        "last error of topic t: gone".to_owned(),
+        "last error of subscription s of topic t: full".to_owned(),
+        "last error of schedules: late".to_owned(),
     ];
     assert_eq!(said, json!(expected));
     let held = json!([{"what": "held effects", "of": EVIL, "count": 2, "more": true, "error": null, "command": "ls"}]);

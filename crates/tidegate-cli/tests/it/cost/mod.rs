@@ -185,7 +185,7 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
             spoil("env/dev.tfvars", "environment = \"dev\"\nxray_tracng = true\n"),
             &saved,
             "dev.tfvars:2:1: xray_tracng: it is not a declared variable; declared are account_id, \
-             alarm_email_addresses, architecture,",
+             alarm_email_addresses, apis, architecture,",
         ),
         (spoil("env/dev.tfvars", "environment = var.x\n"), &saved, "dev.tfvars:1:15"),
         (spoil("topology.auto.tfvars", "streams = 1\n"), &saved, "topology.auto.tfvars:1:1"),
