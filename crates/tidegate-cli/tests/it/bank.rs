@@ -29,6 +29,7 @@ tables = {
 }
 streams = { accounts = {} }
 queues = { calls = {}, desk = {}, letters = { retention_seconds = 1209600 } }
+buckets = { letters = { expiration_days = 14 } }
 topics = { alerts = {} }
 subscriptions = {
   desk = {
@@ -74,6 +75,7 @@ functions = {
       ACCOUNTS_STREAM       = { stream = "accounts", access = "write" }
       CALLS_QUEUE_URL       = { queue = "calls", access = "write" }
       DEAD_LETTER_QUEUE_URL = { queue = "letters", access = "write" }
+      DEAD_LETTER_BUCKET    = { bucket = "letters", access = "write" }
     }
     sources = {
       event-store = {
@@ -213,7 +215,10 @@ async fn streamed(clients: &Clients) -> BTreeMap<String, Vec<u64>> {
                 let subject = event["subject"].as_str().unwrap().to_owned();
                 assert_eq!(record.partition_key(), Some(subject.as_str()));
                 if seen.insert(event["id"].as_str().unwrap().to_owned()) {
-                    numbers.entry(subject).or_default().push(event["sequence"].as_u64().unwrap());
+                    numbers
+                        .entry(subject)
+                        .or_default()
+                        .push(event["sequence"].as_str().unwrap().parse().unwrap());
                 }
             }
             next = read.next_shard_iterator.filter(|_| !read.records.is_empty());
@@ -269,7 +274,7 @@ async fn withdrawals_count_once_and_reach_every_reader_while_everything_fails() 
     assert_eq!(nobody.once("GET", "anna", "", "").await.0, 401);
 
     let status = project.until("idle", |status| status["idle"] == true).await;
-    for kind in ["kill during", "lose-response", "throttle DynamoDB.PutItem"] {
+    for kind in ["kill during", "lose-response", "throttle before DynamoDB.PutItem"] {
         assert!(status["faults"]["injected"][kind].as_u64() > Some(0), "{kind}: {status:#}");
     }
     assert_eq!(status["dead_letters"]["total"], 0, "{:#}", status["dead_letters"]);
