@@ -46,6 +46,7 @@ mod problem_of;
 mod response;
 mod route;
 mod router;
+mod rules;
 mod service;
 mod spans;
 

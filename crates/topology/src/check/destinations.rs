@@ -63,13 +63,7 @@ impl Check<'_> {
                 self.mistake(path, "needs exactly one of queue, topic, bucket, function and bus")
             }
             Some(DestinationKind::Queue(name)) => self.failure_queue(&at("queue"), name),
-            Some(DestinationKind::Topic(name)) => {
-                self.declared(&at("topic"), "topics", name, &topology.topics);
-                if topology.topics.get(name).is_some_and(|topic| topic.fifo) {
-                    let what = format!("is {name}, a FIFO topic; use a standard topic");
-                    self.mistake(&at("topic"), what);
-                }
-            }
+            Some(DestinationKind::Topic(name)) => self.standard_topic(&at("topic"), name),
             Some(DestinationKind::Bucket(name)) => {
                 self.declared(&at("bucket"), "buckets", name, &topology.buckets)
             }

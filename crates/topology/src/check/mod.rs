@@ -150,6 +150,17 @@ impl Check<'_> {
         }
     }
 
+    /// Checks a topic to which AWS itself publishes: it is declared and is not a FIFO topic.
+    ///
+    /// AWS publishes without a message group, and a FIFO topic needs one.
+    fn standard_topic(&mut self, path: &[&str], name: &str) {
+        let topology = self.topology;
+        self.declared(path, "topics", name, &topology.topics);
+        if topology.topics.get(name).is_some_and(|topic| topic.fifo) {
+            self.mistake(path, format!("is {name}, a FIFO topic; use a standard topic"));
+        }
+    }
+
     fn is_fifo(&self, queue: &str) -> bool {
         self.topology.queues.get(queue).is_some_and(|queue| queue.fifo)
     }

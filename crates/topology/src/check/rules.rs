@@ -83,9 +83,7 @@ impl Check<'_> {
             Some(TargetKind::Stream(stream)) => {
                 self.declared(&at("stream"), "streams", stream, &topology.streams);
             }
-            Some(TargetKind::Topic(topic)) => {
-                self.declared(&at("topic"), "topics", topic, &topology.topics);
-            }
+            Some(TargetKind::Topic(topic)) => self.standard_topic(&at("topic"), topic),
             Some(TargetKind::Bus(to)) => self.bus_target(path, bus, to),
         }
         self.message_group(path, target);

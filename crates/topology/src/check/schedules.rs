@@ -122,9 +122,7 @@ impl Check<'_> {
             Scheduled::Stream(name) => {
                 self.declared(&at("stream"), "streams", name, &topology.streams);
             }
-            Scheduled::Topic(name) => {
-                self.declared(&at("topic"), "topics", name, &topology.topics);
-            }
+            Scheduled::Topic(name) => self.standard_topic(&at("topic"), name),
         }
         self.parameters(path, target, kind, is_whole);
     }

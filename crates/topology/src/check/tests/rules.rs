@@ -15,8 +15,10 @@ fn with_rule(targets: &str) -> String {
     let end = begin + GOOD[begin..].find("    }\n").unwrap() + "    }\n".len();
     let (before, behind) = (&GOOD[..begin], &GOOD[end..]);
     let text = format!("{before}    {targets}\n{behind}");
-    text.replace("buses = {\n", "buses = {\n  other = {}\n  third = {}\n")
-        .replace("buckets = {\n", "topics = { alerts = {} }\nbuckets = {\n")
+    text.replace("buses = {\n", "buses = {\n  other = {}\n  third = {}\n").replace(
+        "buckets = {\n",
+        "topics = { alerts = {}, steps = { fifo = true } }\nbuckets = {\n",
+    )
 }
 
 /// Messages of all mistakes and warnings.
@@ -52,6 +54,7 @@ fn a_wrong_target_or_input_is_named_with_its_line() {
         ("queue = \"work\", topic = \"alerts\"", format!("{at} needs exactly one of")),
         ("stream = \"x\"", format!("{at}.stream is x, which is not declared")),
         ("topic = \"x\"", format!("{at}.topic is x, which is not declared")),
+        ("topic = \"steps\"", format!("{at}.topic is steps, a FIFO topic; use a standard topic")),
         ("bus = \"x\"", format!("{at}.bus is x, which is not declared")),
         ("bus = \"shop\"", format!("{at}.bus is shop, the bus of the rule itself")),
         ("bus = \"other\", input_path = \"$.detail\"", format!("{at} has an input, but a bus")),

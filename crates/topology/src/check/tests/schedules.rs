@@ -5,7 +5,7 @@ use crate::Severity;
 use crate::Severity::{Error, Warning};
 
 const SCHEDULES: &str = r#"
-topics = { news = {} }
+topics = { news = {}, steps = { fifo = true } }
 schedules = {
   nightly = {
     expression = "cron(0 3 * * ? *)"
@@ -134,6 +134,7 @@ fn targets_that_aws_refuses_are_mistakes() {
     slip("{ topic = \"news\" }", "{}", Error, "needs exactly one of function, queue, bus");
     slip("{ topic = \"news\" }", "{ topic = \"news\", bus = \"shop\" }", Error, "exactly one");
     slip("{ topic = \"news\" }", "{ topic = \"olds\" }", Error, "declared topics: news");
+    slip("{ topic = \"news\" }", "{ topic = \"steps\" }", Error, "is steps, a FIFO topic");
     slip(", message_group_id = \"ticks\" }", " }", Error, "a FIFO queue, which rejects");
     slip(", partition_key = \"tick\" }", " }", Error, "partition_key is not set");
     slip(", detail_type = \"Tick\" }", " }", Error, "detail_type is not set");
