@@ -78,8 +78,18 @@ pub(crate) async fn up(options: &Up) -> Result<ExitCode, Problem> {
 fn not_started(error: StartError) -> Problem {
     match error {
         StartError::Topology(mistaken) if mistaken.mistakes().len() > 1 => {
-            let count = mistaken.mistakes().len();
-            Problem::lines(format!("{count} mistakes in the topology\n{mistaken}"))
+            let is_error =
+                |mistake: &&topology::Mistake| mistake.severity == topology::Severity::Error;
+            let errors = mistaken.mistakes().iter().filter(is_error).count();
+            let count = |count, one: &str| match count {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                several => Some(format!("{several} {one}s")),
+            };
+            let warnings = count(mistaken.mistakes().len() - errors, "warning");
+            let counts: Vec<_> = count(errors, "mistake").into_iter().chain(warnings).collect();
+            let counts = counts.join(" and ");
+            Problem::lines(format!("{counts} in the topology\n{mistaken}"))
         }
         other => Problem::new(other.to_string()),
     }

@@ -493,6 +493,12 @@ async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started
         "nothing is made for a topology that cannot be used"
     );
 
+    let lossy = "queues = { q = {} }\nbuses = { b = {} }\nrules = { r = { bus = \"b\", pattern = { source = [\"s\"] }, target = { queue = \"p\" } } }\n";
+    std::fs::write(project.file("topology.hcl"), lossy).unwrap();
+    let text = stderr(&project.run(&up).await);
+    let counted = "tidegate: 1 mistake and 2 warnings in the topology";
+    assert_eq!(text.lines().next(), Some(counted), "{text}");
+
     std::fs::write(project.file("topology.hcl"), block("hcl")).unwrap();
     let output = project.run(&[&up[..], &["--invoke-url", "localhost:9000"]].concat()).await;
     let text = stderr(&output);
