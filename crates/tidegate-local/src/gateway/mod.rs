@@ -2,9 +2,9 @@
 //!
 //! A request becomes an event in payload format 2.0, and the function's answer becomes the response
 //! (AWS docs: Create AWS Lambda proxy integrations for HTTP APIs; Invoking Lambda function URLs).
-//! The order of the steps: [`server`] finds the route, takes a token of the stage's bucket
-//! ([`throttle`]), reads the body within the limits, checks the caller ([`authorizer`]), builds the
-//! event ([`event`]), invokes the function, and reads its answer ([`answer`]).
+//! The order of the steps: `server` finds the route, takes a token of the stage's bucket
+//! (`throttle`), reads the body within the limits, checks the caller (`authorizer`), builds the
+//! event (`event`), invokes the function, and reads its answer (`answer`).
 //!
 //! What differs from AWS, because AWS does not document it or because it runs on one machine:
 //!

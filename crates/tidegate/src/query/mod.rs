@@ -12,7 +12,7 @@
 //! - `PageTokens` (feature `page-tokens`) seals where a page ended into a text that a client cannot
 //!   forge, read or use elsewhere.
 //!
-//! [`TableReader`] is the port below. [`one`] and [`page`] read tables of your own through it.
+//! [`TableReader`] is the port below. [`one`] and [`page()`] read tables of your own through it.
 
 mod condition;
 mod consistency;
