@@ -83,6 +83,7 @@ pub mod driver;
 pub mod emulator;
 pub mod engine;
 pub mod environment;
+pub mod exhausted;
 pub mod fault;
 pub mod gateway;
 mod guard;

@@ -493,7 +493,8 @@ async fn every_mistake_of_a_topology_is_a_line_of_its_own_and_nothing_is_started
         "nothing is made for a topology that cannot be used"
     );
 
-    let lossy = "queues = { q = {} }\nbuses = { b = {} }\nrules = { r = { bus = \"b\", pattern = { source = [\"s\"] }, target = { queue = \"p\" } } }\n";
+    let lossy = "queues = { q = {} }\nbuses = { b = {} }\nrules = {\n  r = { bus = \"b\", pattern = \
+        { source = [\"s\"] }, target = { queue = \"p\" } }\n}\n";
     std::fs::write(project.file("topology.hcl"), lossy).unwrap();
     let text = stderr(&project.run(&up).await);
     let counted = "tidegate: 1 mistake and 2 warnings in the topology";

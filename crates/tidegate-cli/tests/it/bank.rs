@@ -25,7 +25,10 @@ tables = {
     partition_key = { name = "stream", type = "S" }, sort_key = { name = "version", type = "N" }
     stream_view   = "NEW_IMAGE"
   }
-  idempotency = { partition_key = { name = "key", type = "S" }, ttl_attribute = "expires_at", record_retention_days = 31 }
+  idempotency = {
+    partition_key = { name = "key", type = "S" }
+    ttl_attribute = "expires_at", record_retention_days = 31
+  }
 }
 streams = { accounts = {} }
 queues = { calls = {}, desk = {}, letters = { retention_seconds = 1209600 } }

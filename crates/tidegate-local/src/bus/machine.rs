@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::life::{HandOver, Life, State};
-use super::refusal::{Exhausted, GivenUp, Refusal};
+use super::refusal::{GivenUp, Refusal};
 use super::settings::BusSettings;
 use super::status::RuleStatus;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
+use crate::exhausted::Exhausted;
 use crate::own_queue::{EXTEND_AFTER, EventMachine, HELD, HELD_AT_MOST, Phase, Resting, too_many};
 use crate::pace::Earliest;
 use crate::pace::scale::scale;

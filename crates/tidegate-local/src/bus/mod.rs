@@ -30,7 +30,7 @@ pub mod step;
 mod tests;
 
 pub use bus_queue::BusQueue;
-pub use refusal::{Exhausted, GivenUp, Refusal};
+pub use refusal::{GivenUp, Refusal};
 pub use routing::start;
 pub use rule::{OtherBus, Retries, Rule, Target};
 pub use status::{BusRouter, BusStatus, RuleStatus};

@@ -1,5 +1,6 @@
 //! Explains why a hand-over failed, with EventBridge's codes (`eb-rule-dlq` of its User Guide).
 
+use crate::exhausted::Exhausted;
 use crate::send_error::{Reason, SendError};
 
 /// A failed try of a hand-over.
@@ -22,26 +23,6 @@ pub struct GivenUp {
     pub retry_attempts: u32,
     /// The limit that ended the tries; `None` if the hand-over was tried once.
     pub exhausted: Option<Exhausted>,
-}
-
-/// A limit of a target's retry policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exhausted {
-    /// Limit of tries.
-    MaximumRetryAttempts,
-    /// Limit of the event's age.
-    MaximumEventAgeInSeconds,
-}
-
-impl Exhausted {
-    /// Returns EventBridge's name for the limit.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MaximumRetryAttempts => "MaximumRetryAttempts",
-            Self::MaximumEventAgeInSeconds => "MaximumEventAgeInSeconds",
-        }
-    }
 }
 
 impl From<SendError> for Refusal {

@@ -38,6 +38,6 @@ mod tests;
 pub use invalid::Invalid;
 pub use key::Key;
 pub use progress::{Owed, Progress};
-pub use refusal::{Exhausted, GivenUp, Refusal};
+pub use refusal::{GivenUp, Refusal};
 pub use status::{FiringCounts, ScheduleStatus, ScheduleTask, SchedulesStatus};
 pub use target::{Kind, Retries, Target};

@@ -5,6 +5,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use crate::exhausted::Exhausted;
 use crate::send_error::{Reason, SendError};
 
 /// Code of errors that are not an answer of the target (AWS docs: "Configuring a schedule's
@@ -31,26 +32,6 @@ pub struct GivenUp {
     pub retry_attempts: u32,
     /// The limit that ended the tries; `None` if no further try could succeed.
     pub exhausted: Option<Exhausted>,
-}
-
-/// A limit of a retry policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exhausted {
-    /// Limit of tries.
-    MaximumRetryAttempts,
-    /// Limit of the age.
-    MaximumEventAgeInSeconds,
-}
-
-impl Exhausted {
-    /// Returns Scheduler's name for the limit.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MaximumRetryAttempts => "MaximumRetryAttempts",
-            Self::MaximumEventAgeInSeconds => "MaximumEventAgeInSeconds",
-        }
-    }
 }
 
 impl Refusal {

@@ -19,11 +19,12 @@ use lambda_shapes::moment::Moment;
 
 use super::key::Key;
 use super::progress::{Owed, Progress};
-use super::refusal::{Exhausted, GivenUp, Refusal};
+use super::refusal::{GivenUp, Refusal};
 use super::spec::Spec;
 use super::status::FiringCounts;
 use super::step::{Action, Input};
 use crate::driver::{IllegalInput, Machine};
+use crate::exhausted::Exhausted;
 use crate::pace::scale::{scale, scale_age};
 use life::{Counts, Firing, Life, State};
 use times::{Times, timestamp};

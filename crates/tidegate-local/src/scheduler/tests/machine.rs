@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use super::super::Key;
 use super::super::machine::{AT_A_TIME, Scheduler};
 use super::super::progress::Progress;
-use super::super::refusal::{Exhausted, Refusal};
+use super::super::refusal::Refusal;
 use super::super::step::{Action, Input};
 use super::{NOW, at, body, read};
 use crate::driver::Machine;
+use crate::exhausted::Exhausted;
 
 /// A machine with a clock that only the test moves.
 struct Bench {
