@@ -1,5 +1,7 @@
 //! The read model in DynamoDB keeps the contract that every read model keeps.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnValue;
 use tidegate::ids::StreamId;
@@ -55,12 +57,18 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
             .set_if_absent("status", status)
             .set("total", 7)
             .set("reasons", vec!["a".to_owned()])
+            .set("gift", true)
+            .set("address", BTreeMap::from([("city".to_owned(), "Kiel")]))
+            .remove("due_at")
             .add("count", 2)
     };
-    for (from, to, status) in [(at(0, 0), at(1, 0), "rejected"), (at(1, 0), at(2, 0), "ignored")] {
+    let due = RowUpdate::default().set("due_at", 1);
+    let placed = transaction(vec![(advance(&stream, at(0, 0), at(1, 0)), due)]);
+    assert_eq!(model.apply(&placed).await, Ok(()));
+    for (from, to, status) in [(at(1, 0), at(2, 0), "rejected"), (at(2, 0), at(3, 0), "ignored")] {
         let transaction = transaction(vec![(advance(&stream, from, to), row(status))]);
         assert_eq!(model.apply(&transaction).await, Ok(()));
-        let number = to.version.number();
+        let number = to.version.number() - 1;
         assert_eq!(model.add(3, &[addition(&key, 5, number, number)]).await, [Added::Done]);
     }
     let item = client
@@ -72,6 +80,10 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     assert_eq!(item["total"], AttributeValue::N("7".to_owned()));
     assert_eq!(item["count"], AttributeValue::N("4".to_owned()));
     assert_eq!(item["reasons"], AttributeValue::L(vec![AttributeValue::S("a".to_owned())]));
+    assert_eq!(item["gift"], AttributeValue::Bool(true));
+    let city = ("city".to_owned(), text("Kiel"));
+    assert_eq!(item["address"], AttributeValue::M([city].into()));
+    assert!(!item.contains_key("due_at"));
     let counter = client.get_item().table_name("sales").key("key", AttributeValue::S(key));
     let counter =
         counter.key("slice", AttributeValue::N("3".to_owned())).send().await.unwrap().item.unwrap();

@@ -1,9 +1,10 @@
 //! The changes that an event makes to a read model.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::delta::Amounts;
+use super::value::{NUMBER_BYTES, Value};
 use crate::failure::Failure;
 use crate::ids::StreamId;
 use crate::store::{RecordedCommit, RecordedEvent};
@@ -75,17 +76,8 @@ pub struct RowUpdate {
     pub defaults: BTreeMap<&'static str, Value>,
     /// Amounts to add to attributes. A missing attribute counts as 0.
     pub add: BTreeMap<&'static str, i64>,
-}
-
-/// Value of an attribute.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Value {
-    /// A string.
-    Text(String),
-    /// A number.
-    Number(i64),
-    /// A list of strings.
-    Texts(Vec<String>),
+    /// Attributes to remove, before all other changes.
+    pub remove: BTreeSet<&'static str>,
 }
 
 /// Change of one counter row.
@@ -128,6 +120,19 @@ impl RowUpdate {
         self.followed_by(Self { add: BTreeMap::from([(name, amount)]), ..Self::default() })
     }
 
+    /// Removes an attribute.
+    ///
+    /// ```
+    /// use tidegate::projection::RowUpdate;
+    ///
+    /// let paid = RowUpdate::default().set("status", "paid").remove("due_at");
+    /// assert!(paid.remove.contains("due_at"));
+    /// ```
+    #[must_use]
+    pub fn remove(self, name: &'static str) -> Self {
+        self.followed_by(Self { remove: BTreeSet::from([name]), ..Self::default() })
+    }
+
     /// Merges a later change at once, because DynamoDB allows only one clause per attribute.
     fn followed_by(mut self, later: Self) -> Self {
         self.then(&later);
@@ -136,34 +141,51 @@ impl RowUpdate {
 
     /// Returns an attribute that this update changes although it belongs to the guard.
     pub(super) fn touches_guard(&self) -> Option<&'static str> {
-        let names = self.set.keys().chain(self.defaults.keys()).chain(self.add.keys());
-        names.copied().find(|name| GUARD_ATTRIBUTES.contains(name))
+        let written = self.set.keys().chain(self.defaults.keys()).chain(self.add.keys());
+        written.chain(&self.remove).copied().find(|name| GUARD_ATTRIBUTES.contains(name))
+    }
+
+    /// Returns an attribute whose value has more levels than DynamoDB stores.
+    pub(super) fn too_deep(&self) -> Option<&'static str> {
+        let mut values = self.set.iter().chain(&self.defaults);
+        values.find(|(_, value)| value.is_too_deep()).map(|(name, _)| *name)
     }
 
     /// Estimates the bytes of the update in a request and in the row.
     pub(super) fn size(&self) -> usize {
         let values =
             self.set.iter().chain(&self.defaults).map(|(name, value)| name.len() + value.size());
-        values.chain(self.add.keys().map(|name| name.len() + NUMBER_BYTES)).sum()
+        let added = self.add.keys().map(|name| name.len() + NUMBER_BYTES);
+        values.chain(added).chain(self.remove.iter().map(|name| name.len())).sum()
     }
 
     /// Appends a later update, so that this update has the effect of both.
     ///
     /// For example, `set a = 1` followed by `add 2 to a` becomes `set a = 3`. An amount added to a
-    /// text stays a second change of the attribute, which DynamoDB refuses.
+    /// text stays a second change of the attribute, which DynamoDB refuses. After `remove a`, a
+    /// default and an amount set the attribute, because it does not exist.
     pub(super) fn then(&mut self, later: &Self) {
+        for name in &later.remove {
+            self.forget(name);
+            self.remove.insert(name);
+        }
         for (name, value) in &later.set {
-            self.defaults.remove(name);
-            self.add.remove(name);
+            self.forget(name);
             self.set.insert(name, value.clone());
         }
         for (name, value) in &later.defaults {
+            if self.remove.remove(name) {
+                self.set.insert(name, value.clone());
+            }
             // An earlier change has written the attribute, so it exists.
             if !self.set.contains_key(name) && !self.add.contains_key(name) {
                 self.defaults.entry(name).or_insert_with(|| value.clone());
             }
         }
         for (name, amount) in &later.add {
+            if self.remove.remove(name) {
+                self.set.insert(name, Value::Number(0));
+            }
             match self.set.get_mut(name) {
                 Some(Value::Number(number)) => *number = number.saturating_add(*amount),
                 _ => {
@@ -173,18 +195,13 @@ impl RowUpdate {
             }
         }
     }
-}
 
-/// Size of a number with 38 digits, the longest that DynamoDB stores.
-const NUMBER_BYTES: usize = 21;
-
-impl Value {
-    pub(super) fn size(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Number(_) => NUMBER_BYTES,
-            Self::Texts(texts) => 3 + texts.iter().map(|text| text.len() + 1).sum::<usize>(),
-        }
+    /// Drops every earlier change of an attribute.
+    fn forget(&mut self, name: &str) {
+        self.set.remove(name);
+        self.defaults.remove(name);
+        self.add.remove(name);
+        self.remove.remove(name);
     }
 }
 
@@ -208,30 +225,6 @@ fn json_bytes(text: &str) -> usize {
         _ => 1,
     };
     text.bytes().map(escaped).sum::<usize>() + 4
-}
-
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<i64> for Value {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl From<Vec<String>> for Value {
-    fn from(texts: Vec<String>) -> Self {
-        Self::Texts(texts)
-    }
 }
 
 #[cfg(test)]
@@ -270,6 +263,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_removed_does_not_exist_for_later_changes() {
+        let update = RowUpdate::default;
+        let gone = update().set("a", 1).set_if_absent("b", 1).add("c", 1).remove("d");
+        let removed = then(gone, &update().remove("a").remove("b").remove("c").remove("e"));
+        let only = update().remove("a").remove("b").remove("c").remove("d").remove("e");
+        assert_eq!(removed, only);
+        assert_eq!(removed.remove.len(), 5);
+        let again =
+            update().set("a", "x").set_if_absent("b", "y").set_if_absent("b", "z").add("c", 7);
+        let again = then(removed, &again.set_if_absent("d", 5).add("d", 2));
+        let set = update().set("a", "x").set("b", "y").set("c", 7).set("d", 7).remove("e");
+        assert_eq!(again, set);
+    }
+
+    #[test]
     fn a_size_counts_names_and_values_as_dynamodb_does() {
         for (row, bytes) in [
             (RowUpdate::default().set("text", "größe"), 4 + 7),
@@ -279,6 +287,7 @@ mod tests {
                 4 + 3 + 2 + 3,
             ),
             (RowUpdate::default().add("n", 1).add("units", 1), 1 + 21 + 5 + 21),
+            (RowUpdate::default().remove("due"), 3),
         ] {
             assert_eq!(row.size(), bytes, "{row:?}");
         }

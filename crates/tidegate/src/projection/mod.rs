@@ -38,9 +38,10 @@ mod round;
 mod row;
 mod slices;
 mod transaction;
+mod value;
 
 pub use apply_error::ApplyError;
-pub use change::{Increment, Projected, Projection, RowUpdate, Value};
+pub use change::{Increment, Projected, Projection, RowUpdate};
 pub use delta::{
     Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY,
     WAITING_DELTAS, is_counter,
@@ -54,6 +55,7 @@ pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
 pub use row::ROW_KEY;
 pub use transaction::{Step, Transaction};
+pub use value::Value;
 
 #[cfg(test)]
 mod tests;

@@ -151,7 +151,9 @@ pub(super) fn merge(steps: &[Step], slice: u32) -> Result<Transaction, Failure> 
             }
             None => {
                 guard_of.insert(&step.advance.stream, guards.len());
-                guards.push((step.advance.clone(), step.row.clone()));
+                let mut row = RowUpdate::default();
+                row.then(&step.row);
+                guards.push((step.advance.clone(), row));
             }
         }
     }

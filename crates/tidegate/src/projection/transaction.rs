@@ -6,6 +6,7 @@ use super::apply_error::ApplyError;
 use super::change::{Increment, RowUpdate};
 use super::delta::{COUNTED, Delta, is_counter};
 use super::guard::Advance;
+use super::value::LEVELS;
 use crate::failure::Failure;
 use crate::refusal::UNSTORABLE;
 
@@ -104,15 +105,19 @@ impl Transaction {
 
     /// Finds the items that cannot be stored. Returns their places and the reasons.
     fn reasons(&self) -> Vec<(usize, String)> {
-        let guards = self.guards.iter().map(|(_, row)| match row.touches_guard() {
-            Some(name) => {
-                Some(format!("the projection changes `{name}`, which belongs to the guard"))
-            }
-            None if row.size() > ITEM_BYTES => {
-                Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
-            }
-            None => None,
-        });
+        let guards =
+            self.guards.iter().map(|(_, row)| match (row.touches_guard(), row.too_deep()) {
+                (Some(name), _) => {
+                    Some(format!("the projection changes `{name}`, which belongs to the guard"))
+                }
+                (None, Some(name)) => Some(format!(
+                    "the attribute `{name}` has more than {LEVELS} levels of lists and maps"
+                )),
+                (None, None) if row.size() > ITEM_BYTES => {
+                    Some(format!("a row of {} bytes; an item holds {ITEM_BYTES}", row.size()))
+                }
+                (None, None) => None,
+            });
         let counters = self.delta.iter().flat_map(|delta| &delta.counters).map(|(key, add)| {
             let own = COUNTER_ATTRIBUTES.iter().find(|name| add.contains_key(**name));
             match (key.len(), own) {

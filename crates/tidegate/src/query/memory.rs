@@ -211,6 +211,11 @@ fn value_bytes(value: &AttributeValue) -> usize {
         AttributeValue::L(values) => {
             3 + values.iter().map(|value| value_bytes(value) + 1).sum::<usize>()
         }
+        AttributeValue::M(values) => {
+            let bytes =
+                |(name, value): (&String, &AttributeValue)| name.len() + value_bytes(value) + 1;
+            3 + values.iter().map(bytes).sum::<usize>()
+        }
         _ => 1,
     }
 }

@@ -108,8 +108,10 @@ fn attribute(value: Value) -> AttributeValue {
     match value {
         Value::Text(text) => AttributeValue::S(text),
         Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::Texts(texts) => {
-            AttributeValue::L(texts.into_iter().map(AttributeValue::S).collect())
-        }
+        Value::Bool(value) => AttributeValue::Bool(value),
+        Value::List(values) => AttributeValue::L(values.into_iter().map(attribute).collect()),
+        Value::Map(values) => AttributeValue::M(
+            values.into_iter().map(|(name, value)| (name, attribute(value))).collect(),
+        ),
     }
 }

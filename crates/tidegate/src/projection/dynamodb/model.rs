@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::super::answer::failure;
 use super::super::apply_error::ApplyError;
-use super::super::change::{RowUpdate, Value};
+use super::super::change::RowUpdate;
 use super::super::delta::{Added, Addition, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY};
 use super::super::expression::Expression;
 use super::super::guard::{Advance, Guard, Position};
@@ -16,7 +16,7 @@ use super::super::read_model::{Guards, ReadModel};
 use super::super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::super::transaction::Transaction;
 use super::names::{
-    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, key, number, transact,
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, attribute, key, number, transact,
 };
 use super::table::Counters;
 use crate::aws::DynamoDb;
@@ -163,6 +163,7 @@ impl DynamoDbReadModel {
         for (name, amount) in row.add.iter().filter(|(name, _)| !row.defaults.contains_key(*name)) {
             expression.add(name, *amount);
         }
+        row.remove.iter().for_each(|name| expression.remove(name));
         if let Some(event_id) = &advance.event_id {
             expression.set("event_id", AttributeValue::S(event_id.clone()));
         }
@@ -276,16 +277,6 @@ fn list_number(stream: &StreamId) -> u64 {
 
 fn row_key(stream: &StreamId) -> Key {
     HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
-}
-
-fn attribute(value: &Value) -> AttributeValue {
-    match value {
-        Value::Text(text) => AttributeValue::S(text.clone()),
-        Value::Number(value) => number(value),
-        Value::Texts(texts) => {
-            AttributeValue::L(texts.iter().cloned().map(AttributeValue::S).collect())
-        }
-    }
 }
 
 /// Requires that the guard is where it was read. A missing attribute means 0.

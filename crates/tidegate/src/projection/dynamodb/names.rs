@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
 use super::super::row::Key;
+use super::super::value::Value;
 
 /// Partition key of the table of counters; a string.
 pub const COUNTER_PARTITION_KEY: &str = "key";
@@ -27,4 +28,17 @@ pub(super) fn number(value: impl ToString) -> AttributeValue {
 
 pub(super) fn transact(update: Update) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
+}
+
+pub(super) fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Text(text) => AttributeValue::S(text.clone()),
+        Value::Number(value) => number(value),
+        Value::Bool(value) => AttributeValue::Bool(*value),
+        Value::List(values) => AttributeValue::L(values.iter().map(attribute).collect()),
+        Value::Map(values) => {
+            let of = |(name, value): (&String, &Value)| (name.clone(), attribute(value));
+            AttributeValue::M(values.iter().map(of).collect())
+        }
+    }
 }

@@ -9,11 +9,12 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::apply_error::ApplyError;
-use super::change::{RowUpdate, Value};
+use super::change::RowUpdate;
 use super::delta::{Added, Addition, Aside, Delta, Head};
 use super::guard::{Guard, Position};
 use super::read_model::{Guards, ReadModel};
 use super::transaction::{ITEM_BYTES, Transaction, refused};
+use super::value::Value;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -233,6 +234,9 @@ impl State {
 }
 
 fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result<(), String> {
+    for name in &update.remove {
+        row.remove(name);
+    }
     for (name, value) in &update.set {
         row.insert(name, value.clone());
     }

@@ -9,7 +9,7 @@ use tidegate::failure::{Class, Failure};
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{
     Added, Addition, Advance, Amounts, ApplyError, Counted, Delta, Guard, Pending, Position,
-    ReadModel, RowUpdate, Transaction, WAITING_DELTAS,
+    ReadModel, RowUpdate, Transaction, Value, WAITING_DELTAS,
 };
 use uuid::Uuid;
 
@@ -84,6 +84,8 @@ pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(Spoil<'_
     rows_and_transactions_have_a_size(model).await;
     numbers_go_as_far_as_their_type(model).await;
     what_is_no_number_is_not_added_to(model).await;
+    values_nest_as_deep_as_an_attribute(model).await;
+    what_is_removed_is_gone(model).await;
     guards_of_large_rows_are_read_in_several_answers(model).await;
 }
 
@@ -254,6 +256,37 @@ async fn what_is_no_number_is_not_added_to(model: &dyn ReadModel) {
     assert_eq!(model.apply(&text).await, Ok(()));
     let add = (advance(&stream, at(1, 0), at(2, 0)), RowUpdate::default().add("n", 1));
     is_unstorable(model, &transaction(vec![add])).await;
+}
+
+async fn values_nest_as_deep_as_an_attribute(model: &dyn ReadModel) {
+    let nested = |levels: usize| {
+        (0..levels).fold(Value::from(true), |inner, level| match level % 2 {
+            0 => Value::List(vec![inner, "".into()]),
+            _ => Value::Map([("a b".to_owned(), inner), ("größe".to_owned(), 1.into())].into()),
+        })
+    };
+    let with = |value: Value| {
+        transaction(vec![first(&new_stream(), RowUpdate::default().set("nested", value))])
+    };
+    for fits in [nested(0), nested(32), Value::List(Vec::new()), Value::Map([].into())] {
+        assert_eq!(model.apply(&with(fits)).await, Ok(()));
+    }
+    is_unstorable(model, &with(nested(33))).await;
+}
+
+async fn what_is_removed_is_gone(model: &dyn ReadModel) {
+    let stream = new_stream();
+    let row = RowUpdate::default().set("size", "x".repeat(300_000)).set("n", "text").set("kept", 1);
+    assert_eq!(model.apply(&transaction(vec![first(&stream, row)])).await, Ok(()));
+    let removed = RowUpdate::default().remove("size").remove("n").remove("never there");
+    let next = transaction(vec![(advance(&stream, at(1, 0), at(2, 0)), removed)]);
+    assert_eq!(model.apply(&next).await, Ok(()));
+    // There is room again, and the attribute is no text.
+    let more = RowUpdate::default().set("more", "x".repeat(300_000)).add("n", 1);
+    let last = transaction(vec![(advance(&stream, at(2, 0), at(3, 0)), more)]);
+    assert_eq!(model.apply(&last).await, Ok(()));
+    let guarded = RowUpdate::default().remove("version");
+    is_unstorable(model, &transaction(vec![(advance(&stream, at(3, 0), at(4, 0)), guarded)])).await;
 }
 
 async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel) {
