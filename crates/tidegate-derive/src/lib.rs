@@ -1,11 +1,13 @@
-//! The derive macro for messages of the crate `tidegate`.
+//! The macros for messages and processes of the crate `tidegate`.
 //!
 //! `tidegate` re-exports it; use it from there.
 
 mod message;
+mod state;
+mod total;
 
 use proc_macro::TokenStream;
-use syn::{DeriveInput, parse_macro_input};
+use syn::{DeriveInput, ImplItemFn, parse_macro_input};
 
 /// Implements `tidegate::message::Message` for a struct.
 ///
@@ -127,4 +129,221 @@ use syn::{DeriveInput, parse_macro_input};
 pub fn derive_message(input: TokenStream) -> TokenStream {
     let input = parse_macro_input!(input as DeriveInput);
     message::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Implements `tidegate::process::State` for the enum of a process's states.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidegate::process::State;
+///
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, State)]
+/// enum Trip {
+///     #[state(start)]
+///     New,
+///     Going { to: String },
+///     #[state(end)]
+///     Arrived,
+/// }
+///
+/// assert_eq!(Trip::default(), Trip::New);
+/// assert_eq!(Trip::NAMES, ["New", "Going", "Arrived"]);
+/// assert!(Trip::Arrived.is_end() && !Trip::New.is_end());
+/// assert_eq!(Trip::Going { to: "Oslo".to_owned() }.name(), "Going");
+/// ```
+///
+/// # Attributes
+///
+/// | `#[state(…)]` | on | meaning |
+/// |---|---|---|
+/// | `start` | variant without fields | state before the first event: the type's `Default` |
+/// | `end` | variant | end state: all deadlines are cancelled |
+/// | `version = 2` | enum | version of the stored JSON, from 1 |
+/// | `from = Type` | enum | the states as they were in the version before |
+/// | `oldest` | enum | no state of an older version is stored |
+///
+/// Without a `start`, implement `Default` yourself.
+///
+/// # Versions
+///
+/// An additional variant needs no new version if the function that reads it is deployed first. For
+/// any other change keep the old enum as the version before, and convert it with `From`.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use tidegate::process::State;
+///
+/// #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// enum TripV1 {
+///     #[state(start)]
+///     New,
+///     Going(String),
+/// }
+///
+/// #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, State)]
+/// #[state(version = 2, from = TripV1)]
+/// enum Trip {
+///     #[state(start)]
+///     New,
+///     Going { to: String },
+/// }
+///
+/// impl From<TripV1> for Trip {
+///     fn from(old: TripV1) -> Self {
+///         match old {
+///             TripV1::New => Self::New,
+///             TripV1::Going(to) => Self::Going { to },
+///         }
+///     }
+/// }
+///
+/// let read = Trip::decode(1, r#"{"Going":"Oslo"}"#).unwrap();
+/// assert_eq!(read, Trip::Going { to: "Oslo".to_owned() });
+/// ```
+///
+/// # Errors
+///
+/// A mistake is a compiler error at its place, and says what to write.
+///
+/// ```compile_fail,E0080
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::process::State;
+/// # #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// # enum V1 { #[state(start)] New }
+/// # impl From<V1> for Trip { fn from(_: V1) -> Self { Self::New } }
+/// #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// #[state(version = 3, from = V1)] // `V1` must have `version = 2`
+/// enum Trip { #[state(start)] New }
+/// ```
+///
+/// ```compile_fail,E0277
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::process::State;
+/// #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// enum Trip { New } // no variant is the start
+/// ```
+#[proc_macro_derive(State, attributes(state))]
+pub fn derive_state(input: TokenStream) -> TokenStream {
+    let input = parse_macro_input!(input as DeriveInput);
+    state::expand(&input).unwrap_or_else(syn::Error::into_compile_error).into()
+}
+
+/// Checks that the function `react` of a process places every pair of state and input.
+///
+/// The function must end in `match (state, input)`, and each arm must name its states and its
+/// inputs. A wildcard, or a binding in place of a variant, is a compiler error. So a new state or a
+/// new input fails the build until it is placed.
+///
+/// Or-patterns, guards and anything inside of a variant are allowed. The attribute also writes the
+/// constant `TOTAL`, which the trait requires, so it cannot be left out.
+///
+/// ```
+/// # use jiff::Timestamp;
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::{envelope::Envelope, failure::Failure, ids::StreamId, message::Message};
+/// # use tidegate::process::{self, Process, Reaction, State, Step};
+/// # #[derive(Serialize, Deserialize, Message)]
+/// # struct Open {}
+/// # #[derive(Serialize, Deserialize, Message)]
+/// # struct Close {}
+/// # tidegate::messages! { enum Input { Open, Close } }
+/// # #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// # enum Door { #[state(start)] Shut, Opened }
+/// # struct Doors;
+/// # impl Process for Doors {
+/// #     const KIND: &'static str = "door";
+/// #     const SOURCE: &'static str = "doors";
+/// #     const RULES: u32 = 1;
+/// #     type Input = Input;
+/// #     type State = Door;
+/// #     fn instance(_: &Input, envelope: &Envelope) -> Result<StreamId, Failure> {
+/// #         Ok(envelope.subject.clone())
+/// #     }
+/// #[process::total]
+/// fn react(state: &Door, input: &Input, _now: Timestamp) -> Reaction<Door> {
+///     match (state, input) {
+///         (Door::Shut, Input::Open(_)) => Step::to(Door::Opened).into(),
+///         (Door::Opened, Input::Close(_)) => Step::to(Door::Shut).into(),
+///         (Door::Shut, Input::Close(_)) | (Door::Opened, Input::Open(_)) => {
+///             process::refuse("no_change", "the door is so already")
+///         }
+///     }
+/// }
+/// # }
+/// assert_eq!(Doors::TOTAL.pairs()[0], ("Shut", "Open"));
+/// ```
+///
+/// A wildcard does not compile:
+///
+/// ```compile_fail
+/// # use jiff::Timestamp;
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::{envelope::Envelope, failure::Failure, ids::StreamId, message::Message};
+/// # use tidegate::process::{self, Process, Reaction, State, Step};
+/// # #[derive(Serialize, Deserialize, Message)]
+/// # struct Open {}
+/// # #[derive(Serialize, Deserialize, Message)]
+/// # struct Close {}
+/// # tidegate::messages! { enum Input { Open, Close } }
+/// # #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// # enum Door { #[state(start)] Shut, Opened }
+/// # struct Doors;
+/// # impl Process for Doors {
+/// #     const KIND: &'static str = "door";
+/// #     const SOURCE: &'static str = "doors";
+/// #     const RULES: u32 = 1;
+/// #     type Input = Input;
+/// #     type State = Door;
+/// #     fn instance(_: &Input, envelope: &Envelope) -> Result<StreamId, Failure> {
+/// #         Ok(envelope.subject.clone())
+/// #     }
+/// #[process::total]
+/// fn react(state: &Door, input: &Input, _now: Timestamp) -> Reaction<Door> {
+///     match (state, input) {
+///         (Door::Shut, Input::Open(_)) => Step::to(Door::Opened).into(),
+///         (Door::Opened, Input::Close(_)) => Step::to(Door::Shut).into(),
+///         _ => process::refuse("no_change", "the door is so already"), // which pairs?
+///     }
+/// }
+/// # }
+/// ```
+///
+/// A function without the attribute does not compile, because `TOTAL` is missing:
+///
+/// ```compile_fail,E0046
+/// # use jiff::Timestamp;
+/// # use serde::{Deserialize, Serialize};
+/// # use tidegate::{envelope::Envelope, failure::Failure, ids::StreamId, message::Message};
+/// # use tidegate::process::{self, Process, Reaction, State, Step};
+/// # #[derive(Serialize, Deserialize, Message)]
+/// # struct Open {}
+/// # tidegate::messages! { enum Input { Open } }
+/// # #[derive(Clone, Debug, Serialize, Deserialize, State)]
+/// # enum Door { #[state(start)] Shut }
+/// # struct Doors;
+/// # impl Process for Doors {
+/// #     const KIND: &'static str = "door";
+/// #     const SOURCE: &'static str = "doors";
+/// #     const RULES: u32 = 1;
+/// #     type Input = Input;
+/// #     type State = Door;
+/// #     fn instance(_: &Input, envelope: &Envelope) -> Result<StreamId, Failure> {
+/// #         Ok(envelope.subject.clone())
+/// #     }
+/// // `#[process::total]` is missing
+/// fn react(state: &Door, input: &Input, _now: Timestamp) -> Reaction<Door> {
+///     match (state, input) {
+///         (Door::Shut, Input::Open(_)) => process::refuse("no", "no"),
+///     }
+/// }
+/// # }
+/// ```
+#[proc_macro_attribute]
+pub fn total(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if let Some(argument) = arguments.into_iter().next() {
+        let said = "`total` has no arguments";
+        return syn::Error::new(argument.span().into(), said).into_compile_error().into();
+    }
+    let function = parse_macro_input!(item as ImplItemFn);
+    total::expand(&function).unwrap_or_else(syn::Error::into_compile_error).into()
 }

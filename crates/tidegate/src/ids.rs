@@ -86,6 +86,14 @@ impl TryFrom<String> for StreamId {
     }
 }
 
+impl TryFrom<&str> for StreamId {
+    type Error = InvalidStreamId;
+
+    fn try_from(text: &str) -> Result<Self, InvalidStreamId> {
+        text.parse()
+    }
+}
+
 impl From<StreamId> for String {
     fn from(stream: StreamId) -> Self {
         stream.0

@@ -17,6 +17,7 @@
 //! - [`query`] reads read models: rows, pages, counters, and what a version led to.
 //! - [`idempotency`] runs effects outside DynamoDB once.
 //! - `publish` (feature `publish`) publishes what the event store holds.
+//! - `process` (feature `process`) coordinates: process managers with deadlines and compensation.
 //! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
 //! - [`validation`] checks records by the rules of their types (derived with the feature `garde`).
 //! - `parameters` (feature `parameters`) reads parameters and secrets, with a cache.
@@ -81,6 +82,8 @@ pub mod message;
 pub mod metrics;
 #[cfg(feature = "parameters")]
 pub mod parameters;
+#[cfg(feature = "process")]
+pub mod process;
 pub mod projection;
 #[cfg(feature = "publish")]
 pub mod publish;
@@ -100,8 +103,9 @@ mod time_left;
 pub mod trace;
 pub mod validation;
 
-// Test suites that also run against a real backend refer to the crate by name, as its users do.
-#[cfg(test)]
+// Derived messages refer to the crate by name, and so do test suites that also run against a real
+// backend, as the crate's users do.
+#[cfg(any(test, feature = "process"))]
 extern crate self as tidegate;
 
 /// The crate whose record types the feature `aws-lambda-events` decodes deliveries into.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest as _, Sha256};
 
 use super::Action;
@@ -112,17 +112,32 @@ impl<'a> Published<'a> {
             let reason = format!("{} cannot be written as JSON: {error}", M::TYPE);
             Failure::permanent("unencodable", reason)
         })?;
+        Ok(self.raw(name, subject, DataSchema::new(M::TYPE, M::VERSION), data))
+    }
+
+    /// Creates the envelope of a message that leaves because of the event, as
+    /// [`Self::command`] does, with content that is written already.
+    pub(crate) fn raw(
+        &self,
+        name: &str,
+        subject: StreamId,
+        schema: DataSchema,
+        data: Box<RawValue>,
+    ) -> Envelope {
         let id = content_id(&["outgoing", &self.event.id, name]);
-        let schema = DataSchema::new(M::TYPE, M::VERSION);
         let (source, time) = (self.source(), self.event.time);
-        let mut envelope = Envelope::new(id, source, subject, time, schema, Data::Inline(data));
+        self.follow(Envelope::new(id, source, subject, time, schema, Data::Inline(data)))
+    }
+
+    /// Makes a message follow from the event: it gets its cause and its correlation.
+    pub(crate) fn follow(&self, mut envelope: Envelope) -> Envelope {
         envelope.causation_id = Some(self.event.id.clone());
         if let Some(decision) = self.commit.decision(self.event.version) {
             envelope.correlation_id = decision.correlation_id.clone();
             envelope.traceparent = decision.traceparent.clone();
             envelope.extensions = decision.extensions.clone();
         }
-        Ok(envelope)
+        envelope
     }
 }
 

@@ -1,5 +1,6 @@
 //! An aggregate: the entity that decides commands.
 
+use crate::failure::Failure;
 use crate::message::MessageSet;
 
 /// An entity with a consistency boundary: a fold over its events.
@@ -24,6 +25,17 @@ pub trait Aggregate: Default + Send {
 
     /// Decides which events a command leads to.
     fn decide(&self, command: &Self::Command) -> Decision<Self::Event>;
+
+    /// Decides as [`Self::decide`] does, or returns why the command cannot be decided now.
+    ///
+    /// [`execute`](super::execute()) calls it. The default implementation always decides.
+    ///
+    /// # Errors
+    /// A transient failure if another version of the function must decide the command. A refusal is
+    /// not a failure but an event.
+    fn try_decide(&self, command: &Self::Command) -> Result<Decision<Self::Event>, Failure> {
+        Ok(self.decide(command))
+    }
 }
 
 /// The events of one decision; at least one.

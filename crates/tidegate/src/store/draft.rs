@@ -86,7 +86,7 @@ pub(super) fn decide<A: Aggregate, M: Memory>(
         resent(stream, &origin.cause, at, stored, digest.as_ref())?;
         return Ok(None);
     }
-    let decision = catch(|| Ok(loaded.aggregate.decide(command)))?;
+    let decision = catch(|| loaded.aggregate.try_decide(command))?;
     let events = RecordedCommit::events_after(
         stream,
         loaded.version,

@@ -66,7 +66,24 @@ pub async fn execute_all<A: Aggregate>(
     commands: &[(&A::Command, &Origin)],
     retry: Retry,
 ) -> Vec<Outcome> {
+    execute_all_noting::<A>(store, stream, commands, retry, |_| {}).await
+}
+
+/// Executes consecutive commands as [`execute_all`] does. Passes the events of each decision that
+/// is stored now to `note`.
+pub(crate) async fn execute_all_noting<A: Aggregate>(
+    store: &dyn EventStore,
+    stream: &StreamId,
+    commands: &[(&A::Command, &Origin)],
+    retry: Retry,
+    note: impl Fn(&[A::Event]) + Send,
+) -> Vec<Outcome> {
     let verdicts = run::<A>(store, &WholeStream { store }, stream, commands, retry).await;
+    for verdict in &verdicts {
+        if let Verdict::Applied { decision, .. } = verdict {
+            note(decision.events());
+        }
+    }
     verdicts.into_iter().map(Verdict::outcome).collect()
 }
 

@@ -43,6 +43,8 @@ pub use change::CommitChange;
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedDecision, RecordedEvent};
 pub use digest::{Content, Digest, InvalidDigest};
 pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
+#[cfg(feature = "process")]
+pub(crate) use execute::execute_all_noting;
 pub use execute::{execute, execute_all};
 pub use executed::Executed;
 pub use format::CommitFormat;
