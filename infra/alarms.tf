@@ -43,7 +43,7 @@ locals {
     local.sender_alarms, local.dead_letter_alarms, local.work_queue_alarms,
     local.rule_alarms, local.table_alarms, local.stream_alarms,
     local.api_alarms, local.url_alarms, local.schedule_alarms,
-    local.subscription_alarms,
+    local.subscription_alarms, local.process_alarms, local.sweep_alarms,
   )
 
   alarm_count = length(local.alarms)

@@ -90,6 +90,20 @@ locals {
       Resource = sort([for name in local.read_tables : local.arns.tables[name]])
     },
     {
+      # Instances that wait for an operator.
+      Sid      = "ProcessIndexes"
+      Effect   = "Allow"
+      Action   = ["dynamodb:Query"]
+      Resource = sort(distinct([for process in var.processes : "${local.arns.tables[process.view]}/index/by-stuck"]))
+    },
+    {
+      # An operator's word is an input of its process.
+      Sid      = "ProcessInputs"
+      Effect   = "Allow"
+      Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+      Resource = sort(distinct([for process in var.processes : local.arns.queues[process.queue]]))
+    },
+    {
       Sid      = "Effects"
       Effect   = "Allow"
       Action   = ["dynamodb:DeleteItem", "dynamodb:UpdateItem"]

@@ -280,6 +280,28 @@ variable "schedule_groups" {
   }
 }
 
+variable "processes" {
+  type = map(object({
+    function  = string
+    queue     = string
+    view      = string
+    store     = string
+    deadlines = optional(bool, true)
+    sweep     = optional(string)
+  }))
+  description = "Process managers by the kind of their streams."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/processes.tftpl", merge(local.processes_context, { processes = var.processes })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/processes.tftpl", merge(local.processes_context, { processes = var.processes })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
 variable "functions" {
   type = map(object({
     memory_mb            = optional(number, 128)
@@ -400,6 +422,7 @@ locals {
     queues    = var.queues
     targets   = merge(local.schedule_groups_context.targets, { function = keys(var.functions) })
   }
+  processes_context     = { functions = var.functions, queues = var.queues, tables = var.tables }
   subscriptions_context = { functions = var.functions, queues = var.queues, topics = var.topics }
 
   # Destinations as "kind name". AWS writes failures without a message group, which a FIFO queue

@@ -95,10 +95,11 @@ fn summary(topology: &Topology) -> String {
         ("rule", "rules", topology.rules.len()),
         ("API", "APIs", topology.apis.len()),
     ];
-    // Few systems have schedules.
+    // Few systems have these.
     let rare = [
         ("schedule", "schedules", topology.schedules.len()),
         ("schedule group", "schedule groups", topology.schedule_groups.len()),
+        ("process", "processes", topology.processes.len()),
     ];
     let shown = counts.into_iter().chain(rare.into_iter().filter(|(_, _, count)| *count > 0));
     shown.map(|(one, many, count)| counted(count, one, many)).collect::<Vec<_>>().join(", ")

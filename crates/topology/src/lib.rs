@@ -43,9 +43,9 @@ pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource,
 pub use model::{
     Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
     FilterPolicyScope, Function, FunctionUrl, Index, IndexProjection, InputTransformer, Key,
-    KeyType, Profile, Queue, Redrive, Route, Rule, Schedule, ScheduleGroup, ScheduleTarget, Source,
-    StartingPosition, Statements, Stream, StreamView, Subscription, Table, Target, Throttling,
-    Topic, Topology, Use,
+    KeyType, Process, Profile, Queue, Redrive, Route, Rule, Schedule, ScheduleGroup,
+    ScheduleTarget, Source, StartingPosition, Statements, Stream, StreamView, Subscription, Table,
+    Target, Throttling, Topic, Topology, Use,
 };
 pub use scheduled::{DECLARED_SCHEDULES, GroupVariable, NoTimetable, Scheduled};
 pub use subscribers::Subscriber;

@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 17] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -25,6 +25,7 @@ const FIELDS: [&str; 16] = [
     "apis",
     "schedules",
     "schedule_groups",
+    "processes",
     "functions",
     "statements",
     "profile",
@@ -55,6 +56,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         apis: reader.section("apis"),
         schedules: reader.section("schedules"),
         schedule_groups: reader.section("schedule_groups"),
+        processes: reader.section("processes"),
         functions: reader.section("functions"),
     };
     default_batch_sizes(&mut topology, document);

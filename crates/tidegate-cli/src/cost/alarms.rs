@@ -35,6 +35,9 @@ const PER_URL: usize = 1;
 /// Declared schedules are one group.
 const PER_SCHEDULE_GROUP: usize = 3;
 
+const PER_PROCESS: usize = 1;
+const PER_SWEPT_PROCESS: usize = 1;
+
 /// Returns the number of composite alarms: one per function.
 ///
 /// They are billed as alarms and watch no metric.
@@ -66,6 +69,7 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         .count();
     let schedule_groups =
         topology.schedule_groups.len() + usize::from(!topology.schedules.is_empty());
+    let swept = topology.processes.values().filter(|process| process.sweep.is_some()).count();
     let letters = topology.dead_letter_queues().len();
     let urls = topology.functions.values().filter(|function| function.url.is_some()).count();
     let count = functions * PER_FUNCTION
@@ -90,7 +94,9 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         + topology.streams.len() * PER_STREAM
         + topology.apis.len() * PER_API
         + urls * PER_URL
-        + schedule_groups * PER_SCHEDULE_GROUP;
+        + schedule_groups * PER_SCHEDULE_GROUP
+        + topology.processes.len() * PER_PROCESS
+        + swept * PER_SWEPT_PROCESS;
     count as u64
 }
 
@@ -120,6 +126,7 @@ mod tests {
             "",
             "_apis",
             "_functions",
+            "_processes",
             "_queues",
             "_schedules",
             "_services",
@@ -169,6 +176,8 @@ mod tests {
             ("url_alarms", PER_URL),
             ("schedule_alarms", PER_SCHEDULE_GROUP),
             ("subscription_alarms", PER_SUBSCRIBED_TOPIC + PER_FILTERED_SCOPE),
+            ("process_alarms", PER_PROCESS),
+            ("sweep_alarms", PER_SWEPT_PROCESS),
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);

@@ -10,6 +10,7 @@ mod functions;
 mod indexes;
 mod names;
 mod patterns;
+mod processes;
 mod queues;
 mod resources;
 mod retention;
@@ -42,6 +43,7 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.apis();
     check.schedules();
     check.schedule_groups();
+    check.processes();
     check.subscriptions();
     check.functions();
     check.sources();

@@ -6,6 +6,7 @@
 mod api;
 mod destination;
 mod function;
+mod process;
 mod resource;
 mod rule;
 mod schedule;
@@ -16,6 +17,7 @@ mod system;
 pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
+pub use process::Process;
 pub use resource::{
     Bucket, Bus, Index, IndexProjection, Key, KeyType, Queue, Redrive, Stream, StreamView, Table,
     Topic,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::api::Api;
 use super::function::Function;
+use super::process::Process;
 use super::resource::{Bucket, Bus, Queue, Stream, Table, Topic};
 use super::rule::Rule;
 use super::schedule::{Schedule, ScheduleGroup};
@@ -62,6 +63,9 @@ pub struct Topology {
     /// Groups of the schedules that functions create, by name.
     #[serde(default)]
     pub schedule_groups: BTreeMap<String, ScheduleGroup>,
+    /// Process managers by the kind of their streams.
+    #[serde(default)]
+    pub processes: BTreeMap<String, Process>,
     /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
     /// folder.
     #[serde(default)]

@@ -4,6 +4,7 @@ mod apis;
 mod causes;
 mod functions;
 mod indexes;
+mod processes;
 mod profile;
 mod repository;
 mod resources;
