@@ -87,7 +87,7 @@ run "a_process_is_watched_for_what_is_stuck_and_what_only_the_sweep_found" {
       process-trip-stuck    = ["ProcessStuck", tomap({ process = "trip", function = "shop-test-booking" })]
       process-booking-swept = ["DeadlinesSwept", tomap({ process = "booking", function = "shop-test-booking-sweep" })]
     }
-    error_message = "A process is watched for something else: ${join(", ", [for key in keys(local.alarms) : key if startswith(key, "process-")])}"
+    error_message = "A process is watched for something else: ${jsonencode(merge(local.process_alarms, local.sweep_alarms))}"
   }
 
   assert {
@@ -132,7 +132,7 @@ run "a_system_without_processes_gives_no_rights_on_them" {
   }
 
   assert {
-    condition     = !strcontains(output.operator_policy, "Process") && !anytrue([for key in keys(local.alarms) : startswith(key, "process-")])
+    condition     = !strcontains(output.operator_policy, "Process") && length(merge(local.process_alarms, local.sweep_alarms)) == 0
     error_message = "Something of a process exists without a process."
   }
 }

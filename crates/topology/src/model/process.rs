@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-/// A process manager. Its name is the kind of its streams: an instance of `booking` is `booking#42`.
+/// A process manager. Its name is the kind of its streams: an instance of `booking` is
+/// `booking#42`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
