@@ -15,6 +15,7 @@
 //! - [`store`] holds events: one conditional write locks, deduplicates and changes.
 //! - [`projection`] keeps read models that count every event once.
 //! - [`query`] reads read models: rows, pages, counters, and what a version led to.
+//! - [`generation`] says which generation of a read model is read, and [`rebuild`] builds another.
 //! - [`idempotency`] runs effects outside DynamoDB once.
 //! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `process` (feature `process`) coordinates: process managers with deadlines and compensation.
@@ -74,6 +75,7 @@ pub mod envelope;
 mod envelope_schema;
 pub mod failure;
 pub mod function;
+pub mod generation;
 pub mod idempotency;
 pub mod ids;
 pub mod log;
@@ -88,6 +90,7 @@ pub mod projection;
 #[cfg(feature = "publish")]
 pub mod publish;
 pub mod query;
+pub mod rebuild;
 mod refusal;
 #[cfg(feature = "http")]
 pub mod request;

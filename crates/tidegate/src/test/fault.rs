@@ -48,6 +48,10 @@ pub enum Call {
     Unpark,
     /// [`ReadModel::unlist`](crate::projection::ReadModel::unlist).
     Unlist,
+    /// [`PointerReader::read`](crate::generation::PointerReader::read).
+    PointerRead,
+    /// [`Pointers::write`](crate::generation::Pointers::write).
+    PointerWrite,
     /// [`TableReader::get`](crate::query::TableReader::get).
     GetItem,
     /// [`TableReader::page`](crate::query::TableReader::page).

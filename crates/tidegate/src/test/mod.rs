@@ -4,8 +4,9 @@
 //! function, so that the function itself does not contain it.
 //!
 //! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
-//!   [`MemoryReadModel`], [`MemoryTables`], [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass
-//!   the contract suites of the DynamoDB implementations, including the limits.
+//!   [`MemoryReadModel`], [`MemoryTables`], [`MemoryPointers`],
+//!   [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the contract suites of the DynamoDB
+//!   implementations, including the limits.
 //!   [`View::from_memory`](crate::query::View::from_memory) reads a [`MemoryReadModel`].
 //! - `MemoryTarget` (feature `publish`) is a target that fails entries by a script.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
@@ -38,6 +39,7 @@ mod client;
 mod events;
 mod fault;
 mod faulty;
+mod faulty_pointers;
 #[cfg(feature = "parameters")]
 mod parameter_server;
 mod scenario;
@@ -58,6 +60,7 @@ pub use scenario::{Given, When, given};
 pub use target::{MemoryTarget, SentEntry, TargetAnswer};
 
 pub use crate::dead_letter::memory::MemoryDeadLetters;
+pub use crate::generation::memory::MemoryPointers;
 pub use crate::idempotency::memory::MemoryIdempotency;
 pub use crate::projection::memory::{MemoryReadModel, MemorySlice};
 pub use crate::query::memory::MemoryTables;
