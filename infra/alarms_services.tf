@@ -44,7 +44,7 @@ locals {
 
   # SystemErrors and ThrottledRequests are counted for each operation, so an alarm would need an
   # expression over all operations. Both end as Failed of a function.
-  table_alarms = merge([for name, table in var.tables : {
+  table_alarms = merge([for name, table in local.tables : {
     for way in ["Read", "Write"] : "table-${name}-${lower(way)}s-throttled" => merge(local.sustained, {
       namespace  = "AWS/DynamoDB", metric = "${way}ThrottleEvents"
       dimensions = { TableName = local.names.tables[name] }

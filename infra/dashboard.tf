@@ -3,7 +3,7 @@
 
 locals {
   function_names = sort(keys(var.functions))
-  table_names    = sort(keys(var.tables))
+  table_names    = sort(keys(local.tables))
   queue_names    = sort(keys(var.queues))
   stream_names   = sort(keys(var.streams))
   rule_names     = sort(keys(var.rules))

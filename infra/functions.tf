@@ -68,7 +68,10 @@ locals {
       for variable, use in function.uses : variable => merge(
         [
           for kind, target in {
-            table  = use.table == null ? null : { arn = local.arns.tables[use.table], value = local.names.tables[use.table] }
+            table = use.table == null ? null : {
+              arn   = try(local.generation_arns[use.table], local.arns.tables[use.table])
+              value = local.names.tables[use.table]
+            }
             queue  = use.queue == null ? null : { arn = local.arns.queues[use.queue], value = module.queue[use.queue].url }
             bucket = use.bucket == null ? null : { arn = local.bucket_objects[name][use.bucket], value = local.names.buckets[use.bucket] }
             bus    = use.bus == null ? null : { arn = local.arns.buses[use.bus], value = local.names.buses[use.bus] }
@@ -184,11 +187,14 @@ locals {
       local.pass_role_statements[name],
       # An index is read with queries. It has an ARN of its own.
       [for variable, use in var.functions[name].uses : {
-        Sid      = "Uses${local.sid_names[variable]}Indexes"
-        Effect   = "Allow"
-        Action   = ["dynamodb:Query"]
-        Resource = [for index in keys(var.tables[use.table].indexes) : "${local.arns.tables[use.table]}/index/${index}"]
+        Sid    = "Uses${local.sid_names[variable]}Indexes"
+        Effect = "Allow"
+        Action = ["dynamodb:Query"]
+        Resource = flatten([for arn in try(local.generation_arns[use.table], [local.arns.tables[use.table]]) : [
+          for index in keys(var.tables[use.table].indexes) : "${arn}/index/${index}"
+        ]])
       } if try(length(var.tables[use.table].indexes) > 0, false) && contains(local.indexed_access, use.access)],
+      local.generation_statements[name],
       local.source_statements[name],
       local.destination_statements[name],
       # The services encrypt, so a function may use the key only through them.
@@ -298,6 +304,7 @@ locals {
       try(var.function_overrides[name].environment, {}),
       { for variable, use in local.uses[name] : variable => use.value },
       local.group_variables[name],
+      local.generation_variables[name],
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
       # A request to AWS is retried while there is time for it.
       { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },

@@ -11,7 +11,7 @@ locals {
   names = {
     functions = { for name, function in var.functions : name => "${var.name_prefix}${name}" }
     streams   = { for name, stream in var.streams : name => "${var.name_prefix}${name}" }
-    tables    = { for name, table in var.tables : name => "${var.name_prefix}${name}" }
+    tables    = { for name, table in local.tables : name => "${var.name_prefix}${name}" }
     queues    = { for name, queue in var.queues : name => "${var.name_prefix}${name}${queue.fifo ? ".fifo" : ""}" }
     topics    = { for name, topic in var.topics : name => "${var.name_prefix}${name}${topic.fifo ? ".fifo" : ""}" }
     # Names of buckets must be unique among all accounts.

@@ -84,10 +84,20 @@ locals {
       ])))
     },
     {
-      Sid      = "Tables"
+      Sid    = "Tables"
+      Effect = "Allow"
+      Action = concat(["dynamodb:DescribeTable", "dynamodb:Scan"], local.reads_table)
+      Resource = sort(distinct(flatten([
+        [for name in local.read_tables : try(local.generation_arns[name], [local.arns.tables[name]])],
+        [for name in local.pointer_tables : local.arns.tables[name]],
+      ])))
+    },
+    {
+      # A rebuild, and the move to another generation.
+      Sid      = "Pointers"
       Effect   = "Allow"
-      Action   = concat(["dynamodb:DescribeTable", "dynamodb:Scan"], local.reads_table)
-      Resource = sort([for name in local.read_tables : local.arns.tables[name]])
+      Action   = ["dynamodb:PutItem"]
+      Resource = [for name in local.pointer_tables : local.arns.tables[name]]
     },
     {
       # Instances that wait for an operator.

@@ -1,6 +1,6 @@
 module "table" {
   source   = "./modules/table"
-  for_each = var.tables
+  for_each = local.tables
 
   name                   = local.names.tables[each.key]
   partition_key          = each.value.partition_key

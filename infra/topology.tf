@@ -302,6 +302,29 @@ variable "processes" {
   }
 }
 
+variable "projections" {
+  type = map(object({
+    function    = string
+    store       = string
+    rows        = string
+    counters    = optional(string)
+    entries     = optional(string)
+    pointers    = string
+    generations = optional(list(number), [1])
+  }))
+  description = "Projections with generations, by name."
+  default     = {}
+
+  validation {
+    condition = trimspace(templatefile(
+      "${path.module}/validations/projections.tftpl", merge(local.projections_context, { projections = var.projections })
+    )) == ""
+    error_message = replace(replace(trimspace(templatefile(
+      "${path.module}/validations/projections.tftpl", merge(local.projections_context, { projections = var.projections })
+    )), "/\\n +([^ -])/", " $1"), "/\\n +/", "\n")
+  }
+}
+
 variable "functions" {
   type = map(object({
     memory_mb            = optional(number, 128)
@@ -423,6 +446,7 @@ locals {
     targets   = merge(local.schedule_groups_context.targets, { function = keys(var.functions) })
   }
   processes_context     = { functions = var.functions, queues = var.queues, tables = var.tables }
+  projections_context   = { functions = var.functions, tables = var.tables }
   subscriptions_context = { functions = var.functions, queues = var.queues, topics = var.topics }
 
   # Destinations as "kind name". AWS writes failures without a message group, which a FIFO queue

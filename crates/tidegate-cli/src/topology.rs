@@ -97,6 +97,7 @@ fn summary(topology: &Topology) -> String {
     ];
     // Few systems have these.
     let rare = [
+        ("projection", "projections", topology.projections.len()),
         ("schedule", "schedules", topology.schedules.len()),
         ("schedule group", "schedule groups", topology.schedule_groups.len()),
         ("process", "processes", topology.processes.len()),

@@ -61,8 +61,9 @@ pub fn check(path: &Path) -> Result<Checked, TopologyError> {
 pub fn check_text(text: &str) -> Result<Checked, Vec<Mistake>> {
     let read = || {
         let document = Document::parse(text)?;
-        let topology = typed::read(&document)?;
+        let mut topology = typed::read(&document)?;
         let mistakes = rules::check(&topology, &document);
+        topology.add_generations();
         Ok((document, topology, mistakes))
     };
     let sorted = |mut mistakes: Vec<Mistake>| {

@@ -2,7 +2,7 @@
 //!
 //! A topology is an HCL file of literal values (`topology.auto.tfvars`, so that Terraform reads the
 //! same one). It declares streams, tables, queues, topics, subscriptions, buckets, buses, rules,
-//! HTTP APIs and functions with their event source mappings: [`Topology`].
+//! HTTP APIs, projections and functions with their event source mappings: [`Topology`].
 //!
 //! - **Read**: [`load`] and [`parse`] give a topology, [`check()`] and [`check_text`] also its
 //!   warnings and the position of every key ([`Checked`]). [`values`] and [`defaults`] read
@@ -24,6 +24,7 @@ mod checked;
 mod document;
 mod error;
 pub mod filter_policy;
+mod generations;
 pub mod input;
 mod lookup;
 pub mod model;
@@ -39,11 +40,12 @@ mod variables;
 
 pub use checked::{Checked, check, check_text, load, parse};
 pub use error::{Mistake, Position, Severity, TopologyError};
+pub use generations::{POINTERS_VARIABLE, generation_table};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
     Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
     FilterPolicyScope, Function, FunctionUrl, Index, IndexProjection, InputTransformer, Key,
-    KeyType, Process, Profile, Queue, Redrive, Route, Rule, Schedule, ScheduleGroup,
+    KeyType, Process, Profile, Projection, Queue, Redrive, Route, Rule, Schedule, ScheduleGroup,
     ScheduleTarget, Source, StartingPosition, Statements, Stream, StreamView, Subscription, Table,
     Target, Throttling, Topic, Topology, Use,
 };

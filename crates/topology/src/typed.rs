@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 17] = [
+const FIELDS: [&str; 18] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -26,6 +26,7 @@ const FIELDS: [&str; 17] = [
     "schedules",
     "schedule_groups",
     "processes",
+    "projections",
     "functions",
     "statements",
     "profile",
@@ -57,6 +58,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         schedules: reader.section("schedules"),
         schedule_groups: reader.section("schedule_groups"),
         processes: reader.section("processes"),
+        projections: reader.section("projections"),
         functions: reader.section("functions"),
     };
     default_batch_sizes(&mut topology, document);

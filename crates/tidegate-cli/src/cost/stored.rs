@@ -35,7 +35,14 @@ impl Stored {
         per: f64,
     ) -> Result<Self, Problem> {
         let mut stored = Self::default();
-        for (name, used) in &measurement.tables {
+        let measured = measurement.tables.iter().map(|(name, used)| (name.clone(), used));
+        // A generation that was not measured has as many items as the first.
+        let projections = topology.projections.values();
+        let later = projections.flat_map(topology::Projection::later_tables);
+        let later = later.filter(|(_, name)| !measurement.tables.contains_key(name));
+        let later = later.filter_map(|(of, name)| Some((name, measurement.tables.get(of)?)));
+        for (name, used) in measured.chain(later) {
+            let name = &name;
             let bytes = count(used.bytes) + count(used.items) * PER_ITEM;
             let gigabytes = bytes / GIGABYTE * per / count(measurement.unit.count);
             let days = topology.tables.get(name).and_then(|table| table.record_retention_days);

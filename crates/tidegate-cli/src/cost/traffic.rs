@@ -1,5 +1,7 @@
 //! Computes the cost of work.
 
+use std::collections::BTreeMap;
+
 use terminal::counted::counted;
 use terminal::problem::Problem;
 use tidegate_local::proxy::billed::EVENT_BYTES;
@@ -20,6 +22,8 @@ const COMPRESSED: f64 = 0.15;
 const SAMPLED: f64 = 0.05;
 /// Bytes of a line in the access log of an API, with the fields of infra/modules/api.
 const ACCESS_LOG_BYTES: f64 = 500.0;
+/// What the names of all units of DynamoDB begin with.
+const DYNAMODB_UNITS: &str = "dynamodb_";
 /// Requests per batch of a queue: one receives it, one deletes it.
 const REQUESTS_PER_BATCH: f64 = 2.0;
 
@@ -38,6 +42,7 @@ pub(super) fn lines(
         let traffic = FunctionTraffic { name, declared, used, environment, prices, scale };
         traffic.compute(&mut lines)?;
         traffic.calls(topology, &mut lines)?;
+        traffic.generations(topology, measurement, &mut lines)?;
         traffic.logs(&mut lines)?;
         traffic.polls(topology, &mut lines)?;
     }
@@ -157,6 +162,41 @@ impl FunctionTraffic<'_> {
                     lines.push(self.line(quantity, what, amount * self.scale)?);
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Adds what the function does in generations that were not measured: as much as in the first.
+    ///
+    /// Of a function with several projections, each is taken to have the same share.
+    fn generations(
+        &self,
+        topology: &Topology,
+        measurement: &Measurement,
+        lines: &mut Vec<Line>,
+    ) -> Result<(), Problem> {
+        let fed = topology.projections.values().filter(|one| one.function == self.name);
+        let (mut projections, mut more) = (0_u64, 0_u64);
+        for projection in fed {
+            projections += 1;
+            let new = |(table, later): &(&str, String)| {
+                *table == projection.rows && !measurement.tables.contains_key(later)
+            };
+            more += projection.later_tables().filter(new).count() as u64;
+        }
+        if more == 0 {
+            return Ok(());
+        }
+        let share = count(more) / count(projections);
+        let mut amounts: BTreeMap<&str, f64> = BTreeMap::new();
+        for (quantity, amount) in self.used.calls.values().flatten() {
+            if quantity.starts_with(DYNAMODB_UNITS) {
+                *amounts.entry(quantity).or_default() += amount;
+            }
+        }
+        for (quantity, amount) in amounts {
+            let what = format!("{} beside the first", counted(more, "generation", "generations"));
+            lines.push(self.line(quantity, what, amount * share * self.scale)?);
         }
         Ok(())
     }
@@ -283,6 +323,39 @@ mod tests {
             assert_eq!(users, ["order-processor"], "{access}");
             assert!((inside / outside - 1.0).abs() < 1e-9, "{access}: {inside} {outside}");
         }
+    }
+
+    #[test]
+    fn a_generation_costs_what_the_first_does_until_it_is_measured() {
+        let infra = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../infra");
+        let mut topology = topology::load(&infra.join("topology.auto.tfvars")).unwrap();
+        let dev = Environment::read(
+            &infra.join("env/dev.tfvars"),
+            &infra.join("variables.tf"),
+            &topology,
+        )
+        .unwrap();
+        let mut measurement = Measurement::from_repository();
+        let of = |topology: &Topology, measurement: &Measurement| -> (f64, f64) {
+            let lines = lines(topology, &dev, measurement, &Prices::from_repository(), 1e6);
+            let lines: Vec<Line> = lines.unwrap().into_iter().collect();
+            let own = |line: &&Line| line.user == "order-projection" && line.service == "DynamoDB";
+            let is_more = |line: &&Line| line.what.contains("beside the first");
+            let sum = |lines: Vec<&Line>| lines.iter().map(|line| line.usd).sum();
+            let (more, first) = lines.iter().filter(own).partition::<Vec<_>, _>(is_more);
+            (sum(first), sum(more))
+        };
+        let (before, more) = of(&topology, &measurement);
+        assert!(before > 0.1 && more == 0.0, "{before} {more}");
+        let projection = json!({"function": "order-projection", "store": "event-store",
+            "rows": "order-view", "counters": "sales", "pointers": "p", "generations": [1, 2, 3]});
+        let projection = serde_json::from_value(projection).unwrap();
+        topology.projections.insert("order-view".to_owned(), projection);
+        let (first, more) = of(&topology, &measurement);
+        assert!((first - before).abs() < 1e-9 && (more / before - 2.0).abs() < 1e-9, "{more}");
+        measurement.tables.insert("order-view.g2".to_owned(), Default::default());
+        let (_, more) = of(&topology, &measurement);
+        assert!((more / before - 1.0).abs() < 1e-9, "generation 2 is among what was measured");
     }
 
     #[test]

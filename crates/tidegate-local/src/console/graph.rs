@@ -133,6 +133,21 @@ fn subscribed(
     to.map(move |(to, kind)| (topic.clone(), to, kind))
 }
 
+/// Returns the edges to the tables of generations after the first.
+fn later_generations(topology: &Topology) -> impl Iterator<Item = (Key, Key, EdgeKind)> {
+    topology.functions.keys().flat_map(|name| {
+        topology.later_uses(name).into_iter().map(move |(table, access)| {
+            let function = (NodeKind::Function, name.clone());
+            (function, (NodeKind::Table, table), kind_of(access))
+        })
+    })
+}
+
+/// Returns how a function with this access is drawn.
+fn kind_of(access: Access) -> EdgeKind {
+    if access == Access::Read { EdgeKind::Reads } else { EdgeKind::Calls }
+}
+
 impl Graph {
     /// Builds the graph of everything that a topology declares.
     pub(crate) fn from_topology(topology: &Topology) -> Self {
@@ -199,11 +214,10 @@ impl Graph {
                     Some(Resource::ScheduleGroup(name)) => (NodeKind::Schedules, name.to_owned()),
                     None => continue,
                 };
-                let kind =
-                    if used.access == Access::Read { EdgeKind::Reads } else { EdgeKind::Calls };
-                edges.insert((function(name), to, kind));
+                edges.insert((function(name), to, kind_of(used.access)));
             }
         }
+        edges.extend(later_generations(topology));
         edges.extend(requests(topology));
         edges.extend(scheduled(topology, &queue));
         for (name, declared) in &topology.queues {

@@ -7,7 +7,9 @@ use super::provisioned::Provisioned;
 use crate::environment::function_arn;
 use crate::pace::scale::scale_seconds;
 use engine_client::local::{ACCOUNT, REGION};
-use topology::{GroupVariable, Resource, ScheduleTarget, Scheduled, Topology};
+use topology::{
+    GroupVariable, POINTERS_VARIABLE, Projection, Resource, ScheduleTarget, Scheduled, Topology,
+};
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
 const DEAD_LETTER_AFTER: &str = "TIDEGATE_DEAD_LETTER_AFTER_SECONDS";
@@ -52,6 +54,8 @@ impl Provisioned {
     /// - `TIDEGATE_IDEMPOTENCY_DAYS` or `TIDEGATE_CAUSE_DAYS` if a table among its uses has a
     ///   `record_retention_days` or a `cause_retention_days`.
     /// - `TIDEGATE_COMMIT_FORMAT` if a table among its uses has a `commit_format`.
+    /// - `TIDEGATE_GENERATIONS_<NAME>` for each projection whose tables it uses, and
+    ///   `TIDEGATE_POINTERS_TABLE`.
     /// - `TIDEGATE_STATEMENTS` if it may write to a table, and if it was asked how.
     ///
     /// [timeout]: topology::Function::attempt_timeout_milliseconds
@@ -104,6 +108,10 @@ impl Provisioned {
         }
         if let Some(format) = topology.commit_format(function) {
             variables.insert("TIDEGATE_COMMIT_FORMAT".to_owned(), format.to_string());
+        }
+        for (name, projection) in topology.projections_of(function) {
+            variables.insert(Projection::variable(name), projection.numbers());
+            variables.insert(POINTERS_VARIABLE.to_owned(), projection.pointers.clone());
         }
         if let Some(statements) = &self.statements
             && declared.writes_to_a_table()
@@ -220,6 +228,21 @@ mod tests {
             Some("4000"),
             "it is no wait of AWS"
         );
+        let generations: Projection = serde_json::from_value(serde_json::json!({
+            "function": "order-projection", "store": "event-store", "rows": "order-view",
+            "pointers": "pointers", "generations": [2, 1],
+        }))
+        .unwrap();
+        topology.projections.insert("order-view".to_owned(), generations);
+        let told = |function: &str, variable: &str| {
+            provisioned.environment(&topology, function).remove(variable)
+        };
+        let numbers = told("order-projection", "TIDEGATE_GENERATIONS_ORDER_VIEW");
+        assert_eq!(numbers.as_deref(), Some("1,2"));
+        let pointers = told("order-projection", "TIDEGATE_POINTERS_TABLE");
+        assert_eq!(pointers.as_deref(), Some("pointers"));
+        assert_eq!(told("event-publisher", "TIDEGATE_POINTERS_TABLE"), None, "it reads no row");
+        topology.projections.clear();
         topology.metrics_namespace = None;
         let silent = provisioned.environment(&topology, "order-projection");
         assert_eq!((silent.len(), silent.get("TIDEGATE_METRICS")), (found.len() - 1, None));

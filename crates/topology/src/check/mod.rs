@@ -11,6 +11,7 @@ mod indexes;
 mod names;
 mod patterns;
 mod processes;
+mod projections;
 mod queues;
 mod resources;
 mod retention;
@@ -45,6 +46,7 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.schedule_groups();
     check.processes();
     check.subscriptions();
+    check.projections();
     check.functions();
     check.sources();
     check.concurrency();

@@ -45,6 +45,8 @@ pub(super) const SCHEDULE: Naming = naming("a schedule", 64, "-_.");
 pub(super) const SCHEDULE_GROUP: Naming = naming("a schedule group", 64, "-_.");
 /// A process. It is the kind of its streams.
 pub(super) const PROCESS: Naming = naming("a process", 64, "-_");
+/// A projection. Variables of functions have its name.
+pub(super) const PROJECTION: Naming = naming("a projection", 64, "-_");
 /// A function.
 pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
 /// An HTTP API. Its log group and its alarms have its name.

@@ -7,6 +7,7 @@ mod api;
 mod destination;
 mod function;
 mod process;
+mod projection;
 mod resource;
 mod rule;
 mod schedule;
@@ -18,6 +19,7 @@ pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
 pub use process::Process;
+pub use projection::Projection;
 pub use resource::{
     Bucket, Bus, Index, IndexProjection, Key, KeyType, Queue, Redrive, Stream, StreamView, Table,
     Topic,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::api::Api;
 use super::function::Function;
 use super::process::Process;
+use super::projection::Projection;
 use super::resource::{Bucket, Bus, Queue, Stream, Table, Topic};
 use super::rule::Rule;
 use super::schedule::{Schedule, ScheduleGroup};
@@ -34,6 +35,8 @@ pub struct Topology {
     #[serde(default)]
     pub streams: BTreeMap<String, Stream>,
     /// DynamoDB tables by name.
+    ///
+    /// Once the file was checked, the tables of generations are among them.
     #[serde(default)]
     pub tables: BTreeMap<String, Table>,
     /// SQS queues by name.
@@ -66,6 +69,9 @@ pub struct Topology {
     /// Process managers by the kind of their streams.
     #[serde(default)]
     pub processes: BTreeMap<String, Process>,
+    /// Projections with generations, by name.
+    #[serde(default)]
+    pub projections: BTreeMap<String, Projection>,
     /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
     /// folder.
     #[serde(default)]

@@ -6,6 +6,7 @@ mod functions;
 mod indexes;
 mod processes;
 mod profile;
+mod projections;
 mod repository;
 mod resources;
 mod rules;
