@@ -215,7 +215,7 @@ mod tests {
             .set("at", format!("2010-12-{number:02}"))
             .set("status", "placed");
         let guards = vec![(advance, row)];
-        model.apply(&Transaction { guards, delta: None, applied: 0 }).await.unwrap();
+        model.apply(&Transaction { guards, ..Transaction::default() }).await.unwrap();
     }
 
     async fn get(orders: &Orders, caller: &str, mut request: Value) -> (u16, Value) {

@@ -96,7 +96,7 @@ fn accepted(
         .set(row::TOTAL, total.minor)
         .set(row::CURRENCY, total.currency.to_string())
         .set(row::LINES, i64::try_from(sale.lines.len()).unwrap_or(i64::MAX));
-    Ok(Projected { row, counters: increments(columns, sale)? })
+    Ok(Projected { row, counters: increments(columns, sale)?, ..Projected::default() })
 }
 
 /// A rejection does not undo an earlier acceptance, so the status is written only if there is none.
@@ -110,7 +110,7 @@ fn rejected(reasons: &[Rejection]) -> Projected {
         .set_if_absent(row::STATUS, "rejected")
         .set(row::REASONS, texts)
         .add(row::REJECTIONS, 1);
-    Projected { row, counters: Vec::new() }
+    Projected { row, ..Projected::default() }
 }
 
 #[cfg(test)]

@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::ReturnValue;
+use tidegate::failure::Class;
 use tidegate::ids::StreamId;
-use tidegate::projection::{Added, DynamoDbReadModel, ReadModel, ReadModelTables, RowUpdate};
+use tidegate::projection::{
+    Added, DynamoDbReadModel, EntryKey, ReadModel, ReadModelTables, RowUpdate, Transaction,
+};
+use tidegate::query::View;
+use tidegate_local::provision::provision;
 
 use self::suite::{Spoil, addition, advance, at, contract, transaction};
 use super::{Tables, unique};
 
+#[path = "../../../crates/tidegate/src/projection/tests/entries_contract.rs"]
+mod entries_suite;
 #[path = "../../../crates/tidegate/src/projection/tests/contract.rs"]
 mod suite;
 
@@ -107,5 +114,42 @@ async fn the_read_model_in_dynamodb_keeps_the_contract() {
     let added = model.add(3, &all(2)).await;
     assert!(added[..20].iter().all(|added| *added == Added::Counted(2)), "{added:?}");
     assert!(added[20..].iter().all(|added| *added == Added::Done), "{added:?}");
+    tables.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_in_dynamodb_keep_the_contract() {
+    let tables = Tables::create().await;
+    let name = unique("entries").replace('#', "-");
+    let declared = format!(
+        r#"tables = {{
+          {name} = {{
+            partition_key = {{ name = "list", type = "S" }}
+            sort_key      = {{ name = "entry", type = "S" }}
+          }}
+        }}"#
+    );
+    let topology = topology::parse(&declared).unwrap_or_else(|error| panic!("{error:?}"));
+    provision(&tables.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
+    let client = &tables.clients.dynamodb;
+    // A slice of its own, because the other suite may run at the same time.
+    let names =
+        ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 4 };
+    let without = DynamoDbReadModel::new(client.clone(), names);
+    let model = without.clone().with_entries(name.as_str());
+    let view =
+        View::from_dynamodb(client.clone(), "order-view", "sales").with_entries(name.as_str());
+    entries_suite::contract(&model, &view).await;
+
+    // Without a table nothing is written, and nothing is parked for it.
+    let stream: StreamId = unique("order").parse().unwrap();
+    let moved = transaction(vec![(advance(&stream, at(0, 0), at(1, 0)), RowUpdate::default())]);
+    let write = EntryKey::of_lookup(unique("email")).write(RowUpdate::default());
+    let entries = vec![(stream.clone(), write)];
+    let failure = without.apply(&Transaction { entries, ..moved }).await.unwrap_err();
+    let failure = failure.failure().unwrap();
+    assert_eq!((failure.class(), failure.code()), (Class::Transient, "no_entries_table"));
+    let streams = [stream];
+    assert!(without.guards(&streams).await.unwrap().is_empty());
     tables.end().await;
 }

@@ -14,7 +14,7 @@ use terminal::problem::Problem;
 use terminal::table::{self, cell};
 use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
-use tidegate::projection::{Guard, ReadModel};
+use tidegate::projection::{ENTRY_TAKEN, Guard, ReadModel};
 
 pub(crate) use self::places::tables;
 use self::places::{Place, places};
@@ -194,10 +194,17 @@ async fn show(options: &ParkedOne) -> Result<ExitCode, Problem> {
         ] {
             output::line(&format!("   {name:<9} {}", escaped(value)))?;
         }
-        output::line(if parked.waits_for_newer_version {
-            "   A version of the function that knows the event releases it by itself."
-        } else {
-            "   Repair the projection, then replay its dead letter or run `tidegate parked release`."
+        output::line(match parked.code.as_deref() {
+            Some(Failure::NEWER) => {
+                "   A version of the function that knows the event releases it by itself."
+            }
+            Some(ENTRY_TAKEN) => {
+                "   It is released by itself when the other aggregate deletes the entry."
+            }
+            _ => {
+                "   Repair the projection, then replay its dead letter or run \
+                 `tidegate parked release`."
+            }
         })?;
     }
     Ok(ExitCode::SUCCESS)

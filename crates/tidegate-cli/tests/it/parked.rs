@@ -34,6 +34,7 @@ impl Projection for Orders {
             _ => Ok(Projected {
                 row: RowUpdate::default().set("status", "placed"),
                 counters: vec![Increment { key: "day#1".to_owned(), add: [("orders", 1)].into() }],
+                ..Projected::default()
             }),
         }
     }

@@ -5,8 +5,10 @@ use std::fmt::Debug;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::CancellationReason;
 
 use super::apply_error::ApplyError;
+use super::entry::ENTRY_OWNER;
 use crate::failure::{Class, Failure, chain};
 use crate::refusal::{self, Cancelled};
 
@@ -40,6 +42,32 @@ where
     }
 }
 
+/// Returns which entries of a transaction refused it, because they belong to other aggregates, by
+/// their places among the entries, and to whom they belong. Returns `None` if it failed for another
+/// reason: a guard that has moved, for one, calls for a new plan.
+///
+/// The entries are behind the guards.
+pub(super) fn not_owned<R>(
+    error: &SdkError<TransactWriteItemsError, R>,
+    guards: usize,
+    entries: usize,
+) -> Option<Vec<(usize, Option<String>)>> {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+        error.as_service_error()
+    else {
+        return None;
+    };
+    let refusing = cancelled.cancellation_reasons().iter().enumerate();
+    let refusing = refusing.filter(|(_, reason)| reason.code() == Some("ConditionalCheckFailed"));
+    let place = |(item, reason): (usize, &CancellationReason)| {
+        let owner = reason.item().and_then(|item| item.get(ENTRY_OWNER)?.as_s().ok()).cloned();
+        let place = item.checked_sub(guards).filter(|place| *place < entries)?;
+        Some((place, owner))
+    };
+    let places: Option<Vec<_>> = refusing.map(place).collect();
+    places.filter(|places| !places.is_empty())
+}
+
 /// Returns the failure behind an error. A `ValidationException` is permanent only if its message is
 /// about the data.
 pub(super) fn failure<E, R>(error: &SdkError<E, R>) -> Failure
@@ -63,7 +91,7 @@ fn refused(failure: Failure, items: Vec<usize>) -> ApplyError {
 #[cfg(test)]
 mod tests {
     use aws_sdk_dynamodb::error::ErrorMetadata;
-    use aws_sdk_dynamodb::types::CancellationReason;
+    use aws_sdk_dynamodb::types::AttributeValue;
     use aws_sdk_dynamodb::types::error::TransactionCanceledException;
 
     use super::*;
@@ -82,6 +110,38 @@ mod tests {
             TransactWriteItemsError::TransactionCanceledException(exception),
             (),
         ))
+    }
+
+    #[test]
+    fn an_entry_of_another_aggregate_is_named_unless_a_guard_has_moved() {
+        let reason = |code: &str, owner: Option<&str>| {
+            let item = owner.map(|owner| AttributeValue::S(owner.to_owned()));
+            let item = item.map(|owner| [(ENTRY_OWNER.to_owned(), owner)].into());
+            CancellationReason::builder().code(code).set_item(item).build()
+        };
+        let refusing = |reasons: [CancellationReason; 4]| {
+            let exception = TransactionCanceledException::builder()
+                .set_cancellation_reasons(Some(reasons.to_vec()))
+                .build();
+            let error = TransactWriteItemsError::TransactionCanceledException(exception);
+            // One guard, two entries, and something else.
+            not_owned(&SdkError::service_error(error, ()), 1, 2)
+        };
+        let none = || reason("None", None);
+        let failed = |owner| reason("ConditionalCheckFailed", owner);
+        let owner = || Some("order#7".to_owned());
+        for (reasons, expected) in [
+            ([none(), none(), failed(owner().as_deref()), none()], Some(vec![(1, owner())])),
+            (
+                [none(), failed(None), failed(owner().as_deref()), none()],
+                Some(vec![(0, None), (1, owner())]),
+            ),
+            ([failed(None), failed(None), none(), none()], None),
+            ([none(), failed(None), none(), failed(None)], None),
+            ([none(), reason("TransactionConflict", None), none(), none()], None),
+        ] {
+            assert_eq!(refusing(reasons.clone()), expected, "{reasons:?}");
+        }
     }
 
     fn failed(error: &ApplyError) -> (Class, &str) {

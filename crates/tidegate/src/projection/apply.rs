@@ -6,6 +6,7 @@ use super::apply_error::ApplyError;
 use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::delta::WAITING_DELTAS;
+use super::entry::ENTRY_TAKEN;
 use super::guard::Position;
 use super::plan::merge;
 use super::projector::Projector;
@@ -107,6 +108,9 @@ impl<P> Projector<P> {
     }
 
     /// Applies the steps of one aggregate one by one, after they were refused together.
+    ///
+    /// A step that writes an entry of another aggregate is tried together with the steps behind it.
+    /// One of them may delete the entry, so that the aggregate does not need it any more.
     async fn apply_each(
         &self,
         steps: Vec<Step>,
@@ -117,13 +121,34 @@ impl<P> Projector<P> {
         let refused = Err(Stop::Refused { failure, to_blame: BTreeSet::new() });
         let mut applied = Applied::new(&steps, refused, counting)?;
         if steps.len() > 1 {
-            for step in &steps {
-                let step_alone = std::slice::from_ref(step);
-                applied.result = self.apply(step_alone, counting, deadline).await;
-                if applied.result.is_err() {
-                    break;
+            let (mut begin, mut end) = (0, 1);
+            // All of them together were refused before.
+            while end - begin < steps.len()
+                && let (Some(part), Some(last)) = (steps.get(begin..end), steps.get(end - 1))
+            {
+                match self.apply(part, counting, deadline).await {
+                    Ok(()) => {
+                        let reached = Some(last.advance.to);
+                        (applied.reached, applied.counted) = (reached, counting.last);
+                        applied.result = Ok(());
+                        begin = end;
+                    }
+                    Err(Stop::Refused { failure, to_blame }) => {
+                        let taken = failure.code() == ENTRY_TAKEN;
+                        // Of several steps, the first is the one that cannot be applied.
+                        if end == begin + 1 {
+                            applied.result = Err(Stop::Refused { failure, to_blame });
+                        }
+                        if !taken {
+                            break;
+                        }
+                    }
+                    Err(stop) => {
+                        applied.result = Err(stop);
+                        break;
+                    }
                 }
-                (applied.reached, applied.counted) = (Some(step.advance.to), counting.last);
+                end += 1;
             }
         }
         Some(applied)
@@ -218,18 +243,22 @@ fn aggregates(steps: &[Step]) -> usize {
     steps.iter().map(|step| &step.advance.stream).collect::<BTreeSet<_>>().len()
 }
 
-/// Returns the aggregates to which these items of the transaction belong: as their row, or as one
-/// of their counters.
+/// Returns the aggregates to which these items of the transaction belong: as their row, as one of
+/// their entries, or as one of their counters.
 fn to_blame(transaction: &Transaction, steps: &[Step], items: &[usize]) -> BTreeSet<StreamId> {
     let mut streams = BTreeSet::new();
     for item in items {
-        match transaction.guards.get(*item) {
-            Some((advance, _)) => {
-                streams.insert(advance.stream.clone());
+        let guard = transaction.guards.get(*item).map(|(advance, _)| &advance.stream);
+        let entry = item.checked_sub(transaction.guards.len());
+        let entry = entry.and_then(|place| transaction.entries.get(place)).map(|(owner, _)| owner);
+        match guard.or(entry) {
+            Some(stream) => {
+                streams.insert(stream.clone());
             }
             None => {
                 let counters = transaction.delta.iter().flat_map(|delta| delta.counters.keys());
-                let counter = counters.clone().nth(item - transaction.guards.len());
+                let rows = transaction.guards.len() + transaction.entries.len();
+                let counter = counters.clone().nth(item - rows);
                 let has = |step: &&Step| step.counters.iter().any(|own| Some(&own.key) == counter);
                 streams.extend(steps.iter().filter(has).map(|step| step.advance.stream.clone()));
             }

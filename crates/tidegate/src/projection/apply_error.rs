@@ -15,8 +15,8 @@ pub enum ApplyError {
     Refused {
         /// The reason; a permanent failure.
         failure: Failure,
-        /// Places of the items to blame, counted over the guards first, then the counters. Empty if
-        /// they are not known, or if the whole transaction is refused.
+        /// Places of the items to blame, counted over the guards first, then the entries, then the
+        /// counters. Empty if they are not known, or if the whole transaction is refused.
         items: Vec<usize>,
     },
     /// Any other failure.

@@ -1,23 +1,24 @@
-//! Handles batches of the event store's DynamoDB stream.
-
-use std::collections::BTreeSet;
+//! Handles batches of the event store's DynamoDB stream, and of messages that say what it has.
 
 use tracing::error;
 
 use super::change::Projection;
 use super::deadline::Deadline;
 use super::projector::Projector;
-use super::round::{Next, fail};
+use super::round::{Next, Progress, fail};
 use crate::batch::{BatchContext, BatchHandler, Decode, Item, NotRun, Outcome};
 use crate::failure::Failure;
-use crate::source::Delivery;
+use crate::source::{Body, Delivery};
 use crate::store::CommitChange;
 
 impl<P: Projection> Decode for Projector<P> {
     type Record = CommitChange;
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<CommitChange, Failure> {
-        CommitChange::from_delivery(delivery)
+        match &delivery.body {
+            Ok(Body::Bytes(_)) => CommitChange::hint(delivery),
+            _ => CommitChange::from_delivery(delivery),
+        }
     }
 
     fn lane(&self, delivery: &Delivery<'_>) -> String {
@@ -39,16 +40,16 @@ impl<P: Projection> BatchHandler for Projector<P> {
             }
         };
         let mut outcomes: Vec<Option<Outcome>> = items.iter().map(|_| None).collect();
-        let mut released = BTreeSet::new();
+        let mut progress = Progress::default();
         for attempt in 0..self.retry.attempts {
             if deadline.is_over()
-                || self.round(items, &mut outcomes, &mut released, context).await == Next::Nothing
+                || self.round(items, &mut outcomes, &mut progress, context).await == Next::Nothing
             {
                 break;
             }
             deadline.pause(self.retry.pause_after(attempt)).await;
         }
-        for stream in released {
+        for stream in progress.released {
             let Err(failure) = self.catch_up(&stream, context.replay, deadline).await else {
                 continue;
             };

@@ -31,6 +31,26 @@ pub(super) fn rewritten(stream: &StreamId, version: Version, id: &str, other: &s
     )
 }
 
+/// Returns the failure of a message that names an event which the event store does not have.
+pub(super) fn not_in_store(
+    stream: &StreamId,
+    version: Version,
+    id: &str,
+    there: Option<&str>,
+) -> Failure {
+    let there = there.map_or_else(
+        || "has no event at that version".to_owned(),
+        |there| format!("has event {there} at that version"),
+    );
+    Failure::permanent(
+        "not_in_store",
+        format!(
+            "{stream}: the message says that event {id} is version {version}, but the event store \
+             {there}; check who sends it, and that the function reads the store of this stream"
+        ),
+    )
+}
+
 /// Returns the version and the id of each event.
 pub(super) fn ids_of(commits: &[RecordedCommit]) -> impl Iterator<Item = (Version, &str)> {
     commits.iter().flat_map(|commit| &commit.events).map(|event| (event.version, event.id.as_str()))
@@ -84,7 +104,9 @@ pub(super) async fn events_above(
     deadline: Deadline,
 ) -> Result<Vec<RecordedCommit>, Failure> {
     let delivered = Delivered::new(guard, hints);
-    let unread = hints.iter().any(|hint| matches!(hint.change, CommitChange::Newer { .. }));
+    let unread = hints
+        .iter()
+        .any(|hint| matches!(hint.change, CommitChange::Newer { .. } | CommitChange::Hint { .. }));
     let newest =
         hints.iter().filter_map(|hint| last_version(hint.change)).max().unwrap_or(Version::NONE);
     if delivered.reached >= newest && guard.parked.is_none() && delivered.agree && !unread {
@@ -123,6 +145,7 @@ fn last_version(change: &CommitChange) -> Option<Version> {
         CommitChange::Split { last_version, .. } => Some(*last_version),
         // Its first version, because the commit has at least that event.
         CommitChange::Newer { version, .. } => Some(*version),
-        CommitChange::Other => None,
+        // What a message says proves nothing.
+        CommitChange::Hint { .. } | CommitChange::Other => None,
     }
 }

@@ -86,6 +86,14 @@ impl Expression {
         self.conditions.push(format!("(attribute_not_exists({name}) OR {name} < {value})"));
     }
 
+    /// Requires that the item does not exist, or that the attribute has this value. `key` is an
+    /// attribute of its key.
+    pub(super) fn require_absent_or(&mut self, key: &str, name: &str, value: AttributeValue) {
+        let key = self.name(key);
+        let clause = format!("{} = {}", self.name(name), self.value(value));
+        self.conditions.push(format!("(attribute_not_exists({key}) OR {clause})"));
+    }
+
     pub(super) fn into_update(
         self,
         table: &str,

@@ -1,6 +1,7 @@
 //! The guard of an aggregate: the version up to which its events are applied.
 
 use super::delta::Counted;
+use super::entry::ENTRY_TAKEN;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
@@ -74,11 +75,10 @@ impl Guard {
         events.all(|(version, id)| version != self.position.version || id == applied)
     }
 
-    /// Returns whether the aggregate is parked at an event that only a newer version of the
-    /// function knows. The projector tries such an aggregate again with every delivery, and when it
-    /// reads the list.
-    pub(super) fn waits_for_newer(&self) -> bool {
-        self.parked.is_some() && self.parked_code.as_deref() == Some(Failure::NEWER)
+    /// Returns whether the projector tries the parked aggregate again by itself: with every
+    /// delivery, and when it reads the list.
+    pub(super) fn is_tried_again(&self) -> bool {
+        self.parked.is_some() && self.parked_code.as_deref().is_some_and(is_tried_again)
     }
 
     /// Decides about a commit from version `first` to `last`, whose last event has the id
@@ -111,10 +111,16 @@ impl Guard {
     pub(super) fn judge_unread(&self, first: Version, replay: bool) -> Verdict {
         match self.parked {
             // The commit with the parked event is tried again on every delivery.
-            Some(parked) if first > parked && !replay && !self.waits_for_newer() => Verdict::Parked,
+            Some(parked) if first > parked && !replay && !self.is_tried_again() => Verdict::Parked,
             _ => Verdict::Due,
         }
     }
+}
+
+/// Returns whether aggregates that are parked with this code are tried again without an operator:
+/// only a newer version of the function knows the event, or another aggregate has the entry.
+pub(super) fn is_tried_again(code: &str) -> bool {
+    [Failure::NEWER, ENTRY_TAKEN].contains(&code)
 }
 
 /// The move of a guard in a transaction.
@@ -178,12 +184,14 @@ mod tests {
     }
 
     #[test]
-    fn an_aggregate_that_waits_for_a_newer_version_is_tried_with_every_delivery() {
-        let code = Some(Failure::NEWER.to_owned());
-        let guard = Guard { parked: Some(Version::new(6)), parked_code: code, ..guard() };
-        assert_eq!(judge(&guard, 9, 9, "e9"), Verdict::Due);
-        assert_eq!(guard.judge_unread(Version::new(9), false), Verdict::Due);
-        assert_eq!(judge(&guard, 5, 5, "e5"), Verdict::Duplicate);
+    fn what_may_heal_without_an_operator_is_tried_with_every_delivery() {
+        for code in [Failure::NEWER, ENTRY_TAKEN] {
+            let code = Some(code.to_owned());
+            let guard = Guard { parked: Some(Version::new(6)), parked_code: code, ..guard() };
+            assert_eq!(judge(&guard, 9, 9, "e9"), Verdict::Due);
+            assert_eq!(guard.judge_unread(Version::new(9), false), Verdict::Due);
+            assert_eq!(judge(&guard, 5, 5, "e5"), Verdict::Duplicate);
+        }
     }
 
     #[test]

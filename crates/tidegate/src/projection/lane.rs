@@ -1,12 +1,12 @@
 //! Plans how to handle the deliveries of one aggregate.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::change::{Projected, Projection};
 use super::deadline::Deadline;
-use super::delivered::{Delivered, Hint, events_above, ids_of, rewritten};
-use super::guard::{Guard, Verdict};
+use super::delivered::{Delivered, Hint, events_above, ids_of, not_in_store, rewritten};
+use super::guard::{Guard, Verdict, is_tried_again};
 use super::plan::steps;
 use super::transaction::Step;
 use crate::batch::{Handled, NotRun, Outcome};
@@ -31,6 +31,8 @@ pub(super) struct LanePlan {
     pub(super) park: Option<(Version, Failure)>,
     /// Whether the aggregate is already parked there, for the same reason.
     pub(super) stays_parked: bool,
+    /// The guard before the first step.
+    guard: Guard,
     /// Deliveries whose outcome counts only after the aggregate is parked.
     pub(super) held_back: Vec<(usize, Outcome)>,
     /// Why the aggregate goes no further.
@@ -47,7 +49,18 @@ pub(super) struct LanePlan {
 impl LanePlan {
     /// Creates an empty plan for an aggregate with this guard.
     pub(super) fn new(guard: &Guard, replay: bool) -> Self {
-        Self { reached: guard.position.version, replay, ..Self::default() }
+        Self { reached: guard.position.version, guard: guard.clone(), replay, ..Self::default() }
+    }
+
+    /// Returns whether the guard, if it has not moved, is already parked as planned.
+    fn is_parked_so(&self) -> bool {
+        self.park.as_ref().is_some_and(|(at, failure)| is_parked_so(&self.guard, *at, failure))
+    }
+
+    /// Stops the plan at the next event, whose step was refused.
+    pub(super) fn refuse(&mut self, failure: Failure) {
+        stop_at(self, self.reached.next(), failure);
+        self.stays_parked = self.reached == self.guard.position.version && self.is_parked_so();
     }
 }
 
@@ -102,7 +115,7 @@ pub(super) async fn plan(
     }
     match events_above(reader, stream, guard, hints, deadline).await {
         Ok(commits) => {
-            let nothing_there = compare_with_store(&mut plan, stream, ids, &commits);
+            let nothing_there = compare_with_store(&mut plan, stream, hints, ids, &commits);
             if guard.parked.is_some() {
                 plan.carrier =
                     plan.due.iter().max_by_key(|(_, version)| *version).map(|(place, _)| *place);
@@ -124,8 +137,7 @@ pub(super) async fn plan(
         }
         Err(failure) => stop_at(&mut plan, guard.position.version.next(), failure),
     }
-    plan.stays_parked = plan.steps.is_empty()
-        && plan.park.as_ref().is_some_and(|(at, failure)| is_parked_so(guard, *at, failure));
+    plan.stays_parked = plan.steps.is_empty() && plan.is_parked_so();
     plan
 }
 
@@ -155,6 +167,11 @@ fn judge<'a>(
                     guard.judge(*version, *last_version, last_id, replay),
                 )
             }
+            CommitChange::Hint { version, event_id, .. } => (
+                *version,
+                Some(event_id.as_str()),
+                guard.judge(*version, *version, event_id, replay),
+            ),
             CommitChange::Newer { version, .. } => {
                 let next = guard.position.version.next();
                 ((*version).max(next), None, guard.judge_unread(*version, replay))
@@ -169,6 +186,11 @@ fn judge<'a>(
                 plan.outcomes.push((hint.place, Outcome::Done(Handled::Duplicate)))
             }
             Verdict::Parked => plan.outcomes.push((hint.place, Outcome::Done(Handled::Parked))),
+            Verdict::Rewritten if is_message(hint) => {
+                let id = event_id.unwrap_or_default();
+                let failure = not_in_store(stream, version, id, guard.event_id.as_deref());
+                plan.outcomes.push((hint.place, Outcome::Failed(failure)));
+            }
             Verdict::Rewritten => {
                 let known = guard.event_id.as_deref().unwrap_or_default();
                 let other = format!("event {known} was applied at that version before");
@@ -191,13 +213,20 @@ fn judge<'a>(
 fn compare_with_store(
     plan: &mut LanePlan,
     stream: &StreamId,
+    hints: &[Hint<'_>],
     ids: Vec<Option<&str>>,
     commits: &[RecordedCommit],
 ) -> Vec<usize> {
     let stored: BTreeMap<Version, &str> = ids_of(commits).collect();
+    let messages: BTreeSet<usize> =
+        hints.iter().filter(|hint| is_message(hint)).map(|hint| hint.place).collect();
     let mut nothing_there = Vec::new();
     for ((place, version), id) in std::mem::take(&mut plan.due).into_iter().zip(ids) {
         match (stored.get(&version), id) {
+            (there, Some(id)) if messages.contains(&place) && there.copied() != Some(id) => {
+                let failure = not_in_store(stream, version, id, there.copied());
+                plan.outcomes.push((place, Outcome::Failed(failure)));
+            }
             (Some(there), Some(id)) if *there != id => {
                 let failure = rewritten(
                     stream,
@@ -212,6 +241,11 @@ fn compare_with_store(
         }
     }
     nothing_there
+}
+
+/// Returns whether the delivery is a message, which proves nothing.
+fn is_message(hint: &Hint<'_>) -> bool {
+    matches!(hint.change, CommitChange::Hint { .. })
 }
 
 /// Adds the steps of all events above the guard to the plan, in order. Stops at the first event
@@ -291,18 +325,19 @@ fn run(
 /// because the event store has their events when the aggregate is released.
 ///
 /// An event that only a newer version of the function knows leaves no letter, because that version
-/// releases the aggregate.
+/// releases the aggregate. Nor does an event whose entry belongs to another aggregate: it is
+/// applied when that deletes the entry.
 ///
 /// For example, versions 3, 4, 5 are due and version 4 can never be projected. Then 3 is applied, 4
 /// becomes a dead letter, and 5 is parked. If the failure of version 4 is transient, 4 fails and 5
 /// is not run.
-pub(super) fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
+fn stop_at(plan: &mut LanePlan, version: Version, failure: Failure) {
     let (before, mut from): (Vec<_>, Vec<_>) =
         std::mem::take(&mut plan.due).into_iter().partition(|(_, due)| *due < version);
     plan.due = before;
     from.sort_by_key(|(place, due)| (*due, *place));
     let parks = parks(&failure);
-    let leaves_letter = !is_newer(&failure) || plan.replay;
+    let leaves_letter = !is_tried_again(failure.code()) || plan.replay;
     let behind =
         if parks { Outcome::Done(Handled::Parked) } else { Outcome::NotRun(NotRun::Blocked) };
     let mut first = leaves_letter.then(|| Outcome::Failed(failure.clone()));

@@ -17,13 +17,16 @@ mod apply_error;
 mod batch;
 mod change;
 mod confirmed;
+mod cut;
 mod deadline;
 mod delivered;
 mod delta;
 mod dynamodb;
+mod entry;
 mod expression;
 mod guard;
 mod lane;
+mod limits;
 mod look;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
@@ -36,17 +39,22 @@ mod read_model;
 mod released;
 mod round;
 mod row;
+mod row_update;
 mod slices;
 mod transaction;
 mod value;
 
 pub use apply_error::ApplyError;
-pub use change::{Increment, Projected, Projection, RowUpdate};
+pub use change::{Increment, Projected, Projection};
 pub use delta::{
     Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY,
     WAITING_DELTAS, is_counter,
 };
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
+pub use entry::{
+    ENTRY_OWNER, ENTRY_PARTITION_KEY, ENTRY_SORT_KEY, ENTRY_TAKEN, EntryChange, EntryKey,
+    EntryUpdate,
+};
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
@@ -54,6 +62,7 @@ pub use pending::Pending;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};
 pub use row::ROW_KEY;
+pub use row_update::RowUpdate;
 pub use transaction::{Step, Transaction};
 pub use value::Value;
 

@@ -1,16 +1,20 @@
 //! Packs the steps of a batch into transactions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::transaction::{PACKED_BYTES, PACKED_DELTA, Step, TRANSACTION_GUARDS};
+use super::entry::{EntryKey, EntryUpdate};
+use super::transaction::{PACKED_BYTES, PACKED_DELTA, Step, TRANSACTION_ROWS};
 use crate::ids::StreamId;
 
 /// Packs steps into groups of which each fits one transaction and one delta.
 ///
 /// Each inner list of `aggregates` holds the steps of one aggregate. The order of all steps is
-/// kept. A group ends before the step that it has no room for: at the number of aggregates, the
-/// bytes of their rows, or the bytes of the delta. Counters that steps share take room once. A
-/// group has at least one step, whatever its size.
+/// kept. A group ends before the step that it has no room for: at the number of aggregates and
+/// entries, their bytes, or the bytes of the delta. Counters and entries that steps share take room
+/// once. A group has at least one step, whatever its size.
+///
+/// A group also ends before a step that changes an entry which another aggregate of the group
+/// changes, because a transaction changes each item once.
 ///
 /// For example, the steps of 100 orders with 1,300 counters are two groups: one of the first 98
 /// orders, and one of the last two.
@@ -33,6 +37,8 @@ struct Group {
     steps: Vec<Step>,
     aggregates: HashSet<StreamId>,
     counters: HashSet<String>,
+    /// Entries, with the aggregates that change them.
+    entries: HashMap<EntryKey, StreamId>,
     rows: usize,
     delta: usize,
 }
@@ -41,10 +47,19 @@ impl Group {
     fn has_room_for(&self, step: &Step) -> bool {
         let known = self.aggregates.contains(&step.advance.stream);
         let aggregates = self.aggregates.len() + usize::from(!known);
+        let keys = || step.entries.iter().map(|update| &update.key);
+        let entries = || self.entries.len() + keys().filter(|key| !self.has(key)).count();
         self.steps.is_empty()
-            || aggregates <= TRANSACTION_GUARDS
-                && self.rows + step.row.size() <= PACKED_BYTES
+            || aggregates + entries() <= TRANSACTION_ROWS
+                && self.rows + rows(step) <= PACKED_BYTES
                 && self.delta + self.added(step) <= PACKED_DELTA
+                && keys().all(|key| {
+                    self.entries.get(key).is_none_or(|owner| *owner == step.advance.stream)
+                })
+    }
+
+    fn has(&self, key: &EntryKey) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// Returns the bytes that the step adds to the delta. A counter that is there already takes
@@ -56,12 +71,20 @@ impl Group {
     }
 
     fn take(&mut self, step: Step) {
-        self.rows += step.row.size();
+        self.rows += rows(&step);
         self.delta += self.added(&step);
         self.counters.extend(step.counters.iter().map(|counter| counter.key.clone()));
+        for update in &step.entries {
+            self.entries.insert(update.key.clone(), step.advance.stream.clone());
+        }
         self.aggregates.insert(step.advance.stream.clone());
         self.steps.push(step);
     }
+}
+
+/// Returns the bytes of the step's rows: that of the aggregate, and its entries.
+fn rows(step: &Step) -> usize {
+    step.row.size() + step.entries.iter().map(EntryUpdate::size).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -92,6 +115,40 @@ mod tests {
         let order: Vec<_> =
             groups[0].iter().map(|step| (&step.advance.stream, step.advance.to.version)).collect();
         assert!(order.is_sorted());
+    }
+
+    /// Returns a step that writes these entries of a list.
+    fn writing(stream: &str, entries: impl IntoIterator<Item = usize>) -> Vec<Step> {
+        let mut steps = event(stream, 1, []);
+        let write = |entry: usize| {
+            EntryKey::new("list", format!("{entry:05}")).write(super::super::RowUpdate::default())
+        };
+        steps[0].entries = entries.into_iter().map(write).collect();
+        steps
+    }
+
+    #[test]
+    fn a_group_has_as_many_entries_as_a_transaction_holds_beside_its_guards() {
+        let orders = |count: usize| {
+            let own = |n: usize| writing(&format!("order#{n:03}"), n * 10..(n + 1) * 10);
+            (0..count).map(own).collect()
+        };
+        // Each order is a guard and ten entries.
+        assert_eq!(sizes(&pack(orders(17))), [8, 8, 1]);
+        // Both steps of an aggregate write the same entries.
+        let same = || [writing("order#1", 0..60), writing("order#1", 0..60)].concat();
+        assert_eq!(sizes(&pack(vec![same()])), [2]);
+        let large = [writing("order#1", 0..60), writing("order#1", 50..98)].concat();
+        assert_eq!(sizes(&pack(vec![large])), [1, 1]);
+    }
+
+    #[test]
+    fn aggregates_that_change_one_entry_are_not_in_one_group() {
+        let steps =
+            vec![writing("order#1", [1]), writing("order#2", [1, 2]), writing("order#3", [2])];
+        assert_eq!(sizes(&pack(steps)), [1, 1, 1]);
+        let steps = vec![writing("order#1", [1]), writing("order#2", [2]), writing("order#3", [1])];
+        assert_eq!(sizes(&pack(steps)), [2, 1]);
     }
 
     #[test]

@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::change::{Increment, Projected, RowUpdate};
+use super::change::Projected;
+use super::cut::{Part, cut, is_of, joined, parts};
 use super::delta::{Amounts, Delta};
+use super::entry::merged;
 use super::guard::{Advance, Position};
-use super::transaction::{PACKED_DELTA, Step, Transaction};
+use super::row_update::RowUpdate;
+use super::transaction::{Step, Transaction};
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version, content_uuid};
-
-/// Bits of the hash in the digest of a cut.
-const HASH_BITS: u32 = 48;
-/// Largest number of counters in a part of an event. An older version of the toolkit, which had no
-/// deltas, could apply one part in a transaction.
-const PART_COUNTERS: usize = 99;
+use crate::ids::{StreamId, Version};
 
 /// Creates the steps that apply an event, starting at the part that the guard has reached.
 ///
@@ -28,15 +25,18 @@ const PART_COUNTERS: usize = 99;
 /// (6, part 0) → (6, part 2) → (7, part 0)
 /// ```
 ///
+/// Entries are cut in the same way, behind the counters: into parts of 97, and a step takes as many
+/// parts as fit a transaction.
+///
 /// Only the last step advances the version and changes the row. If the process dies after the first
 /// step, the guard is at (6, part 2), and the next run creates the remaining step. A version of the
 /// toolkit without deltas takes one part in each step. So each of the two can finish what the other
 /// began.
 ///
-/// Invariant: the cut is a function of the event alone. Counters are sorted by key, so the order in
-/// which a projection returns them does not matter. If a projection returns other counters than
-/// before, it is not known which were counted. The guard keeps a digest of the cut between parts,
-/// which shows the difference.
+/// Invariant: the cut is a function of the event alone. Counters and entries are sorted by key, so
+/// the order in which a projection returns them does not matter. If a projection returns others
+/// than before, it is not known which were counted. The guard keeps a digest of the cut between
+/// parts, which shows the difference.
 pub(super) fn steps(
     stream: &StreamId,
     version: Version,
@@ -44,13 +44,7 @@ pub(super) fn steps(
     projected: Projected,
     done: Position,
 ) -> Option<Vec<Step>> {
-    let mut counters = projected.counters;
-    counters.sort_by(|a, b| a.key.cmp(&b.key));
-    let mut parts: Vec<Vec<Increment>> =
-        counters.chunks(PART_COUNTERS).map(<[_]>::to_vec).collect();
-    if parts.is_empty() {
-        parts.push(Vec::new());
-    }
+    let parts = parts(stream, projected.counters, &projected.entries);
     let cut = (parts.len() > 1).then(|| cut(version, &parts));
     let before = Version::new(version.number().saturating_sub(1));
     let last = u32::try_from(parts.len()).unwrap_or(u32::MAX);
@@ -63,7 +57,7 @@ pub(super) fn steps(
     // Parts that were applied without a digest are continued without one.
     let mut from = Position { version: before, ..done };
     let left = (1..=last).zip(parts).filter(|(part, _)| *part > done.part).collect();
-    let steps = by_delta(left).into_iter().map(|(part, counters)| {
+    let steps = joined(left).into_iter().map(|(part, Part { counters, entries })| {
         let (to, event_id, row) = if part == last {
             (Position::after(version), Some(event_id.to_owned()), projected.row.clone())
         } else {
@@ -71,53 +65,12 @@ pub(super) fn steps(
         };
         let advance = Advance { stream: stream.clone(), from, parked: None, to, event_id };
         from = to;
-        Step { advance, row, counters }
+        Step { advance, row, counters, entries }
     });
     Some(steps.collect())
 }
 
-/// Joins parts that follow each other while they fit one delta. Returns the number of the last part
-/// of each group, and the group's counters.
-fn by_delta(parts: Vec<(u32, Vec<Increment>)>) -> Vec<(u32, Vec<Increment>)> {
-    let mut groups: Vec<(u32, Vec<Increment>)> = Vec::new();
-    let mut bytes = 0;
-    for (part, counters) in parts {
-        let more: usize = counters.iter().map(Increment::size).sum();
-        match groups.last_mut() {
-            Some((last, group)) if bytes + more <= PACKED_DELTA => {
-                *last = part;
-                group.extend(counters);
-                bytes += more;
-            }
-            _ => {
-                groups.push((part, counters));
-                bytes = more;
-            }
-        }
-    }
-    groups
-}
-
-/// Computes a digest of which counter is in which part of the event at this version.
-///
-/// Its upper 16 bits are the low bits of the version, its lower 48 bits are of a hash. Amounts are
-/// not included: if a correction changes an amount between two parts, no row counts twice.
-fn cut(version: Version, parts: &[Vec<Increment>]) -> u64 {
-    let mut keys: Vec<&str> = Vec::new();
-    for part in parts {
-        // An empty key marks the end of a part, because no counter has an empty key.
-        keys.extend(part.iter().map(|counter| counter.key.as_str()).chain([""]));
-    }
-    version.number() << HASH_BITS | content_uuid(&keys).as_u64_pair().0 >> (u64::BITS - HASH_BITS)
-}
-
-/// Returns whether the digest is of the event at this version, and not left over from an earlier
-/// event.
-fn is_of(cut: u64, version: Version) -> bool {
-    cut >> HASH_BITS == version.number() << HASH_BITS >> HASH_BITS
-}
-
-/// Merges steps into one transaction, which changes each row and each counter once.
+/// Merges steps into one transaction, which changes each row, each counter and each entry once.
 ///
 /// For example, let two events of one aggregate each add 1 to the counter of a day. They become one
 /// move of the guard over both versions, and one addition of 2.
@@ -157,9 +110,14 @@ pub(super) fn merge(steps: &[Step], slice: u32) -> Result<Transaction, Failure> 
             }
         }
     }
+    let entries = merged(
+        steps
+            .iter()
+            .flat_map(|step| step.entries.iter().map(|update| (&step.advance.stream, update))),
+    );
     let delta = Delta { slice, number: 0, counters };
     let delta = (!delta.counters.is_empty()).then_some(delta);
-    Ok(Transaction { guards, delta, applied: 0 })
+    Ok(Transaction { guards, entries, delta, applied: 0 })
 }
 
 /// Adds amounts to sums. If a sum leaves its range, it returns the attribute and changes nothing.
@@ -176,6 +134,7 @@ pub(super) fn add_all(sums: &mut Amounts, more: &Amounts) -> Result<(), String> 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::projection::Increment;
 
     /// A name of an attribute that makes 99 counters fill a delta.
     const LONG: &str = match std::str::from_utf8(&[b'x'; 3_000]) {
@@ -207,7 +166,7 @@ pub(super) mod tests {
             &stream.parse().unwrap(),
             Version::new(version),
             &format!("e{version}"),
-            Projected { row, counters },
+            Projected { row, counters, entries: Vec::new() },
             Position::default(),
         )
         .unwrap()
@@ -235,13 +194,11 @@ pub(super) mod tests {
         assert_eq!((all[0].advance.from, all[0].advance.to), (Position::default(), done));
         assert_eq!(all[0].counters.len(), 250);
         // A version of the toolkit without deltas has applied the first of three parts.
-        let cut = cut(
-            Version::new(1),
-            &all[0].counters.chunks(99).map(<[_]>::to_vec).collect::<Vec<_>>(),
-        );
+        let stream: StreamId = "order#1".parse().unwrap();
+        let cut = cut(Version::new(1), &parts(&stream, all[0].counters.clone(), &[]));
         let from = Position { part: 1, cut: Some(cut), ..Position::default() };
-        let projected = Projected { row: RowUpdate::default(), counters: all[0].counters.clone() };
-        let stream = "order#1".parse().unwrap();
+        let counters = all[0].counters.clone();
+        let projected = Projected { counters, ..Projected::default() };
         let rest = steps(&stream, Version::new(1), "e1", projected, from).unwrap();
         assert_eq!(rest.len(), 1);
         assert_eq!((rest[0].advance.from, rest[0].advance.to), (from, done));
@@ -254,6 +211,7 @@ pub(super) mod tests {
         let projected = Projected {
             row: RowUpdate::default().set("status", "placed"),
             counters: all.iter().flat_map(|step| step.counters.clone()).rev().collect(),
+            entries: Vec::new(),
         };
         let go_on = |projected, done| {
             steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done)
@@ -276,7 +234,8 @@ pub(super) mod tests {
                 key: format!("product#{key:05}"),
                 add: BTreeMap::from([("units", add), (LONG, 0)]),
             });
-            let projected = Projected { row: RowUpdate::default(), counters: counters.collect() };
+            let counters = counters.collect();
+            let projected = Projected { counters, ..Projected::default() };
             steps(&"order#1".parse().unwrap(), Version::new(1), "e1", projected, done)
         };
         assert!(go_on((0..250).collect(), 1).is_some());
@@ -293,7 +252,8 @@ pub(super) mod tests {
         let all = event_of("order#1", 2, (0..250).map(large).collect());
         let counters: Vec<_> = all.iter().flat_map(|step| step.counters.clone()).collect();
         let go_on = |counters: &[Increment], done| {
-            let projected = Projected { row: RowUpdate::default(), counters: counters.to_vec() };
+            let counters = counters.to_vec();
+            let projected = Projected { counters, ..Projected::default() };
             steps(&"order#1".parse().unwrap(), Version::new(2), "e2", projected, done)
         };
         // Between events, and with a part that was applied without a digest.

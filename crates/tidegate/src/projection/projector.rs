@@ -11,7 +11,12 @@ use super::pace::Pace;
 use super::read_model::ReadModel;
 use crate::store::{EventReader, Retry};
 
-/// Applies the commits of the event store's DynamoDB stream to a read model.
+/// Applies the commits of the event store to a read model.
+///
+/// It takes records of the store's DynamoDB stream, and messages with the envelopes of events: from
+/// a queue, a bus, a topic or a Kinesis stream. A message is a hint to read the event from the
+/// store. One that names an event which the store does not have fails with the code `not_in_store`
+/// (permanent), and costs nothing else.
 ///
 /// A delivery is acknowledged when all counters of its events are written, and not before.
 ///

@@ -54,7 +54,7 @@ impl<P: Projection> Projector<P> {
     }
 
     /// Finishes what others left: deltas that nobody counts, and aggregates that wait for a newer
-    /// version, which may be this one, or whose release was cut off.
+    /// version, which may be this one, or for an entry, or whose release was cut off.
     pub(super) async fn release(&self, listed: Option<Vec<StreamId>>, deadline: Deadline) {
         let Some(listed) = listed else { return };
         let left = deadline.0.saturating_duration_since(Instant::now());
@@ -79,7 +79,7 @@ impl<P: Projection> Projector<P> {
             }
             match guards.get(&stream) {
                 None => continue,
-                Some(Ok(guard)) if guard.parked.is_some() && !guard.waits_for_newer() => continue,
+                Some(Ok(guard)) if guard.parked.is_some() && !guard.is_tried_again() => continue,
                 Some(_) => {}
             }
             if let Err(failure) = self.catch_up(&stream, false, share).await {
@@ -114,7 +114,7 @@ impl<P: Projection> Projector<P> {
             let (mut guards, mut counting) =
                 self.begin(std::slice::from_ref(stream), deadline).await?;
             let guard = guards.remove(stream).transpose()?.unwrap_or_default();
-            if guard.parked.is_some() && !guard.waits_for_newer() && !replay {
+            if guard.parked.is_some() && !guard.is_tried_again() && !replay {
                 return Ok(());
             }
             let round = self.catch_up_from(stream, &guard, &mut counting, replay, deadline).await;

@@ -10,14 +10,25 @@ use super::change::Projection;
 use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::delivered::Hint;
+use super::entry::ENTRY_TAKEN;
 use super::guard::Position;
-use super::lane::{LanePlan, plan, stop_at};
+use super::lane::{LanePlan, plan};
 use super::pack::pack;
 use super::projector::Projector;
 use crate::batch::{BatchContext, Handled, Item, NotRun, Outcome};
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::store::CommitChange;
+
+/// What an invocation did with the aggregates of its batch so far.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// Aggregates that may have been released.
+    pub(super) released: BTreeSet<StreamId>,
+    /// Aggregates that are tried once more before they are parked, because an entry belonged to
+    /// another aggregate, which may delete it in the same batch.
+    once_more: BTreeSet<StreamId>,
+}
 
 /// The result of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +44,7 @@ impl<P: Projection> Projector<P> {
         &self,
         items: &[Item<CommitChange>],
         outcomes: &mut [Option<Outcome>],
-        released: &mut BTreeSet<StreamId>,
+        progress: &mut Progress,
         context: &BatchContext,
     ) -> Next {
         let deadline = Deadline(context.deadline);
@@ -75,26 +86,30 @@ impl<P: Projection> Projector<P> {
             }
             // An earlier replay may have released the aggregate, and then been cut off.
             if guard.parked.is_some() && !plan.steps.is_empty() || context.replay {
-                released.insert(stream.clone());
+                progress.released.insert(stream.clone());
             }
             plans.insert(stream.clone(), plan);
         }
-        let moved = self.apply_all(&mut plans, &mut counting, outcomes, deadline).await;
+        let once_more = &mut progress.once_more;
+        let moved = self.apply_all(&mut plans, &mut counting, outcomes, once_more, deadline).await;
         if moved { Next::AnotherRound } else { self.park(plans, outcomes, deadline).await }
     }
 
     /// Applies the steps of all plans: first all transactions, then the counters of all of them.
-    /// Returns whether a guard has moved meanwhile.
+    /// Returns whether another round is needed: a guard has moved meanwhile, or an entry may be
+    /// free by then.
     async fn apply_all(
         &self,
         plans: &mut BTreeMap<StreamId, LanePlan>,
         counting: &mut Counting,
         outcomes: &mut [Option<Outcome>],
+        once_more: &mut BTreeSet<StreamId>,
         deadline: Deadline,
     ) -> bool {
+        let several = plans.len() > 1;
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
         let mut stopped = BTreeSet::new();
-        let mut moved = false;
+        let (mut moved, mut taken) = (false, false);
         let (mut passed, mut failed) = (Vec::new(), Vec::new());
         for mut group in pack(steps) {
             // A batch may be large, so other tasks get a turn between its transactions.
@@ -114,10 +129,15 @@ impl<P: Projection> Projector<P> {
                     Ok(()) => continue,
                     Err(Stop::Moved) => moved = true,
                     Err(Stop::OutOfTime) => {}
-                    // Parks the aggregate, like an event that can never be projected.
-                    Err(Stop::Refused { failure, .. }) => {
-                        stop_at(plan, plan.reached.next(), failure)
+                    Err(Stop::Refused { failure, .. })
+                        if failure.code() == ENTRY_TAKEN
+                            && several
+                            && once_more.insert(stream.clone()) =>
+                    {
+                        taken = true;
                     }
+                    // Parks the aggregate, like an event that can never be projected.
+                    Err(Stop::Refused { failure, .. }) => plan.refuse(failure),
                     Err(Stop::Failed(failure)) => failed.push((stream.clone(), wanted, failure)),
                 }
                 stopped.insert(stream);
@@ -136,7 +156,7 @@ impl<P: Projection> Projector<P> {
             let Some(plan) = plans.get_mut(&stream) else { continue };
             give_back(plan, wanted, &failure, outcomes);
         }
-        moved
+        moved || taken
     }
 
     /// Fails all deliveries of a round whose guards could not be read.

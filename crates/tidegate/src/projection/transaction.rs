@@ -3,26 +3,22 @@
 use std::collections::HashSet;
 
 use super::apply_error::ApplyError;
-use super::change::{Increment, RowUpdate};
+use super::change::Increment;
 use super::delta::{COUNTED, Delta, is_counter};
+use super::entry::{EntryKey, EntryUpdate};
 use super::guard::Advance;
+use super::limits::{ITEM_BYTES, KEY_BYTES, TRANSACTION_BYTES, TRANSACTION_ITEMS};
+use super::row_update::RowUpdate;
 use super::value::LEVELS;
 use crate::failure::Failure;
+use crate::ids::StreamId;
 use crate::refusal::UNSTORABLE;
 
-/// Largest number of items in a transaction of DynamoDB.
-const TRANSACTION_ITEMS: usize = 100;
-/// Largest number of aggregates in a transaction. The other items are the delta and the head of the
-/// slice.
-pub(super) const TRANSACTION_GUARDS: usize = TRANSACTION_ITEMS - 2;
-/// Largest transaction of DynamoDB in bytes.
-const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
-/// Largest item of DynamoDB in bytes.
-pub(super) const ITEM_BYTES: usize = 400 * 1024;
+/// Largest number of aggregates and entries in a transaction. The other items are the delta and the
+/// head of the slice.
+pub(super) const TRANSACTION_ROWS: usize = TRANSACTION_ITEMS - 2;
 /// Most bytes of the text of a delta. The rest of its item is for its keys and its number.
 const DELTA_BYTES: usize = ITEM_BYTES - 1024;
-/// Longest partition key of DynamoDB in bytes.
-const KEY_BYTES: usize = 2048;
 /// Most bytes that are packed into one transaction. The rest is for the content that the rows
 /// already have, which is not known here. A transaction that turns out too large is split.
 pub(super) const PACKED_BYTES: usize = TRANSACTION_BYTES / 2;
@@ -33,7 +29,8 @@ const COUNTER_ATTRIBUTES: [&str; 3] = ["key", "slice", COUNTED];
 
 /// The smallest unit that is applied as a whole.
 ///
-/// It is an event, or some parts of an event whose counters are too large for one delta.
+/// It is an event, or some parts of an event whose counters are too large for one delta or whose
+/// entries are too many for one transaction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Move of the guard.
@@ -42,6 +39,8 @@ pub struct Step {
     pub row: RowUpdate,
     /// Changes of counters.
     pub counters: Vec<Increment>,
+    /// Changes of entries, at most one for each.
+    pub entries: Vec<EntryUpdate>,
 }
 
 #[cfg(test)]
@@ -55,11 +54,14 @@ impl Step {
 /// Steps that are applied together: the guards move, and the sums of their events are stored as one
 /// delta of a slice.
 ///
-/// Steps are merged: each guard and each counter is changed once.
-#[derive(Clone, Debug, PartialEq)]
+/// Steps are merged: each guard, each counter and each entry is changed once.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transaction {
     /// Moves of the guards, with the changes of their rows.
     pub guards: Vec<(Advance, RowUpdate)>,
+    /// Changes of entries, each with the aggregate to which the entry belongs. It is one of those
+    /// whose guards move.
+    pub entries: Vec<(StreamId, EntryUpdate)>,
     /// What the events add to the counters. `None` if they change no counter.
     pub delta: Option<Delta>,
     /// All deltas of the slice up to this number are confirmed in every counter.
@@ -74,7 +76,8 @@ impl Transaction {
     /// `unstorable` (permanent), with the places of the items to blame as in
     /// [`ApplyError::Refused`](super::ApplyError).
     pub(super) fn storable(&self) -> Result<(), ApplyError> {
-        let items = self.guards.len() + if self.delta.is_some() { 2 } else { 0 };
+        let delta = if self.delta.is_some() { 2 } else { 0 };
+        let items = self.guards.len() + self.entries.len() + delta;
         if self.guards.is_empty() || items > TRANSACTION_ITEMS {
             return Err(refused(
                 format!("{items} items; a transaction holds 1 to {TRANSACTION_ITEMS}"),
@@ -82,8 +85,17 @@ impl Transaction {
             ));
         }
         let streams: HashSet<_> = self.guards.iter().map(|(advance, _)| &advance.stream).collect();
-        if streams.len() < self.guards.len() {
+        let entries: HashSet<&EntryKey> =
+            self.entries.iter().map(|(_, update)| &update.key).collect();
+        if streams.len() < self.guards.len() || entries.len() < self.entries.len() {
             return Err(refused("the transaction changes one item twice".to_owned(), []));
+        }
+        // Only the guard proves that the change was not made before.
+        if self.entries.iter().any(|(owner, _)| !streams.contains(owner)) {
+            return Err(refused(
+                "an entry of an aggregate whose guard does not move".to_owned(),
+                [],
+            ));
         }
         let reasons = self.reasons();
         if let Some((_, reason)) = reasons.first() {
@@ -93,7 +105,9 @@ impl Transaction {
         if delta > DELTA_BYTES {
             return Err(refused(format!("a delta of {delta} bytes; it holds {DELTA_BYTES}"), []));
         }
-        let bytes = delta + self.guards.iter().map(|(_, row)| row.size()).sum::<usize>();
+        let entries = self.entries.iter().map(|(_, update)| update.size()).sum::<usize>();
+        let rows = self.guards.iter().map(|(_, row)| row.size()).sum::<usize>();
+        let bytes = delta + entries + rows;
         if bytes > TRANSACTION_BYTES {
             return Err(refused(
                 format!("{bytes} bytes; a transaction holds {TRANSACTION_BYTES}"),
@@ -134,7 +148,9 @@ impl Transaction {
                 (_, None) => None,
             }
         });
+        let entries = self.entries.iter().map(|(_, update)| update.unstorable());
         guards
+            .chain(entries)
             .chain(counters)
             .enumerate()
             .filter_map(|(place, reason)| Some((place, reason?)))
@@ -171,7 +187,7 @@ mod tests {
         Transaction {
             guards: rows.iter().enumerate().map(row).collect(),
             delta: (!keys.is_empty()).then_some(delta),
-            applied: 0,
+            ..Transaction::default()
         }
     }
 

@@ -45,9 +45,9 @@ pub enum Value {
     /// True or false.
     Bool(bool),
     /// A list of values.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// Values by name.
-    Map(BTreeMap<String, Value>),
+    Map(BTreeMap<String, Self>),
 }
 
 impl Value {

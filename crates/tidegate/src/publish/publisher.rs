@@ -244,7 +244,9 @@ impl BatchHandler for Publisher {
                     unreadable.push(stream);
                     run.end(place, newer(stream, *version));
                 }
-                CommitChange::Other => run.end(place, Outcome::Done(Handled::Filtered)),
+                CommitChange::Other | CommitChange::Hint { .. } => {
+                    run.end(place, Outcome::Done(Handled::Filtered));
+                }
             }
         }
         // Complete commits do not wait for the store, unless a commit before them must be read.

@@ -1,6 +1,6 @@
 //! Views of the read model in memory, for tests.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use futures::future::{BoxFuture, FutureExt, ready};
@@ -16,17 +16,21 @@ use super::view::View;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::projection::memory::{MemoryReadModel, MemoryRow};
-use crate::projection::{COUNTED, COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, ROW_KEY, Value};
+use crate::projection::{
+    COUNTED, COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, ENTRY_OWNER, ENTRY_PARTITION_KEY,
+    ENTRY_SORT_KEY, EntryKey, ROW_KEY, Value,
+};
 
 impl View {
-    /// Creates a view of the read model in memory, whose tables are `rows` and `counters`.
+    /// Creates a view of the read model in memory, whose tables are `rows`, `counters` and
+    /// `entries`.
     ///
     /// It has every index that a query names, with every attribute and every write at once. Rows
     /// lack the attribute `applied_at`.
     pub fn from_memory(model: &MemoryReadModel) -> Self {
         let model = Arc::new(model.clone());
         let tables: Arc<dyn TableReader> = Arc::<MemoryReadModel>::clone(&model);
-        Self::new(tables, model, "rows", "counters")
+        Self::new(tables, model, "rows", "counters").with_entries("entries")
     }
 }
 
@@ -36,6 +40,7 @@ impl MemoryReadModel {
         match table.partition_key.as_str() {
             ROW_KEY => self.row_items(),
             COUNTER_PARTITION_KEY => self.counter_items(),
+            ENTRY_PARTITION_KEY => self.entry_items(),
             _ => Vec::new(),
         }
     }
@@ -69,6 +74,18 @@ impl MemoryReadModel {
             Item::from(item)
         };
         self.rows().into_iter().map(item).collect()
+    }
+
+    fn entry_items(&self) -> Vec<Item> {
+        let item = |(key, (owner, attributes)): (EntryKey, (StreamId, BTreeMap<_, _>))| {
+            let mut item: HashMap<String, AttributeValue> =
+                attributes.into_iter().map(|(name, value)| (name, attribute(value))).collect();
+            item.insert(ENTRY_PARTITION_KEY.to_owned(), AttributeValue::S(key.list));
+            item.insert(ENTRY_SORT_KEY.to_owned(), AttributeValue::S(key.entry));
+            item.insert(ENTRY_OWNER.to_owned(), AttributeValue::S(owner.to_string()));
+            Item::from(item)
+        };
+        self.entries().into_iter().map(item).collect()
     }
 
     fn counter_items(&self) -> Vec<Item> {

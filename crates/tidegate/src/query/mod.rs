@@ -6,6 +6,8 @@
 //! - [`View::page`] reads a page over an index or the whole table, and [`View::index`] begins such
 //!   a [`Query`]. A page over an index is eventually consistent, so its constructor takes no
 //!   [`Consistency`].
+//! - [`View::list`] begins the query of a list, and [`View::page_of_list`] reads a page of it.
+//!   [`View::lookup`] reads what a lookup found.
 //! - [`View::counter`] sums the slices of a counter and adds what is not counted yet.
 //! - [`View::wait_for`] waits until a version of an aggregate is in the view. [`VersionToken`] is
 //!   the form in which a client carries a version from its write to its read.
@@ -18,8 +20,10 @@ mod condition;
 mod consistency;
 mod counter;
 mod dynamodb;
+mod entry;
 mod expressions;
 mod get;
+mod lists;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
 #[cfg(any(test, feature = "test-kit"))]
@@ -42,6 +46,7 @@ pub use condition::{Condition, Filter};
 pub use consistency::Consistency;
 pub use counter::{Counter, Counters};
 pub use dynamodb::DynamoDbTables;
+pub use entry::Entry;
 pub use get::Get;
 pub use page::{NextPage, Page};
 pub use port::{Items, TableReader};

@@ -112,6 +112,16 @@ impl Query {
         Self { only: names.into_iter().map(Into::into).collect(), ..self }
     }
 
+    /// Reads these attributes too, if it reads not all of them.
+    pub(super) fn with(mut self, names: &[&str]) -> Self {
+        if !self.only.is_empty() {
+            let missing = names.iter().filter(|name| !self.only.iter().any(|own| own == *name));
+            let missing: Vec<String> = missing.map(|name| (*name).to_owned()).collect();
+            self.only.extend(missing);
+        }
+        self
+    }
+
     /// Checks what DynamoDB would refuse, or silently read otherwise.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.sort.is_some() && (self.partition().is_none() || self.sort_key().is_none()) {

@@ -1,5 +1,6 @@
 //! Reads a read model.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,8 @@ use crate::aws::DynamoDb;
 use crate::failure::Failure;
 use crate::ids::StreamId;
 use crate::projection::{
-    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ROW_KEY, ReadModel, ReadModelTables,
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ENTRY_PARTITION_KEY,
+    ENTRY_SORT_KEY, ROW_KEY, ReadModel, ReadModelTables,
 };
 
 /// Reads a read model that a [`Projector`](crate::projection::Projector) writes.
@@ -55,6 +57,7 @@ pub struct View {
     pub(super) model: Arc<dyn ReadModel>,
     rows: Table,
     pub(super) counters: Table,
+    pub(super) entries: Option<Table>,
 }
 
 impl View {
@@ -67,7 +70,15 @@ impl View {
     ) -> Self {
         let rows = Table::new(rows, ROW_KEY);
         let counters = Table::new(counters, COUNTER_PARTITION_KEY).sorted_by(COUNTER_SORT_KEY);
-        Self { tables, model, rows, counters }
+        Self { tables, model, rows, counters, entries: None }
+    }
+
+    /// Reads lists and lookups from this table, to which the projection writes
+    /// [entries](crate::projection::EntryUpdate).
+    #[must_use]
+    pub fn with_entries(self, table: impl Into<String>) -> Self {
+        let table = Table::new(table, ENTRY_PARTITION_KEY).sorted_by(ENTRY_SORT_KEY);
+        Self { entries: Some(table), ..self }
     }
 
     /// Creates a view of the read model in these tables of DynamoDB: that of the rows, and that of
@@ -111,7 +122,7 @@ impl View {
         attributes: &[&str],
         consistency: Consistency,
     ) -> Result<Option<Row<T>>, Failure> {
-        let names = with_marks(attributes.iter().map(|name| (*name).to_owned()).collect());
+        let names = attributes.iter().chain(&MARKS).copied().collect::<BTreeSet<_>>();
         self.read_row(Get::new(&self.rows, stream.as_str(), consistency).only(names)).await
     }
 
@@ -143,29 +154,16 @@ impl View {
             let problem = format!("is not that of the rows, {}", self.rows.name);
             return Err(super::request::invalid(&query.table, &problem));
         }
-        let items = if query.only.is_empty() {
-            self.tables.page(query, from).await?
-        } else {
-            let query = query.clone().only(with_marks(query.only.clone()));
-            self.tables.page(&query, from).await?
-        };
+        let items = self.tables.page(&query.clone().with(&MARKS), from).await?;
         Ok(page_of(items, Row::from_item))
     }
-}
-
-/// Adds the attributes that a row needs besides those that were asked for.
-fn with_marks(mut names: Vec<String>) -> Vec<String> {
-    for mark in MARKS {
-        if !names.iter().any(|name| name == mark) {
-            names.push(mark.to_owned());
-        }
-    }
-    names
 }
 
 impl fmt::Debug for View {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rows, counters) = (&self.rows.name, &self.counters.name);
-        f.debug_struct("View").field("rows", rows).field("counters", counters).finish()
+        let entries = self.entries.as_ref().map(|table| &table.name);
+        let mut shown = f.debug_struct("View");
+        shown.field("rows", rows).field("counters", counters).field("entries", &entries).finish()
     }
 }

@@ -1,10 +1,12 @@
 //! A change that a record of the event store's DynamoDB stream reports.
 
+use serde::Deserialize;
 use serde_dynamo::AttributeValue;
 
 use super::commit::RecordedCommit;
 use super::format::Format;
 use super::item::{Head, parse};
+use crate::envelope::Envelope;
 use crate::failure::Failure;
 use crate::ids::{CHUNK_KIND, StreamId, Version};
 use crate::source::{Change, ChangeKind, Delivery};
@@ -33,6 +35,16 @@ pub enum CommitChange {
         stream: StreamId,
         /// Version of the commit's first event.
         version: Version,
+    },
+    /// A message of a queue, a bus or a Kinesis stream says that an event was stored. Only the
+    /// event store proves it.
+    Hint {
+        /// Stream of the event.
+        stream: StreamId,
+        /// Version of the event.
+        version: Version,
+        /// Id of the event.
+        event_id: String,
     },
     /// Nothing to act on: a chunk of a split commit, or the removal of an item.
     Other,
@@ -69,6 +81,28 @@ impl CommitChange {
         }
     }
 
+    /// Reads the hint in a message, which is the envelope of an event. Its data is not looked at.
+    ///
+    /// # Errors
+    /// - The failure to read the record, or that of [`Envelope::parse`].
+    /// - `not_an_event` (permanent): the envelope has no `sequence`, as that of a command, or the
+    ///   `sequence` 0.
+    pub fn hint(delivery: &Delivery<'_>) -> Result<Self, Failure> {
+        let Envelope { id, kind, subject, sequence, .. } = Envelope::parse(delivery.bytes()?)?;
+        match sequence {
+            Some(version) if version != Version::NONE => {
+                Ok(Self::Hint { stream: subject, version, event_id: id })
+            }
+            _ => Err(Failure::permanent(
+                "not_an_event",
+                format!(
+                    "{kind} {id} of {subject} has no `sequence` above 0, so it is not an event of \
+                     the store; send only events that a publisher took from there"
+                ),
+            )),
+        }
+    }
+
     fn of_image(change: &Change, stream: &str, version: Option<Version>) -> Result<Self, Failure> {
         let format = change.new_image.check(stream, version)?;
         let item = parse(change.new_image.clone(), format).map_err(|error| {
@@ -88,20 +122,30 @@ impl CommitChange {
     pub fn stream(&self) -> Option<&StreamId> {
         match self {
             Self::Commit(commit) => Some(&commit.stream),
-            Self::Split { stream, .. } | Self::Newer { stream, .. } => Some(stream),
+            Self::Split { stream, .. } | Self::Newer { stream, .. } | Self::Hint { stream, .. } => {
+                Some(stream)
+            }
             Self::Other => None,
         }
     }
 
-    /// Returns the stream of the delivery's commit as the key of its lane.
+    /// Returns the stream of the delivery's commit, or of its hint, as the key of its lane.
     ///
-    /// Reads only the keys of the record. If they name no stream, returns the delivery's ordering
-    /// key.
+    /// Reads only the keys of the record, or the `subject` of the message. If they name no stream,
+    /// returns the delivery's ordering key.
     pub fn lane(delivery: &Delivery<'_>) -> String {
-        match delivery.change().ok().and_then(|change| change.keys.get("stream")) {
-            Some(AttributeValue::S(stream)) => stream.clone(),
-            _ => delivery.ordering_key.clone(),
+        #[derive(Deserialize)]
+        struct Message {
+            subject: String,
         }
+        let stream = match delivery.change() {
+            Ok(change) => match change.keys.get("stream") {
+                Some(AttributeValue::S(stream)) => Some(stream.clone()),
+                _ => None,
+            },
+            Err(_) => delivery.json::<Message>().ok().map(|message| message.subject),
+        };
+        stream.unwrap_or_else(|| delivery.ordering_key.clone())
     }
 }
 

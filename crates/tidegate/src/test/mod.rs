@@ -12,6 +12,7 @@
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
 //!   responses, from a script or a seed.
 //! - [`given`] tests the decisions of an aggregate.
+//! - [`projected`] tests what a projection makes of a history, in every order of its events.
 //! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`],
 //!   [`S3Event`] and [`HttpEvent`] build the events with which AWS invokes a function.
 //! - `ApiClient` (feature `http`) sends requests to an API in memory.
@@ -42,6 +43,7 @@ mod faulty;
 mod faulty_pointers;
 #[cfg(feature = "parameters")]
 mod parameter_server;
+mod projected;
 mod scenario;
 #[cfg(feature = "publish")]
 mod target;
@@ -55,6 +57,7 @@ pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
 #[cfg(feature = "parameters")]
 pub use parameter_server::ParameterServer;
+pub use projected::{History, projected};
 pub use scenario::{Given, When, given};
 #[cfg(feature = "publish")]
 pub use target::{MemoryTarget, SentEntry, TargetAnswer};

@@ -264,7 +264,7 @@ async fn a_read_models_conflict_is_its_own_and_a_lost_response_has_counted() {
         event_id: Some("e".to_owned()),
     };
     let transaction =
-        Transaction { guards: vec![(advance, RowUpdate::default())], delta: None, applied: 0 };
+        Transaction { guards: vec![(advance, RowUpdate::default())], ..Transaction::default() };
     assert_eq!(model.apply(&transaction).await, Err(ApplyError::Conflict));
     assert_eq!(model.port().guard(&stream()), None);
     let lost = model.apply(&transaction).await;

@@ -7,6 +7,8 @@
 //! | `#aside` | hash of slice and key | amounts that are set aside |
 //! | any other, but `#parked` | slice | counter |
 
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
 
@@ -208,10 +210,15 @@ impl Counters {
     }
 
     pub(super) async fn transact(&self, actions: Vec<TransactWriteItem>) -> Result<(), ApplyError> {
-        match self.client.transact_write_items().set_transact_items(Some(actions)).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(apply_error(&error)),
-        }
+        self.send(actions).await.map_err(|error| apply_error(&error))
+    }
+
+    pub(super) async fn send(
+        &self,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let transaction = self.client.transact_write_items().set_transact_items(Some(actions));
+        transaction.send().await.map(drop)
     }
 }
 

@@ -8,15 +8,15 @@ use jiff::Timestamp;
 
 use super::super::answer::failure;
 use super::super::apply_error::ApplyError;
-use super::super::change::RowUpdate;
-use super::super::delta::{Added, Addition, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY};
+use super::super::delta::{Added, Addition, Aside, COUNTED, Delta, Head, PARKED_LIST_KEY};
 use super::super::expression::Expression;
-use super::super::guard::{Advance, Guard, Position};
+use super::super::guard::Guard;
 use super::super::read_model::{Guards, ReadModel};
 use super::super::row::{Key, LISTED, ROW_KEY, guard_of, stream_of};
 use super::super::transaction::Transaction;
+use super::guard::{PARKED, require_position, require_version};
 use super::names::{
-    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, attribute, key, number, transact,
+    COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, REASON_CHARACTERS, key, number, row_key, transact,
 };
 use super::table::Counters;
 use crate::aws::DynamoDb;
@@ -39,8 +39,6 @@ const READ: [&str; 10] = [
     "parked_reason",
     LISTED,
 ];
-/// Attributes of a row that mark its aggregate as parked.
-const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
 /// Attribute of an entry of that list: the aggregate.
 const LIST_STREAM: &str = "parked_stream";
 
@@ -63,12 +61,13 @@ pub struct ReadModelTables {
     pub slice: u32,
 }
 
-/// A read model in two DynamoDB tables.
+/// A read model in two DynamoDB tables, or three if it has entries.
 #[derive(Clone, Debug)]
 pub struct DynamoDbReadModel {
     client: DynamoDb,
-    tables: ReadModelTables,
-    counters: Counters,
+    pub(super) tables: ReadModelTables,
+    pub(super) entries: Option<String>,
+    pub(super) counters: Counters,
     retry: Retry,
 }
 
@@ -77,7 +76,18 @@ impl DynamoDbReadModel {
     pub fn new(client: impl Into<DynamoDb>, tables: ReadModelTables) -> Self {
         let client = client.into();
         let counters = Counters::new(client.clone(), &tables.counters);
-        Self { client, tables, counters, retry: Retry::default() }
+        Self { client, tables, entries: None, counters, retry: Retry::default() }
+    }
+
+    /// Keeps entries in this table, which the function needs to read and write. Its keys are
+    /// [`ENTRY_PARTITION_KEY`](crate::projection::ENTRY_PARTITION_KEY) and
+    /// [`ENTRY_SORT_KEY`](crate::projection::ENTRY_SORT_KEY).
+    ///
+    /// Without it, an event that changes an entry fails with the code `no_entries_table`
+    /// (transient), which parks nothing.
+    #[must_use]
+    pub fn with_entries(self, table: impl Into<String>) -> Self {
+        Self { entries: Some(table.into()), ..self }
     }
 
     async fn read_guards(&self, streams: &[StreamId]) -> Result<Guards, Failure> {
@@ -132,54 +142,6 @@ impl DynamoDbReadModel {
             .remove(&self.tables.rows)
             .map(|left| left.keys);
         Ok((rows, left.unwrap_or_default()))
-    }
-
-    async fn write(&self, transaction: &Transaction) -> Result<(), ApplyError> {
-        transaction.storable()?;
-        let now = Timestamp::now().as_millisecond();
-        let mut actions = Vec::with_capacity(transaction.guards.len() + 2);
-        let counted = transaction.delta.as_ref().map(Delta::place);
-        for (advance, row) in &transaction.guards {
-            actions.push(self.guard_update(advance, row, counted, now)?);
-        }
-        actions.extend(self.counters.store(transaction)?);
-        self.counters.transact(actions).await
-    }
-
-    fn guard_update(
-        &self,
-        advance: &Advance,
-        row: &RowUpdate,
-        counted: Option<Counted>,
-        now: i64,
-    ) -> Result<TransactWriteItem, ApplyError> {
-        let mut expression = Expression::default();
-        for (name, value) in &row.set {
-            expression.set(name, attribute(value));
-        }
-        for (name, value) in &row.defaults {
-            expression.set_if_absent(name, attribute(value), row.add.get(name).copied());
-        }
-        for (name, amount) in row.add.iter().filter(|(name, _)| !row.defaults.contains_key(*name)) {
-            expression.add(name, *amount);
-        }
-        row.remove.iter().for_each(|name| expression.remove(name));
-        if let Some(event_id) = &advance.event_id {
-            expression.set("event_id", AttributeValue::S(event_id.clone()));
-        }
-        if let Some(counted) = counted {
-            expression.set(COUNTED, AttributeValue::S(counted.to_string()));
-        }
-        if advance.to.version != advance.from.version {
-            expression.set("version", number(advance.to.version.number()));
-            expression.set("applied_at", number(now));
-            PARKED.iter().for_each(|name| expression.remove(name));
-        }
-        expression.set_or_remove("part", (advance.to.part != 0).then(|| number(advance.to.part)));
-        expression.set_or_remove("cut", advance.to.cut.map(number));
-        require_position(&mut expression, advance.from);
-        expression.require("parked", advance.parked.map(|parked| number(parked.number())));
-        expression.into_update(&self.tables.rows, row_key(&advance.stream)).map(transact)
     }
 
     async fn write_park(
@@ -273,21 +235,6 @@ fn list_key(stream: &StreamId) -> Key {
 
 fn list_number(stream: &StreamId) -> u64 {
     content_uuid(&[stream.as_str()]).as_u64_pair().0
-}
-
-fn row_key(stream: &StreamId) -> Key {
-    HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
-}
-
-/// Requires that the guard is where it was read. A missing attribute means 0.
-fn require_position(expression: &mut Expression, position: Position) {
-    require_version(expression, position.version);
-    expression.require("part", (position.part != 0).then(|| number(position.part)));
-    expression.require("cut", position.cut.map(number));
-}
-
-fn require_version(expression: &mut Expression, version: Version) {
-    expression.require("version", (version != Version::NONE).then(|| number(version.number())));
 }
 
 impl ReadModel for DynamoDbReadModel {

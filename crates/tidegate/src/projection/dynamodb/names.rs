@@ -4,8 +4,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem, Update};
 
-use super::super::row::Key;
+use super::super::expression::Expression;
+use super::super::row::{Key, ROW_KEY};
+use super::super::row_update::RowUpdate;
 use super::super::value::Value;
+use crate::ids::StreamId;
 
 /// Partition key of the table of counters; a string.
 pub const COUNTER_PARTITION_KEY: &str = "key";
@@ -20,6 +23,11 @@ pub(super) fn key(partition: &str, sort: impl ToString) -> Key {
         (COUNTER_PARTITION_KEY.to_owned(), AttributeValue::S(partition.to_owned())),
         (COUNTER_SORT_KEY.to_owned(), number(sort)),
     ])
+}
+
+/// Returns the key of an aggregate's row.
+pub(super) fn row_key(stream: &StreamId) -> Key {
+    HashMap::from([(ROW_KEY.to_owned(), AttributeValue::S(stream.to_string()))])
 }
 
 pub(super) fn number(value: impl ToString) -> AttributeValue {
@@ -41,4 +49,18 @@ pub(super) fn attribute(value: &Value) -> AttributeValue {
             AttributeValue::M(values.iter().map(of).collect())
         }
     }
+}
+
+/// Adds the changes of a row to an expression.
+pub(super) fn set_row(expression: &mut Expression, row: &RowUpdate) {
+    for (name, value) in &row.set {
+        expression.set(name, attribute(value));
+    }
+    for (name, value) in &row.defaults {
+        expression.set_if_absent(name, attribute(value), row.add.get(name).copied());
+    }
+    for (name, amount) in row.add.iter().filter(|(name, _)| !row.defaults.contains_key(*name)) {
+        expression.add(name, *amount);
+    }
+    row.remove.iter().for_each(|name| expression.remove(name));
 }

@@ -1,5 +1,7 @@
 //! Keeps a read model in memory, for tests.
 
+mod entries;
+mod row;
 mod slice;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,15 +11,17 @@ use futures::future::{BoxFuture, FutureExt, ready};
 use parking_lot::{Mutex, MutexGuard};
 
 use super::apply_error::ApplyError;
-use super::change::RowUpdate;
 use super::delta::{Added, Addition, Aside, Delta, Head};
+use super::entry::EntryKey;
 use super::guard::{Guard, Position};
 use super::read_model::{Guards, ReadModel};
-use super::transaction::{ITEM_BYTES, Transaction, refused};
+use super::transaction::{Transaction, refused};
 use super::value::Value;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
+use entries::Entries;
+use row::{Attributes, change};
 pub use slice::MemorySlice;
 
 /// A read model in memory, for tests.
@@ -41,7 +45,8 @@ pub(crate) struct MemoryRow {
 
 #[derive(Debug, Default)]
 struct State {
-    rows: BTreeMap<StreamId, (Guard, BTreeMap<&'static str, Value>)>,
+    rows: BTreeMap<StreamId, (Guard, Attributes)>,
+    entries: Entries,
     slices: BTreeMap<u32, MemorySlice>,
     list: BTreeSet<StreamId>,
     /// Number of times that an aggregate was put on the list.
@@ -79,6 +84,17 @@ impl MemoryReadModel {
         self.state().rows.get(stream).map(|(guard, _)| guard.clone())
     }
 
+    /// Returns an entry: the aggregate to which it belongs, and its attributes.
+    pub fn entry(&self, key: &EntryKey) -> Option<(StreamId, BTreeMap<String, Value>)> {
+        self.entries().remove(key)
+    }
+
+    /// Returns all entries, in order: for each, the aggregate to which it belongs, and its
+    /// attributes.
+    pub fn entries(&self) -> BTreeMap<EntryKey, (StreamId, BTreeMap<String, Value>)> {
+        self.state().entries.all()
+    }
+
     /// Returns all counters, summed over the slices. Amounts of deltas that are not counted yet are
     /// missing.
     pub fn counters(&self) -> BTreeMap<String, BTreeMap<String, i64>> {
@@ -96,7 +112,7 @@ impl MemoryReadModel {
 
     /// Returns all rows.
     pub(crate) fn rows(&self) -> Vec<MemoryRow> {
-        let row = |(stream, (guard, row)): (&StreamId, &(Guard, BTreeMap<&str, Value>))| {
+        let row = |(stream, (guard, row)): (&StreamId, &(Guard, Attributes))| {
             let row = row.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
             MemoryRow { stream: stream.clone(), guard: guard.clone(), attributes: row.collect() }
         };
@@ -170,7 +186,8 @@ impl MemoryReadModel {
             guard.counted = delta.map(Delta::place).or(guard.counted);
             change(row, update).map_err(|reason| refused(reason, [place]))?;
         }
-        state.rows = rows;
+        let entries = state.entries.after(&transaction.entries, transaction.guards.len())?;
+        (state.rows, state.entries) = (rows, entries);
         if let Some(delta) = delta {
             state.slices.entry(delta.slice).or_default().store(delta, transaction.applied);
         }
@@ -233,38 +250,8 @@ impl State {
     }
 }
 
-fn change(row: &mut BTreeMap<&'static str, Value>, update: &RowUpdate) -> Result<(), String> {
-    for name in &update.remove {
-        row.remove(name);
-    }
-    for (name, value) in &update.set {
-        row.insert(name, value.clone());
-    }
-    for (name, value) in &update.defaults {
-        row.entry(name).or_insert_with(|| value.clone());
-    }
-    for (name, amount) in &update.add {
-        let sum = match row.get(name) {
-            Some(Value::Number(before)) => added(*before, *amount)?,
-            Some(_) => return Err(format!("`{name}` is not a number")),
-            None => *amount,
-        };
-        row.insert(name, Value::Number(sum));
-    }
-    let bytes: usize = row.iter().map(|(name, value)| name.len() + value.size()).sum();
-    if bytes > ITEM_BYTES {
-        return Err(format!("a row of {bytes} bytes; an item holds {ITEM_BYTES}"));
-    }
-    Ok(())
-}
-
 fn corrupt(stream: &StreamId) -> Failure {
     Failure::permanent("corrupt_guard", format!("{stream}: the guard in its row cannot be read"))
-}
-
-/// DynamoDB's numbers have 38 digits; those of the double are `i64`.
-fn added(sum: i64, amount: i64) -> Result<i64, String> {
-    sum.checked_add(amount).ok_or_else(|| format!("{sum} and {amount} are out of range"))
 }
 
 impl ReadModel for MemoryReadModel {

@@ -25,7 +25,7 @@ pub(crate) fn advance(stream: &StreamId, from: Position, to: Position) -> Advanc
 
 /// Returns a transaction without a delta.
 pub(crate) fn transaction(guards: Vec<(Advance, RowUpdate)>) -> Transaction {
-    Transaction { guards, delta: None, applied: 0 }
+    Transaction { guards, ..Transaction::default() }
 }
 
 /// Returns a transaction with the next delta of the slice.
@@ -38,7 +38,7 @@ pub(crate) async fn counting(
     let counters = counters.iter().map(|(key, units)| ((*key).to_owned(), units_of(*units)));
     let (slice, number) = (model.slice(), head.last + 1);
     let delta = Some(Delta { slice, number, counters: counters.collect() });
-    Transaction { guards, delta, applied: head.last }
+    Transaction { guards, delta, applied: head.last, ..Transaction::default() }
 }
 
 fn units_of(units: i64) -> Amounts {
@@ -90,20 +90,20 @@ pub(crate) async fn contract(model: &dyn ReadModel, spoil: impl AsyncFn(Spoil<'_
 }
 
 /// Returns a key that no other test uses, so that tests can share tables.
-fn unique(kind: &str) -> String {
+pub(crate) fn unique(kind: &str) -> String {
     format!("{kind}#{}", Uuid::new_v4())
 }
 
-fn new_stream() -> StreamId {
+pub(crate) fn new_stream() -> StreamId {
     unique("order").parse().unwrap()
 }
 
 /// Moves the guard to the first event of an aggregate, which changes the row as given.
-fn first(stream: &StreamId, row: RowUpdate) -> (Advance, RowUpdate) {
+pub(crate) fn first(stream: &StreamId, row: RowUpdate) -> (Advance, RowUpdate) {
     (advance(stream, at(0, 0), at(1, 0)), row)
 }
 
-async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
+pub(crate) async fn is_unstorable(model: &dyn ReadModel, transaction: &Transaction) {
     let items = transaction.guards.len();
     match model.apply(transaction).await {
         Err(ApplyError::Refused { failure, .. }) => {
@@ -299,7 +299,7 @@ async fn guards_of_large_rows_are_read_in_several_answers(model: &dyn ReadModel)
     assert_eq!(model.guards(&streams).await.unwrap().len(), 45);
 }
 
-async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
+pub(crate) async fn guard(model: &dyn ReadModel, stream: &StreamId) -> Option<Guard> {
     model.guards(std::slice::from_ref(stream)).await.unwrap().remove(stream).transpose().unwrap()
 }
 

@@ -23,11 +23,17 @@ use crate::test::{Call, DynamoDbEvent, Fault, Faults, Faulty};
 mod contract;
 mod deadlines;
 mod deltas;
+mod entries;
+mod entries_contract;
+mod hints;
 mod newer;
 mod parked;
 mod parts;
 mod rivals;
 mod throttling;
+
+// The name by which suites that the system tests include know it.
+use contract as suite;
 
 /// Number of products from which an event fills more than half of a delta.
 const LARGE: usize = 60;
@@ -70,6 +76,7 @@ impl Projection for Products {
         Ok(Projected {
             row: RowUpdate::default().set("last", event.data.as_str()),
             counters: counters.collect(),
+            entries: Vec::new(),
         })
     }
 }
@@ -441,7 +448,7 @@ async fn a_row_in_memory_holds_what_an_item_holds() {
         let row = RowUpdate::default().set(name, "x".repeat(bytes - 1));
         world
             .model
-            .apply(&Transaction { guards: vec![(advance, row)], delta: None, applied: 0 })
+            .apply(&Transaction { guards: vec![(advance, row)], ..Transaction::default() })
             .await
     };
     assert_eq!(append(300_000).await, Ok(()));
@@ -478,7 +485,7 @@ async fn a_projection_that_changes_the_guards_own_attribute_parks_at_that_event(
         }
         fn project(&self, _: &RecordedCommit, event: &RecordedEvent) -> Result<Projected, Failure> {
             let name = if event.data == "bad" { "version" } else { "status" };
-            Ok(Projected { row: RowUpdate::default().set(name, 1), counters: Vec::new() })
+            Ok(Projected { row: RowUpdate::default().set(name, 1), ..Projected::default() })
         }
     }
     let commits = [commit("order#1", 1, "good"), commit("order#1", 2, "bad")];

@@ -77,8 +77,7 @@ async fn a_replay_that_was_cut_off_after_the_release_is_finished_by_the_next() {
             },
             RowUpdate::default(),
         )],
-        delta: None,
-        applied: 0,
+        ..Transaction::default()
     };
     world.model.apply(&release).await.unwrap();
     let change = [CommitChange::Commit(commits[0].clone())];

@@ -16,7 +16,7 @@ impl Projection for Fixed {
             key: format!("p{n:03}"),
             add: BTreeMap::from([("units", 1), (LONG, 0)]),
         });
-        Ok(Projected { row: RowUpdate::default(), counters: counters.collect() })
+        Ok(Projected { counters: counters.collect(), ..Projected::default() })
     }
 }
 
@@ -61,7 +61,7 @@ async fn parts_that_were_applied_without_a_digest_are_finished() {
         event_id: None,
     };
     let guards = vec![(advance, RowUpdate::default())];
-    let part = Transaction { guards, delta: None, applied: 0 };
+    let part = Transaction { guards, ..Transaction::default() };
     world.model.apply(&part).await.unwrap();
     let change = [CommitChange::Commit(large.clone())];
     assert_eq!(world.hand_over(Fixed(0..250), &change, false).await, [APPLIED]);

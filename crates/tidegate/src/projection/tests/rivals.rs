@@ -28,7 +28,7 @@ async fn a_guard_that_was_moved_by_another_environment_is_read_again() {
             number: 1,
             counters: BTreeMap::from([("a".to_owned(), Amounts::from([("units".into(), 1)]))]),
         }),
-        applied: 0,
+        ..Transaction::default()
     });
     assert_eq!(world.deliver(&[&placed]).await, [DUPLICATE]);
     assert_eq!(world.units("a"), 1);
@@ -75,8 +75,7 @@ async fn a_replay_goes_on_where_another_environment_has_brought_the_aggregate() 
             },
             RowUpdate::default(),
         )],
-        delta: None,
-        applied: 0,
+        ..Transaction::default()
     };
     world.model.apply(&moved(Position::default(), 1, Some(Version::new(1)))).await.unwrap();
     // The other environment can apply the last event, which this one cannot.

@@ -128,6 +128,7 @@ impl Projectors {
             guards: vec![(advance, RowUpdate::default().add("events", 1))],
             delta: Some(Delta { slice, number: head.last + 1, counters }),
             applied: head.applied,
+            ..Transaction::default()
         };
         self.model.in_slice(slice).apply(&transaction).await.unwrap();
         let mut applied = self.applied.lock();

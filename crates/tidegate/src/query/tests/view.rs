@@ -76,7 +76,12 @@ async fn apply(
         .collect();
     let delta = Delta { slice: model.slice(), number: head.last + 1, counters };
     let delta = (!delta.counters.is_empty()).then_some(delta);
-    let transaction = Transaction { guards: vec![(advance, row)], delta, applied: head.applied };
+    let transaction = Transaction {
+        guards: vec![(advance, row)],
+        delta,
+        applied: head.applied,
+        ..Transaction::default()
+    };
     assert_eq!(model.apply(&transaction).await, Ok(()));
 }
 

@@ -21,7 +21,7 @@ async fn apply(model: &MemoryReadModel, version: u64) {
     let (from, to) = (at(version - 1), at(version));
     let advance = Advance { stream: stream(), from, parked: None, to, event_id: None };
     let guards = vec![(advance, RowUpdate::default())];
-    let transaction = Transaction { guards, delta: None, applied: 0 };
+    let transaction = Transaction { guards, ..Transaction::default() };
     assert_eq!(model.apply(&transaction).await, Ok(()));
 }
 

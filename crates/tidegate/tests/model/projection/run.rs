@@ -273,7 +273,7 @@ impl Projection for Counting {
                 increment
             }));
         }
-        Ok(Projected { row: RowUpdate::default(), counters })
+        Ok(Projected { counters, ..Projected::default() })
     }
 }
 
@@ -388,7 +388,7 @@ impl Move {
             counters: self.counts.counters(),
         });
         let guards = vec![(advance, RowUpdate::default())];
-        Transaction { guards, delta, applied: self.applied.into() }
+        Transaction { guards, delta, applied: self.applied.into(), ..Transaction::default() }
     }
 }
 
