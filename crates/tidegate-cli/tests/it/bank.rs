@@ -173,7 +173,7 @@ impl Customer {
 }
 
 /// Returns the messages of a queue, and deletes them.
-async fn drain(clients: &Clients, queue: &str) -> Vec<Value> {
+pub(crate) async fn drain(clients: &Clients, queue: &str) -> Vec<Value> {
     let url =
         clients.sqs.get_queue_url().queue_name(queue).send().await.unwrap().queue_url.unwrap();
     let mut all = Vec::new();

@@ -28,4 +28,5 @@ mod parked;
 mod requests;
 mod started;
 mod topology;
+mod travel;
 mod watching;
