@@ -109,7 +109,8 @@ fn check(before: &Path, ident: &Ident, version: u32) -> TokenStream {
 fn marks(data: &DataEnum) -> Result<(Option<&Ident>, Vec<String>)> {
     let (mut start, mut ends) = (None, Vec::new());
     for variant in &data.variants {
-        for attribute in variant.fields.iter().flat_map(|field| state_attributes(&field.attrs)) {
+        let mut of_fields = variant.fields.iter().flat_map(|field| state_attributes(&field.attrs));
+        if let Some(attribute) = of_fields.next() {
             return Err(Error::new_spanned(
                 attribute,
                 "`state` belongs to the enum or to a variant, not to a field",

@@ -136,6 +136,9 @@ mod pages {
     mod event_store {}
     #[doc = include_str!("../../../docs/concepts/projections.md")]
     mod projections {}
+    #[cfg(feature = "process")]
+    #[doc = include_str!("../../../docs/concepts/processes.md")]
+    mod processes {}
     #[doc = include_str!("../../../docs/concepts/queries.md")]
     mod queries {}
     #[doc = include_str!("../../../docs/concepts/replay.md")]

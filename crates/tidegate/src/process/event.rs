@@ -1,5 +1,7 @@
 //! The events of an instance, with the states that its process knows.
 
+use std::fmt;
+
 use super::definition::Process;
 use super::events::{ProcessForced, ProcessMoved, StoredEvent};
 use super::recorded::RecordedState;
@@ -10,7 +12,6 @@ use crate::message::{MessageSet, UNKNOWN_TYPE};
 
 /// An event of an instance: one of the toolkit's, with the state in the process's own type, or a
 /// fact that a step published.
-#[derive(Debug)]
 pub struct InstanceEvent<P: Process> {
     pub(super) kind: Kind<P::State>,
 }
@@ -26,6 +27,12 @@ pub(super) enum Kind<S> {
     Fact(Fact),
     /// A fact of the process, read again.
     ReadFact,
+}
+
+impl<P: Process> fmt::Debug for InstanceEvent<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InstanceEvent").field(&self.kind).finish()
+    }
 }
 
 impl<P: Process> Clone for InstanceEvent<P> {

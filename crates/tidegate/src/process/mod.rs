@@ -25,6 +25,7 @@ mod json;
 mod messages;
 mod metrics;
 mod moving;
+mod outline;
 mod reaction;
 mod received;
 mod recorded;
@@ -43,9 +44,10 @@ pub use events::{
     ProcessSkipped, ProcessStuck, StoredEvent,
 };
 pub use handler::{PAUSED_BEFORE, ProcessHandler, ProcessInput};
-pub use instance::{Instance, OpenDeadline, Stuck};
+pub use instance::Instance;
 pub use json::Json;
 pub use messages::messages;
+pub use outline::{OpenDeadline, Outline, Stuck};
 pub use reaction::{Reaction, Reason, refuse, stuck};
 pub use received::{PANICS, Received};
 pub use recorded::{RecordedCommand, RecordedDeadline, RecordedInput, RecordedState};

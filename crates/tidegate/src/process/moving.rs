@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use super::deadline::deadline_id;
 use super::definition::Process;
 use super::events::ProcessMoved;
-use super::instance::{Instance, OpenDeadline};
+use super::instance::Instance;
 use super::json::Json;
+use super::outline::OpenDeadline;
 use super::recorded::{RecordedDeadline, RecordedInput, RecordedState};
 use super::state::State;
 use super::step::{Fact, NewDeadline, Step};
@@ -25,8 +26,8 @@ pub(super) fn moved<P: Process>(
     if let Some(mistake) = step.mistake() {
         return Err(mistake.to_owned());
     }
-    if instance.ended && !to.is_end() {
-        let (from, to) = (&instance.name, to.name());
+    if instance.has_ended() && !to.is_end() {
+        let (from, to) = (instance.state_name(), to.name());
         return Err(format!("the step leads from the end state {from} to {to}, which is no end"));
     }
     if let (true, Some(new)) = (to.is_end(), step.deadlines().first()) {
@@ -40,7 +41,7 @@ pub(super) fn moved<P: Process>(
         rules: P::RULES,
         at,
         input: input.clone(),
-        from: instance.name.clone(),
+        from: instance.state_name().to_owned(),
         to: to.name().to_owned(),
         ended: to.is_end(),
         state: RecordedState::new(P::State::VERSION, data),
@@ -63,18 +64,18 @@ fn deadlines<P: Process>(
     input: &RecordedInput,
     step: &Step<P::State>,
 ) -> Deadlines {
-    let number = instance.version.next();
+    let number = instance.version().next();
     // The deadline that passes with this input is neither kept nor cancelled.
     let open = || {
         let own = input.deadline.as_ref();
-        instance.open.iter().filter(move |open| Some(&open.deadline.id) != own)
+        instance.deadlines().iter().filter(move |open| Some(&open.deadline.id) != own)
     };
     let is_cancelled = |name: &String| step.cancelled().contains(name);
     let is_kept = |new: &NewDeadline| {
         !is_cancelled(&new.name) && open().any(|open| !open.passed && is_same(&open.deadline, new))
     };
     let (kept, new): (Vec<_>, Vec<_>) = step.deadlines().iter().partition(|new| is_kept(new));
-    let gone = left_behind(open(), &instance.name, step.state());
+    let gone = left_behind(open(), instance.state_name(), step.state());
     let mut cancelled: Vec<String> = gone.map(|open| open.deadline.id.clone()).collect();
     for OpenDeadline { deadline, .. } in open() {
         let moves = new.iter().any(|new| new.name == deadline.name);

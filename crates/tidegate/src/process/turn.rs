@@ -10,6 +10,7 @@ use super::events::{
 use super::instance::Instance;
 use super::json::Json;
 use super::moving::{left_behind, moved};
+use super::outline::Outline;
 use super::reaction::{Reaction, Reason};
 use super::received::{Received, What};
 use super::recorded::{RecordedInput, RecordedState};
@@ -50,7 +51,9 @@ impl<'a, P: Process> Turn<'a, P> {
             What::Input(input) => turn.take(received.recorded.clone(), Some(input))?,
             What::Word(Word::PassDeadline(pass)) => turn.pass(pass)?,
             What::Word(Word::ResumeProcess(word)) => {
-                if turn.fits(word.version) {
+                // A drain that was full leaves held inputs to the next turn: to this one.
+                let waits = !turn.instance.outline.held.is_empty();
+                if waits && turn.instance.stuck().is_none() || turn.fits(word.version) {
                     let (operator, note) = (word.operator.clone(), word.note.clone());
                     turn.record(ProcessResumed { at: received.now, operator, note });
                     turn.drain()?;
@@ -70,7 +73,7 @@ impl<'a, P: Process> Turn<'a, P> {
 
     /// Takes an input: decides it, unless the instance is stuck.
     fn take(&mut self, input: RecordedInput, decoded: Option<&P::Input>) -> Result<(), Failure> {
-        if self.instance.stuck.is_some() {
+        if self.instance.stuck().is_some() {
             self.hold(input);
             return Ok(());
         }
@@ -78,7 +81,7 @@ impl<'a, P: Process> Turn<'a, P> {
             self.stick(input, reason);
             return Ok(());
         }
-        if self.instance.held.is_empty() {
+        if self.instance.outline.held.is_empty() {
             return self.decide(input, decoded);
         }
         self.hold(input);
@@ -87,7 +90,7 @@ impl<'a, P: Process> Turn<'a, P> {
 
     /// Takes the message that a deadline passed.
     fn pass(&mut self, pass: &PassDeadline) -> Result<(), Failure> {
-        let open = self.instance.deadline(&pass.id).filter(|open| !open.passed);
+        let open = self.instance.outline.deadline(&pass.id).filter(|open| !open.passed);
         let Some(open) = open.filter(|open| open.deadline.name == pass.name) else {
             self.ignore(&pass.name, &pass.id);
             return Ok(());
@@ -104,10 +107,10 @@ impl<'a, P: Process> Turn<'a, P> {
     fn drain(&mut self) -> Result<(), Failure> {
         self.draining = true;
         let mut bytes = 0;
-        while self.instance.stuck.is_none()
+        while self.instance.stuck().is_none()
             && bytes < DRAINED_BYTES
             && self.events.len() < DRAINED_EVENTS
-            && let Some(next) = self.instance.held.front().cloned()
+            && let Some(next) = self.instance.outline.held.front().cloned()
         {
             let before = self.events.len();
             self.decide(next, None)?;
@@ -120,7 +123,7 @@ impl<'a, P: Process> Turn<'a, P> {
     /// Decides an input by today's rules.
     fn decide(&mut self, input: RecordedInput, decoded: Option<&P::Input>) -> Result<(), Failure> {
         if let Some(id) = &input.deadline
-            && self.instance.deadline(id).is_none()
+            && self.instance.outline.deadline(id).is_none()
         {
             // A step cancelled it while its message was held.
             self.ignore(&deadline_name(id), id);
@@ -198,15 +201,15 @@ impl<'a, P: Process> Turn<'a, P> {
                 return Ok(());
             }
         };
-        let own = self.instance.stuck.as_ref().and_then(|stuck| stuck.input.deadline.as_deref());
-        let open = self.instance.open.iter().filter(|open| Some(&*open.deadline.id) != own);
-        let gone = left_behind(open, &self.instance.name, &state);
+        let own = self.instance.stuck().and_then(|stuck| stuck.input.deadline.as_deref());
+        let open = self.instance.deadlines().iter().filter(|open| Some(&*open.deadline.id) != own);
+        let gone = left_behind(open, self.instance.state_name(), &state);
         let event = ProcessForced {
             rules: P::RULES,
             at: self.received.now,
             operator: word.operator.clone(),
             note: word.note.clone(),
-            from: self.instance.name.clone(),
+            from: self.instance.state_name().to_owned(),
             to: state.name().to_owned(),
             ended: state.is_end(),
             state: recorded,
@@ -217,19 +220,26 @@ impl<'a, P: Process> Turn<'a, P> {
     }
 
     /// Returns whether the word of an operator still fits. If not, it is refused.
+    ///
+    /// It fits as long as the operator saw what the instance is stuck for. Inputs that were held
+    /// since do not change that.
     fn fits(&mut self, seen: Version) -> bool {
-        let Instance { name, version, .. } = &self.instance;
-        let reason = if self.instance.stuck.is_none() && self.instance.held.is_empty() {
-            let ended = if self.instance.ended { "has ended in" } else { "is in" };
-            let reason = format!("the process {ended} the state {name} and is not stuck");
-            Reason::new("not_stuck", reason)
-        } else if seen != *version {
-            let reason = format!(
-                "the process is at version {version}, the operator saw version {seen}: look again"
-            );
-            Reason::new("version_moved", reason)
-        } else {
-            return true;
+        let Outline { state, ended, version, stuck, .. } = &self.instance.outline;
+        let reason = match stuck {
+            Some(stuck) if stuck.version <= seen && seen <= *version => return true,
+            Some(stuck) => {
+                let reason = format!(
+                    "the process is stuck since version {} and at version {version}; the operator \
+                     saw version {seen}: look again",
+                    stuck.version
+                );
+                Reason::new("version_moved", reason)
+            }
+            None => {
+                let ended = if *ended { "has ended in" } else { "is in" };
+                let reason = format!("the process {ended} the state {state} and is not stuck");
+                Reason::new("not_stuck", reason)
+            }
         };
         self.refuse(self.received.recorded.clone(), reason);
         false
@@ -237,12 +247,12 @@ impl<'a, P: Process> Turn<'a, P> {
 
     /// Returns why the instance must wait for an operator after a restore.
     fn paused(&self) -> Option<Reason> {
-        let (before, at) = (self.received.paused_before?, self.instance.at?);
+        let (before, at) = (self.received.paused_before?, self.instance.outline.at?);
         let reason = format!(
             "the newest event is of {at}, before {before}: compare with the world outside, then \
              resume"
         );
-        (at < before && !self.instance.ended).then(|| Reason::new("paused", reason))
+        (at < before && !self.instance.has_ended()).then(|| Reason::new("paused", reason))
     }
 
     fn hold(&mut self, input: RecordedInput) {
@@ -257,14 +267,14 @@ impl<'a, P: Process> Turn<'a, P> {
     fn refuse(&mut self, input: RecordedInput, reason: Reason) {
         let Reason { code, text: reason } = reason;
         let (rules, at, code) = (P::RULES, self.received.now, code.into_owned());
-        let state = self.instance.name.clone();
+        let state = self.instance.state_name().to_owned();
         self.record(ProcessRefused { rules, at, input, state, code, reason });
     }
 
     fn stick(&mut self, input: RecordedInput, reason: Reason) {
         let Reason { code, text: reason } = reason;
         let (rules, at, code) = (P::RULES, self.received.now, code.into_owned());
-        let state = self.instance.name.clone();
+        let state = self.instance.state_name().to_owned();
         self.record(ProcessStuck { rules, at, input, state, code, reason });
     }
 
