@@ -19,8 +19,8 @@ pub fn deadline_id(name: &str, set_by: Version) -> String {
 
 /// Creates the message that a deadline of an instance passed.
 ///
-/// Its id follows from the instance and the deadline's id alone. The schedule and the sweep send
-/// the same message, so a deadline that comes by both passes once.
+/// Its id follows from the instance, the deadline's id and its time alone. The schedule and the
+/// sweep send the same message, so a deadline that comes by both passes once.
 ///
 /// # Errors
 /// `unencodable` (permanent): never in practice; the message is two texts.
@@ -30,10 +30,10 @@ pub fn deadline_message(
     id: &str,
     due: Timestamp,
 ) -> Result<Envelope, Failure> {
-    let pass = PassDeadline { name: name.to_owned(), id: id.to_owned() };
+    let pass = PassDeadline { name: name.to_owned(), id: id.to_owned(), due };
     let data = Json::of(&pass)
         .map_err(|error| Failure::permanent("unencodable", format!("deadline {id}: {error}")))?;
-    let message_id = content_id(&["deadline", instance.as_str(), id]);
+    let message_id = content_id(&["deadline", instance.as_str(), id, &due.to_string()]);
     let schema = DataSchema::new(PassDeadline::TYPE, PassDeadline::VERSION);
     let data = Data::Inline(data.into_raw());
     Ok(Envelope::new(message_id, DEADLINES_SOURCE, instance.clone(), due, schema, data))

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use super::events::StoredEvent;
 use super::reaction::Reason;
 use super::recorded::{RecordedDeadline, RecordedInput};
+use super::words::Word;
 use crate::failure::Failure;
 use crate::ids::Version;
+use crate::message::MessageSet;
 use crate::store::RecordedCommit;
 
 /// What the stored events of an instance say, without the types of its process: for tools.
@@ -23,7 +25,8 @@ pub struct Outline {
     pub ended: bool,
     /// Version of the stream.
     pub version: Version,
-    /// Time of the newest event of the toolkit.
+    /// Time of the newest event that decided or kept an input. A late deadline, or the refused word
+    /// of an operator, does not count.
     pub at: Option<Timestamp>,
     /// Deadlines that are set and neither cancelled nor decided.
     pub deadlines: Vec<OpenDeadline>,
@@ -80,7 +83,14 @@ impl Outline {
     pub fn apply(&mut self, event: Option<&StoredEvent>) {
         self.version = self.version.next();
         let Some(event) = event else { return };
-        self.at = Some(event.at());
+        let counts = match event {
+            StoredEvent::ProcessIgnored(_) => false,
+            StoredEvent::ProcessRefused(refused) => Word::newest(&refused.input.kind).is_none(),
+            _ => true,
+        };
+        if counts {
+            self.at = Some(event.at());
+        }
         match event {
             StoredEvent::ProcessMoved(moved) => {
                 self.state.clone_from(&moved.to);

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::json::Json;
 use super::recorded::RecordedCommand;
@@ -93,7 +93,7 @@ impl<S> Step<S> {
     /// toolkit's own.
     #[must_use]
     pub fn publish<M: Message>(mut self, fact: M) -> Self {
-        const { assert!(!is_reserved(M::TYPE), "types that begin with `Process` are the toolkit's") }
+        const { assert!(!is_reserved(M::TYPE), "`Process…` is a type of the toolkit") }
         match encoded(&fact) {
             Ok(data) => self.facts.push(Fact { kind: M::TYPE, version: M::VERSION, data }),
             Err(mistake) => self.note(mistake),
@@ -101,8 +101,8 @@ impl<S> Step<S> {
         self
     }
 
-    /// Sets a deadline of the new state. It is cancelled when a step leaves the variant of that
-    /// state.
+    /// Sets a deadline of the new state, at this time rounded up to a millisecond. It is cancelled
+    /// when a step leaves the variant of that state.
     ///
     /// An open deadline of this name with the same due time and content stays as it is. With
     /// another due time or content it moves.
@@ -172,6 +172,7 @@ impl<S> Step<S> {
         match encoded(message) {
             Ok(data) => {
                 let (name, kind) = (name.to_owned(), M::TYPE.to_owned());
+                let due = whole_millisecond(due);
                 let new = NewDeadline { name, due, lasting, kind, version: M::VERSION, data };
                 self.deadlines.retain(|earlier| earlier.name != new.name);
                 self.deadlines.push(new);
@@ -188,6 +189,13 @@ impl<S> Step<S> {
 
 fn encoded<M: Message>(message: &M) -> Result<Json, String> {
     Json::of(message).map_err(|error| format!("{} cannot be written as JSON: {error}", M::TYPE))
+}
+
+/// Rounds a time up to a millisecond, as numbers in tables and messages keep it.
+fn whole_millisecond(due: Timestamp) -> Timestamp {
+    let rest = i64::from(due.subsec_nanosecond()).rem_euclid(1_000_000);
+    let up = SignedDuration::from_nanos((1_000_000 - rest) % 1_000_000);
+    due.saturating_add(up).unwrap_or(due)
 }
 
 /// Returns whether a type of event belongs to the toolkit: `Process` and an upper-case letter.

@@ -13,7 +13,7 @@ use super::moving::{left_behind, moved};
 use super::outline::Outline;
 use super::reaction::{Reaction, Reason};
 use super::received::{Received, What};
-use super::recorded::{RecordedInput, RecordedState};
+use super::recorded::{RecordedDeadline, RecordedInput, RecordedState};
 use super::state::State;
 use super::words::{ForceState, PassDeadline, Word};
 use crate::batch::catch;
@@ -91,7 +91,9 @@ impl<'a, P: Process> Turn<'a, P> {
     /// Takes the message that a deadline passed.
     fn pass(&mut self, pass: &PassDeadline) -> Result<(), Failure> {
         let open = self.instance.outline.deadline(&pass.id).filter(|open| !open.passed);
-        let Some(open) = open.filter(|open| open.deadline.name == pass.name) else {
+        let is_it =
+            |deadline: &RecordedDeadline| (&deadline.name, deadline.due) == (&pass.name, pass.due);
+        let Some(open) = open.filter(|open| is_it(&open.deadline)) else {
             self.ignore(&pass.name, &pass.id);
             return Ok(());
         };

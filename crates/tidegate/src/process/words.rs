@@ -1,5 +1,6 @@
 //! Commands of the toolkit to an instance: a passed deadline, and the words of operators.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::json::Json;
@@ -13,6 +14,9 @@ pub struct PassDeadline {
     pub name: String,
     /// Id of the deadline.
     pub id: String,
+    /// Time at which it was due. A message of another time is about another deadline: after a
+    /// restore of the store, the number in an id can come again.
+    pub due: Timestamp,
 }
 
 /// Word of an operator: decide the stuck input again, by today's rules.

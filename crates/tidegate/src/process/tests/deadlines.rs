@@ -125,13 +125,30 @@ async fn a_late_or_unknown_deadline_is_counted_and_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_deadline_whose_name_is_not_that_of_its_id_is_unknown() {
+async fn a_message_with_another_name_or_time_is_about_another_deadline() {
     let mut world = World::new();
     world.go(Plan::to("A").set("answer", at(60))).await;
-    let forged = deadline_message(&trip(), "trip", "answer@1", at(60)).unwrap();
-    world.deliver(&forged).await;
-    assert!(matches!(world.last(), StoredEvent::ProcessIgnored(_)), "{:?}", world.last());
-    assert_eq!(world.open().await, ["answer@1"]);
+    // A schedule that was set before the store was restored may have the same id.
+    for (name, due) in [("trip", at(60)), ("answer", at(50))] {
+        let other = deadline_message(&trip(), name, "answer@1", due).unwrap();
+        world.deliver(&other).await;
+        assert!(matches!(world.last(), StoredEvent::ProcessIgnored(_)), "{:?}", world.last());
+        assert_eq!(world.open().await, ["answer@1"]);
+    }
+    let own = deadline_message(&trip(), "answer", "answer@1", at(60)).unwrap();
+    world.deliver(&own).await;
+    assert!(matches!(world.last(), StoredEvent::ProcessMoved(_)), "{:?}", world.last());
+}
+
+#[tokio::test]
+async fn the_time_of_a_deadline_is_rounded_up_to_a_millisecond() {
+    for (nanoseconds, rounded) in [(1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
+        let mut world = World::new();
+        let due = at(60) + jiff::SignedDuration::from_nanos(nanoseconds);
+        world.go(Plan::to("A").set("answer", due)).await;
+        let set = world.instance().await.deadlines()[0].deadline.due;
+        assert_eq!(set, at(60) + jiff::SignedDuration::from_millis(rounded), "{nanoseconds}");
+    }
 }
 
 #[tokio::test]
@@ -177,10 +194,12 @@ async fn another_message_about_a_held_deadline_does_not_drop_it() {
 #[test]
 fn the_id_of_a_deadline_names_the_event_that_set_it() {
     assert_eq!(deadline_id("hotel-answer", Version::new(12)), "hotel-answer@12");
-    let due = at(60);
-    let id = |stream: &str, id: &str| {
-        deadline_message(&stream.parse().unwrap(), "n", id, due).unwrap().id
+    let id = |stream: &str, id: &str, due: i64| {
+        deadline_message(&stream.parse().unwrap(), "n", id, at(due)).unwrap().id
     };
-    assert_ne!(id("trip#1", "n@1"), id("trip#2", "n@1"));
-    assert_ne!(id("trip#1", "n@1"), id("trip#1", "n@2"));
+    let one = id("trip#1", "n@1", 60);
+    assert_eq!(one, id("trip#1", "n@1", 60));
+    for other in [id("trip#2", "n@1", 60), id("trip#1", "n@2", 60), id("trip#1", "n@1", 61)] {
+        assert_ne!(one, other);
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::value::to_raw_value;
 
+use super::at;
 use super::scripted::{Do, Passed, Plan, Say, Trips};
 use super::steps::APPLIED;
 use super::world::{World, envelope, failure};
@@ -60,7 +61,7 @@ async fn an_input_of_a_newer_version_waits_for_the_function_that_knows_it() {
 #[tokio::test]
 async fn an_input_for_a_stream_of_another_kind_is_refused() {
     let mut world = World::new();
-    let mut word = world.message(&PassDeadline { name: "n".into(), id: "n@1".into() });
+    let mut word = world.message(&PassDeadline { name: "n".into(), id: "n@1".into(), due: at(0) });
     word.subject = "order#1".parse().unwrap();
     let mut passed = world.message(&Passed { to: "A".to_owned() });
     passed.subject = "order#1".parse().unwrap();

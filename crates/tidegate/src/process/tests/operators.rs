@@ -170,15 +170,18 @@ async fn after_a_restore_an_older_instance_waits_and_resuming_goes_on() {
     world.go(Plan::to("A").set("answer", at(60))).await;
     *world.now.lock() = at(1000);
     world.restored_at(at(500));
+    world.pass("late@9").await;
+    world.resume(1).await;
+    assert_eq!(world.reason().0, "not_stuck");
     let input = world.input(Say::Go(Plan::to("B")));
     assert_eq!(world.deliver(&input).await, APPLIED);
     let (code, reason) = world.reason();
-    assert_eq!(code, "paused");
+    assert_eq!(code, "paused", "a late deadline and a refused word are no news");
     assert!(reason.contains("before 2026-12-01T08:08:20Z"), "{reason}");
     world.pass("answer@1").await;
     assert!(matches!(world.last(), StoredEvent::ProcessHeld(_)), "{:?}", world.last());
-    world.resume(3).await;
-    assert_eq!(world.kinds()[3..], ["ProcessResumed", "ProcessMoved", "ProcessIgnored"]);
+    world.resume(4).await;
+    assert_eq!(world.kinds()[5..], ["ProcessResumed", "ProcessMoved", "ProcessIgnored"]);
     world.go(Plan::to("A")).await;
     assert!(matches!(world.state().await, Trip::A(_)), "it goes on");
 }

@@ -117,10 +117,10 @@ impl World {
         outcomes
     }
 
-    /// Delivers the message that the deadline with this id passed.
+    /// Delivers the message that the deadline with this id passed, which is due at 60 seconds.
     pub(super) async fn pass(&self, id: &str) -> Outcome {
         let name = id.split('@').next().unwrap();
-        let message = deadline_message(&trip(), name, id, at(0)).unwrap();
+        let message = deadline_message(&trip(), name, id, at(60)).unwrap();
         self.deliver(&message).await
     }
 
