@@ -9,7 +9,9 @@ use terminal::problem::Problem;
 use crate::arguments::{
     Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
 };
-use crate::{cost, dlq, effects, event_store, local, new, parked, replay, topology};
+use crate::{
+    cost, dlq, effects, event_store, local, new, parked, projection, replay, republish, topology,
+};
 
 /// Runs the command.
 ///
@@ -25,8 +27,12 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Local(command) => local::run(command).await,
             Command::Events(EventsCommand::Show(show)) => event_store::show(&show).await,
             Command::Events(EventsCommand::Replay(options)) => replay::replay(&options).await,
+            Command::Events(EventsCommand::Republish(options)) => {
+                republish::republish(&options).await
+            }
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,
+            Command::Projection(command) => projection::run(&command).await,
             Command::Dlq(options) => dlq::run(&options).await,
             Command::Topology(TopologyCommand::Check(options)) => topology::check(&options),
             Command::Cost(options) => cost::run(&options).await,

@@ -31,9 +31,7 @@ pub(crate) async fn show(options: &EventsShow) -> Result<ExitCode, Problem> {
     let system = System::open(&options.place, Intent::Read).await?;
     let table = match &options.table {
         Some(table) => PhysicalName::given(table),
-        None => table_of(&system.topology()?).map(|table| system.prefix().physical(&table)).ok_or_else(|| {
-            Problem::new(format!("the topology has no event store (a table with a stream and the keys `{PARTITION_KEY}` and `{SORT_KEY}`); name it with --table NAME"))
-        })?,
+        None => system.prefix().physical(&declared_store(&system.topology()?)?),
     };
     let store = DynamoDbEventStore::new(system.dynamodb(), table.as_str());
     let commits = match store.read(&options.stream, Version::NONE).await {
@@ -60,6 +58,18 @@ fn said(system: &System, table: &PhysicalName, failure: &Failure) -> Problem {
 }
 
 /// Returns the name of the event store in a topology.
+///
+/// # Errors
+/// The topology has none.
+pub(crate) fn declared_store(topology: &Topology) -> Result<String, Problem> {
+    table_of(topology).ok_or_else(|| {
+        Problem::new(format!(
+            "the topology has no event store (a table with a stream and the keys \
+             `{PARTITION_KEY}` and `{SORT_KEY}`); name it with --table NAME"
+        ))
+    })
+}
+
 fn table_of(topology: &Topology) -> Option<String> {
     let found = topology.tables.iter().find(|(_, table)| {
         let sort = table.sort_key.as_ref();

@@ -4,16 +4,19 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use aws_sdk_lambda::error::DisplayErrorContext;
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::InvocationType;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_shapes::partial_response::{Reported, reported};
 use serde_json::{Value, json};
-use tidegate::batch::{OCCASION, REPLAY};
+use tidegate::batch::{OCCASION, REPLAY, TYPES};
 
 /// Longest time for which a function may be throttled because all its environments are busy.
 const THROTTLED_LIMIT: Duration = Duration::from_secs(60);
+/// What the type of an error begins with that no repetition mends.
+const PERMANENT: &str = "permanent.";
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -50,6 +53,11 @@ pub(crate) enum Purpose<'a> {
         /// Request id of the invocation that it repeats, if known.
         occasion: Option<&'a str>,
     },
+    /// Events of the store are published again. A permanent failure is reported, as for a replay.
+    Republish {
+        /// Patterns of the types of events that leave; empty: all.
+        types: &'a [String],
+    },
     /// A first run, like a delivery by the source.
     Run {
         /// The same as for a replay.
@@ -67,12 +75,18 @@ impl Purpose<'_> {
     /// Returns the custom fields of the client context.
     fn custom(self) -> serde_json::Map<String, Value> {
         let mut custom = serde_json::Map::new();
-        let (Purpose::Replay { occasion } | Purpose::Run { occasion }) = self;
-        if let Purpose::Replay { .. } = self {
+        if let Purpose::Replay { .. } | Purpose::Republish { .. } = self {
             custom.insert(REPLAY.to_owned(), Value::from("true"));
         }
-        if let Some(occasion) = occasion {
-            custom.insert(OCCASION.to_owned(), Value::from(occasion));
+        match self {
+            Purpose::Replay { occasion } | Purpose::Run { occasion } => {
+                custom.extend(occasion.map(|id| (OCCASION.to_owned(), Value::from(id))));
+            }
+            // The fields of a client context are texts.
+            Purpose::Republish { types } if !types.is_empty() => {
+                custom.insert(TYPES.to_owned(), Value::from(json!(types).to_string()));
+            }
+            Purpose::Republish { .. } => {}
         }
         custom
     }
@@ -91,21 +105,64 @@ pub(crate) async fn invoke(
     shape: Shape,
     purpose: Purpose<'_>,
 ) -> Result<(), String> {
+    let answer = sent(client, function, event, purpose.custom()).await?;
+    let payload = answer.payload().map_or(&[][..], AsRef::as_ref);
+    judge(answer.status_code(), answer.function_error(), payload, shape)
+}
+
+/// Why a function did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unanswered {
+    /// For people.
+    pub(crate) why: String,
+    /// Whether it would not answer another time either.
+    pub(crate) is_final: bool,
+}
+
+/// Invokes a function and returns its answer.
+///
+/// # Errors
+/// It could not be invoked, or failed.
+pub(crate) async fn ask(
+    client: &aws_sdk_lambda::Client,
+    function: Invoked<'_>,
+    event: &[u8],
+) -> Result<Vec<u8>, Unanswered> {
+    let passing = |why: String| Unanswered { why, is_final: false };
+    let answer = sent(client, function, event, serde_json::Map::new()).await.map_err(passing)?;
+    let payload = answer.payload().map_or_else(Vec::new, |payload| payload.as_ref().to_vec());
+    match (answer.status_code(), answer.function_error()) {
+        (200, None) => Ok(payload),
+        (200, Some(kind)) => {
+            let what = described(&payload).unwrap_or_else(|| kind.to_owned());
+            let is_final = what.starts_with(PERMANENT);
+            Err(Unanswered { why: format!("{function} failed: {what}"), is_final })
+        }
+        (status, _) => Err(passing(format!("{function} was answered with HTTP {status}"))),
+    }
+}
+
+/// Sends an invocation. Waits while all environments are busy.
+async fn sent(
+    client: &aws_sdk_lambda::Client,
+    function: Invoked<'_>,
+    event: &[u8],
+    custom: serde_json::Map<String, Value>,
+) -> Result<InvokeOutput, String> {
     let mut call = client
         .invoke()
         .function_name(function.name)
         .qualifier(function.qualifier)
         .invocation_type(InvocationType::RequestResponse)
         .payload(Blob::new(event));
-    let custom = purpose.custom();
     if !custom.is_empty() {
         call = call.client_context(STANDARD.encode(json!({ "custom": custom }).to_string()));
     }
     let began = Instant::now();
     let mut pause = FIRST_PAUSE;
-    let answer = loop {
+    loop {
         match call.clone().send().await {
-            Ok(answer) => break answer,
+            Ok(answer) => return Ok(answer),
             Err(error) => match error.as_service_error() {
                 // It did not run.
                 Some(refused)
@@ -131,9 +188,7 @@ pub(crate) async fn invoke(
                 }
             },
         }
-    };
-    let payload = answer.payload().map_or(&[][..], AsRef::as_ref);
-    judge(answer.status_code(), answer.function_error(), payload, shape)
+    }
 }
 
 /// Returns the name in a function's ARN, without version or alias.
@@ -229,6 +284,12 @@ mod tests {
         assert!(Purpose::Run { occasion: None }.custom().is_empty());
         let replay = Purpose::Replay { occasion: Some("r1") }.custom();
         assert_eq!(Value::from(replay), json!({ REPLAY: "true", OCCASION: "r1" }));
+        let types = ["Order*".to_owned(), "Paid".to_owned()];
+        let some = Purpose::Republish { types: &types }.custom();
+        let expected = json!({ REPLAY: "true", TYPES: r#"["Order*","Paid"]"# });
+        assert_eq!(Value::from(some), expected);
+        let all = Purpose::Republish { types: &[] }.custom();
+        assert_eq!(Value::from(all), json!({ REPLAY: "true" }));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! The command `tidegate`.
 //!
 //! It starts the local system, shows the events of a stream, releases held effects and parked
-//! aggregates, replays dead letters and creates functions.
+//! aggregates, replays dead letters, rebuilds projections and creates functions.
 
 mod arguments;
 mod arn;
+mod commit_stream;
 mod connection;
 mod cost;
 mod declared;
@@ -12,12 +13,16 @@ mod dispatch;
 mod dlq;
 mod effects;
 mod event_store;
+mod interrupted;
 mod invoke;
 mod local;
+mod mapping_batch;
 mod new;
 mod parked;
+mod projection;
 mod queue;
 mod replay;
+mod republish;
 mod topology;
 mod topology_file;
 

@@ -10,6 +10,7 @@ use super::events::EventsCommand;
 use super::local::LocalCommand;
 use super::new::NewCommand;
 use super::parked::ParkedCommand;
+use super::projection::ProjectionCommand;
 use super::topology::TopologyCommand;
 
 const EXIT_CODES: &str = "\
@@ -34,7 +35,7 @@ pub(crate) enum Command {
     /// Starts, inspects and ends the local system.
     #[command(subcommand, arg_required_else_help = false)]
     Local(LocalCommand),
-    /// Shows events of the event store, and replays those in the archive of a bus.
+    /// Shows events of the event store, publishes them again, and replays the archive of a bus.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
     /// Lists, completes and releases held effects: those that may or may not have taken place.
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     /// Lists and releases parked aggregates, whose next event a projection cannot apply.
     #[command(subcommand, arg_required_else_help = false)]
     Parked(ParkedCommand),
+    /// Lists the generations of projections, rebuilds one, and goes back to the previous one.
+    #[command(subcommand, arg_required_else_help = false)]
+    Projection(ProjectionCommand),
     /// Lists dead letters; with --yes replays them through their functions.
     #[command(long_about = dlq::LONG)]
     Dlq(Dlq),
@@ -88,6 +92,10 @@ mod tests {
             ("tidegate events show order", "`order` is not a stream id", "order#536365"),
             ("tidegate events replay --bus b", "not provided: --from <WHEN>", "`tidegate events"),
             ("tidegate events replay --from soon", "'soon' for '--from <WHEN>'", "10m"),
+            ("tidegate events republish", "not provided", "`tidegate events republish"),
+            ("tidegate events republish --all --type A", "cannot be used with", "republish"),
+            ("tidegate events republish --after a", "'a' for '--after <STREAM@V", "order#536365@1"),
+            ("tidegate events republish --all --rate 0", "'0' for '--rate <N>'", "above 0"),
             ("tidegate effects complete", "not provided: <KEY>", "`tidegate effects complete"),
             ("tidegate effects complete k --result sent", "it is not JSON", "'\"like this\"'"),
             ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),
@@ -103,6 +111,10 @@ mod tests {
                 "`tidegate parked release <STREAM>`",
             ),
             ("tidegate parked show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate projection", "'tidegate projection' needs a command", "<COMMAND>"),
+            ("tidegate projection rebuild", "not provided: <NAME>", "rebuild <NAME>"),
+            ("tidegate projection rebuild v --segments 65", "'65' for '--segments <N>'", "1..=64"),
+            ("tidegate projection rebuild v --rate 0", "'0' for '--rate <N>'", "above 0"),
             ("tidegate dlq --yes --account prod", "'prod' for '--account <ID>'", "12 digits"),
             ("tidegate dlq --yes --qualifier a:b", "'a:b' for '--qualifier <NAME>'", "$LATEST"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),

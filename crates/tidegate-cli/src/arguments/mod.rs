@@ -16,6 +16,7 @@ mod new;
 mod number;
 mod parked;
 mod place;
+mod projection;
 mod token;
 mod topology;
 
@@ -26,10 +27,11 @@ pub(crate) use dlq::Dlq;
 pub(crate) use effects::{
     EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
 };
-pub(crate) use events::{EventsCommand, EventsReplay, EventsShow};
+pub(crate) use events::{CommitKey, EventsCommand, EventsReplay, EventsRepublish, EventsShow};
 pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use place::{Place, StateDir};
+pub(crate) use projection::{ProjectionBack, ProjectionCommand, ProjectionList, ProjectionRebuild};
 pub(crate) use token::Token;
 pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -1,28 +1,19 @@
 //! Rebuilds, from the event store, the event that the table's stream delivered to the projection.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_dynamodbstreams::primitives::DateTime;
-use aws_sdk_dynamodbstreams::types::{
-    AttributeValue as StreamValue, OperationType, Record, StreamRecord, StreamViewType,
-};
 use aws_sdk_sqs::error::DisplayErrorContext;
 use bytes::Bytes;
-use jiff::Timestamp;
 use lambda_shapes::batching::event;
-use lambda_shapes::dynamodb::record;
-use lambda_shapes::moment::Moment;
 use serde::Serialize;
 use terminal::problem::Problem;
 use tidegate::ids::{StreamId, Version};
 use tidegate::store::{PARTITION_KEY, SORT_KEY};
 
 use super::places::Place;
+use crate::commit_stream::{CommitStream, Item};
 use crate::connection::System;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// Returns the item of the commit that has the event at this version, in any format.
 ///
@@ -71,66 +62,10 @@ pub(super) async fn stream_event(
     let item = item.ok_or_else(|| {
         Problem::new(format!("table {table} has no event {stream} at version {at}"))
     })?;
-    let described = system.dynamodb().describe_table().table_name(table.as_str()).send().await;
-    let described = match described {
-        Ok(described) => described,
-        Err(error) => {
-            return Err(system.explain_table(table, &DisplayErrorContext(error).to_string()).await);
-        }
-    };
-    let arn = described.table.and_then(|table| table.latest_stream_arn);
-    let arn = arn.ok_or_else(|| Problem::new(format!("table {table} has no stream")))?;
-    let region = arn.split(':').nth(3).unwrap_or_default();
-    let keys: Item = [PARTITION_KEY, SORT_KEY]
-        .into_iter()
-        .filter_map(|name| Some((name.to_owned(), item.get(name)?.clone())))
-        .collect();
-    let now = Moment::from(Timestamp::now());
-    let change = StreamRecord::builder()
-        .approximate_creation_date_time(DateTime::from_millis(now.as_millis()))
-        .set_keys(Some(converted(keys)?))
-        .set_new_image(Some(converted(item)?))
-        // Sequence number of the rebuilt record. The stream's own numbers are larger.
-        .sequence_number(at.to_string())
-        .stream_view_type(StreamViewType::NewImage)
-        .build();
-    let source = Record::builder()
-        .event_id(format!("released-{stream}-{at}"))
-        .event_name(OperationType::Insert)
-        .dynamodb(change)
-        .build();
-    let record =
-        record(&source, &arn, region, now).map_err(|error| Problem::new(error.to_string()))?;
-    let records: Vec<Bytes> = record.into_iter().map(|record| record.json).collect();
-    Ok(event(records.iter()))
-}
-
-/// Converts attributes into the types of a table's stream.
-fn converted(item: Item) -> Result<HashMap<String, StreamValue>, Problem> {
-    item.into_iter().map(|(name, value)| Ok((name, value_of(value)?))).collect()
-}
-
-fn value_of(value: AttributeValue) -> Result<StreamValue, Problem> {
-    Ok(match value {
-        AttributeValue::S(text) => StreamValue::S(text),
-        AttributeValue::N(number) => StreamValue::N(number),
-        AttributeValue::Bool(value) => StreamValue::Bool(value),
-        AttributeValue::Null(value) => StreamValue::Null(value),
-        AttributeValue::B(bytes) => {
-            StreamValue::B(aws_sdk_dynamodbstreams::primitives::Blob::new(bytes))
-        }
-        AttributeValue::Ss(texts) => StreamValue::Ss(texts),
-        AttributeValue::Ns(numbers) => StreamValue::Ns(numbers),
-        AttributeValue::L(values) => {
-            StreamValue::L(values.into_iter().map(value_of).collect::<Result<_, _>>()?)
-        }
-        AttributeValue::M(values) => StreamValue::M(converted(values)?),
-        other => {
-            return Err(Problem::new(format!(
-                "an attribute of a type that no commit has: {other:?}"
-            )));
-        }
-    })
+    let source = CommitStream::of(system, table).await?;
+    // The stream's own sequence numbers are larger.
+    let record = source.record(item, &format!("released-{stream}-{at}"), at.number())?;
+    Ok(event(std::iter::once(&record)))
 }
 
 /// Readable attributes of an event, in any format.

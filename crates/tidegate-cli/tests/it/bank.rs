@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use tidegate_local::clients::Clients;
 
 use crate::any_project::Project;
-use crate::command::{stderr, stdout};
+use crate::command::{json as printed, stderr, stdout};
 
 const TOPOLOGY: &str = r#"
 tables = {
@@ -198,10 +198,10 @@ pub(crate) async fn drain(clients: &Clients, queue: &str) -> Vec<Value> {
     }
 }
 
-/// Returns the numbers of the events on the stream by subject, each event where it came first.
-async fn streamed(clients: &Clients) -> BTreeMap<String, Vec<u64>> {
+/// Returns the events on the stream, also those that came twice.
+async fn on_the_stream(clients: &Clients) -> Vec<(String, Value)> {
     let shards = clients.kinesis.list_shards().stream_name("accounts").send().await.unwrap();
-    let (mut seen, mut numbers) = (BTreeSet::new(), BTreeMap::<String, Vec<u64>>::new());
+    let mut events = Vec::new();
     for shard in shards.shards() {
         let iterator = clients.kinesis.get_shard_iterator().stream_name("accounts");
         let iterator = iterator
@@ -214,20 +214,68 @@ async fn streamed(clients: &Clients) -> BTreeMap<String, Vec<u64>> {
         while let Some(iterator) = next {
             let read = clients.kinesis.get_records().shard_iterator(iterator).send().await.unwrap();
             for record in read.records() {
-                let event: Value = serde_json::from_slice(record.data().as_ref()).unwrap();
-                let subject = event["subject"].as_str().unwrap().to_owned();
-                assert_eq!(record.partition_key(), Some(subject.as_str()));
-                if seen.insert(event["id"].as_str().unwrap().to_owned()) {
-                    numbers
-                        .entry(subject)
-                        .or_default()
-                        .push(event["sequence"].as_str().unwrap().parse().unwrap());
-                }
+                let event = serde_json::from_slice(record.data().as_ref()).unwrap();
+                events.push((record.partition_key().unwrap().to_owned(), event));
             }
             next = read.next_shard_iterator.filter(|_| !read.records.is_empty());
         }
     }
+    events
+}
+
+/// Returns the numbers of the events on the stream by subject, each event where it came first.
+async fn streamed(clients: &Clients) -> BTreeMap<String, Vec<u64>> {
+    let (mut seen, mut numbers) = (BTreeSet::new(), BTreeMap::<String, Vec<u64>>::new());
+    for (key, event) in on_the_stream(clients).await {
+        let subject = event["subject"].as_str().unwrap();
+        assert_eq!(key, subject);
+        if seen.insert(event["id"].as_str().unwrap().to_owned()) {
+            let number = event["sequence"].as_str().unwrap().parse().unwrap();
+            numbers.entry(key).or_default().push(number);
+        }
+    }
     numbers
+}
+
+/// Publishes events again by type, stream and place, and counts what arrives.
+async fn published_again(project: &Project, clients: &Clients) {
+    let republish = async |arguments: &[&str]| {
+        project.run(&[&["events", "republish", "--json"][..], arguments].concat()).await
+    };
+    let overdrawn = WITHDRAWALS - PAID;
+    let counted = printed(&republish(&["--type", "Over*", "--dry-run"]).await);
+    assert_eq!(counted["events"], json!({ "Overdrawn": OWNERS.len() * overdrawn }));
+    let anna = ["--stream", "account#anna", "--dry-run"];
+    let behind = ["--after", &format!("account#anna@{PAID}")];
+    let counted = printed(&republish(&[&anna[..], &behind].concat()).await);
+    assert_eq!(counted["events"], json!({ "Overdrawn": overdrawn }), "{counted:#}");
+    let late = printed(&republish(&[&anna[..], &["--from", "0s"]].concat()).await);
+    assert_eq!((&late["read"], &late["commits"]), (&json!(WITHDRAWALS), &json!(0)));
+
+    let count = |events: Vec<(String, Value)>, kind: &str| {
+        events.iter().filter(|(_, event)| event["type"] == kind).count()
+    };
+    let withdrawn = count(on_the_stream(clients).await, "Withdrawn");
+    let calls = republish(&["--stream", "account#anna", "--type", "Overdrawn"]).await;
+    assert!(calls.status.success(), "{}", stderr(&calls));
+    assert_eq!(printed(&calls)["commits"], overdrawn);
+    project.until("idle again", |status| status["idle"] == true).await;
+    let called = drain(clients, "calls").await;
+    let expected = [("customer#anna".to_owned(), overdrawn)];
+    assert_eq!(ids(&called, "subject", "id"), BTreeMap::from(expected));
+    let alerts = drain(clients, "desk").await;
+    let expected = [("account#anna".to_owned(), overdrawn)];
+    assert_eq!(ids(&alerts, "account", "event"), BTreeMap::from(expected));
+    let after = count(on_the_stream(clients).await, "Withdrawn");
+    assert!(withdrawn > 0 && after == withdrawn, "{after} after {withdrawn}");
+
+    for (arguments, says) in [
+        (["--all", "--function", "request"], "those are: publisher"),
+        (["--stream", "account#anna", "--after=account#ben@1"], "is not in the stream"),
+    ] {
+        let refused = republish(&arguments).await;
+        assert!(!refused.status.success() && stderr(&refused).contains(says), "{refused:?}");
+    }
 }
 
 /// Counts different ids by subject.
@@ -291,5 +339,6 @@ async fn withdrawals_count_once_and_reach_every_reader_while_everything_fails() 
     let alerts = drain(&clients, "desk").await;
     let expected = [("account#anna".to_owned(), WITHDRAWALS - PAID)];
     assert_eq!(ids(&alerts, "account", "event"), BTreeMap::from(expected));
+    published_again(&project, &clients).await;
     project.down().await;
 }

@@ -25,6 +25,9 @@ pub struct BatchContext {
     pub lease_until: Timestamp,
     /// Whether an operator replays dead letters.
     pub replay: bool,
+    /// Patterns of the types of events that a command publishes again; `None`: all. Only a
+    /// [`Publisher`](crate::publish::Publisher) looks at them.
+    pub types: Option<Arc<[String]>>,
     /// Tumbling window of the invocation, if its mapping has windows.
     pub window: Option<Arc<Window>>,
     /// The delivery of the record that is handled. `None` if a batch is handled together; see
@@ -46,6 +49,7 @@ impl BatchContext {
             deadline,
             lease_until: until,
             replay: false,
+            types: None,
             window: None,
             delivered: None,
             #[cfg(feature = "custom-metrics")]

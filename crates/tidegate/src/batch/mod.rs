@@ -40,7 +40,7 @@ mod watch;
 mod window;
 mod windowed;
 
-pub use client_context::{OCCASION, REPLAY};
+pub use client_context::{OCCASION, REPLAY, TYPES};
 pub use concurrency::{Begun, Concurrency};
 pub use context::BatchContext;
 pub use counts::Counts;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::client_context::Asked;
 use super::context::BatchContext;
 use super::decided::Decided;
 use super::delivered::SharedEvent;
@@ -153,22 +154,23 @@ impl<H: BatchHandler> Runner<H> {
     /// Runs one invocation.
     pub async fn run(&self, invocation: Invocation<'_>) -> Report {
         let event = SharedEvent::new(invocation.event.to_owned());
-        self.run_again(Invocation { event: event.raw(), ..invocation }, &event, None).await
+        self.run_again(Invocation { event: event.raw(), ..invocation }, &event, Asked::default())
+            .await
     }
 
     /// Runs one invocation with this event.
     ///
-    /// `occasion` names the invocation that this one repeats. An event without an id is then the
+    /// `asked` may name an invocation that this one repeats. An event without an id is then the
     /// same delivery as in that invocation.
     pub(super) async fn run_again(
         &self,
         invocation: Invocation<'_>,
         event: &SharedEvent,
-        occasion: Option<&str>,
+        asked: Asked<'_>,
     ) -> Report {
         let mut watch = self.watchers.begun(self.source, &self.function, &invocation);
         let span = watch.spans.invocation();
-        let response = span.within(self.respond(&invocation, event, occasion, &mut watch)).await;
+        let response = span.within(self.respond(&invocation, event, asked, &mut watch)).await;
         let counts = watch.ended(&response).await;
         Report { response, counts }
     }
@@ -177,13 +179,14 @@ impl<H: BatchHandler> Runner<H> {
         &self,
         invocation: &Invocation<'_>,
         event: &SharedEvent,
-        occasion: Option<&str>,
+        asked: Asked<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<Response, Failure> {
         let times = Timetable::new(invocation.remaining);
-        let context = self.context(invocation, &times, watch)?;
-        let deliveries =
-            self.source.split_on(invocation.event, &occasion_of(invocation, occasion))?;
+        let occasion = occasion_of(invocation, asked.occasion);
+        let context =
+            BatchContext { types: asked.types, ..self.context(invocation, &times, watch)? };
+        let deliveries = self.source.split_on(invocation.event, &occasion)?;
         let mut decided = self.handle(event, &deliveries, &context, &times, watch).await;
         if !invocation.replay {
             self.dead_letter(&deliveries, &mut decided, &context, &times).await;
@@ -210,6 +213,7 @@ impl<H: BatchHandler> Runner<H> {
             deadline: times.deadline,
             lease_until: Timestamp::now().saturating_add(invocation.remaining)?,
             replay: invocation.replay,
+            types: None,
             window: window.map(Arc::new),
             delivered: None,
             #[cfg(feature = "custom-metrics")]

@@ -9,7 +9,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, Service};
 use serde_json::value::RawValue;
 use tracing::{Instrument, info_span};
 
-use super::client_context::{is_replay, occasion};
+use super::client_context::{Asked, is_replay};
 use super::delivered::SharedEvent;
 use super::handler::BatchHandler;
 use super::invocation::Invocation;
@@ -75,7 +75,8 @@ async fn invoke<H: BatchHandler>(
     event: LambdaEvent<Box<RawValue>>,
 ) -> Result<Response, Diagnostic> {
     let (event, context) = event.into_parts();
-    let (replay, occasion) = (is_replay(&context), occasion(&context));
+    let replay = is_replay(&context);
+    let asked = Asked::from_context(&context).map_err(diagnostic)?;
     let event = SharedEvent::new(event);
     let invocation = Invocation {
         event: event.raw(),
@@ -84,7 +85,7 @@ async fn invoke<H: BatchHandler>(
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
-    let again = runner.run_again(invocation, &event, occasion);
+    let again = runner.run_again(invocation, &event, asked);
     let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
 }
@@ -107,7 +108,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::batch::{BatchContext, Decode, EachRecord, Handled, Handler, OCCASION, REPLAY};
+    use crate::batch::{
+        BatchContext, Decode, EachRecord, Handled, Handler, OCCASION, REPLAY, TYPES,
+    };
     use crate::dead_letter::MemoryDeadLetters;
     use crate::source::{Delivery, Source};
 
@@ -123,8 +126,9 @@ mod tests {
     }
 
     impl Handler for Obliging {
-        async fn handle(&self, _: &u32, _: &BatchContext) -> Result<Handled, Failure> {
-            Err(Failure::transient("later", "not yet"))
+        async fn handle(&self, _: &u32, context: &BatchContext) -> Result<Handled, Failure> {
+            let types = context.types.as_ref().map(|types| types.join(" and "));
+            Err(Failure::transient("later", types.unwrap_or_else(|| "not yet".to_owned())))
         }
     }
 
@@ -180,6 +184,25 @@ mod tests {
             (failed.error_type.as_str(), failed.error_message.as_str()),
             ("transient.later", "not yet")
         );
+    }
+
+    #[tokio::test]
+    async fn the_client_context_says_which_types_leave_or_the_invocation_fails() {
+        let (mut service, _) = service(Source::EventBridge);
+        for (types, kind, reason) in [
+            (r#"["Order*","Paid"]"#, "transient.later", "Order* and Paid"),
+            ("Order*", "permanent.client_context", "tidegate-types in the client context is no"),
+        ] {
+            let event = json!({ "id": "e", "detail": 7 }).to_string();
+            let mut context = lambda_runtime::Context::default();
+            context.deadline = 60_000;
+            let client = json!({ "custom": { TYPES: types } });
+            context.client_context = Some(serde_json::from_value(client).unwrap());
+            let event = LambdaEvent::new(RawValue::from_string(event).unwrap(), context);
+            let failed = service.call(event).await.unwrap_err();
+            assert_eq!(failed.error_type, kind);
+            assert!(failed.error_message.starts_with(reason), "{}", failed.error_message);
+        }
     }
 
     #[tokio::test]

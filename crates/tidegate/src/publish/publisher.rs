@@ -21,7 +21,7 @@ use crate::batch::{
 use crate::failure::{Class, Failure};
 use crate::ids::{StreamId, Version};
 use crate::source::Delivery;
-use crate::store::{CommitChange, EventReader, RecordedCommit, Retry};
+use crate::store::{CommitChange, EventReader, RecordedCommit, RecordedEvent, Retry};
 
 /// Most requests to a target at a time. They need not wait for each other: a target that keeps the
 /// order has one entry of a stream in flight.
@@ -125,7 +125,8 @@ impl Publisher {
                 progress: Progress::default(),
                 at: (progress.len(), lane),
             };
-            for event in &commit.events {
+            let asked = |event: &&RecordedEvent| run.asked.have(&event.kind, &commit.source);
+            for event in commit.events.iter().filter(asked) {
                 gathering.event(commit, event);
                 if let Some(messages) = &self.messages {
                     gathering.messages(messages, &Published::new(commit, event), &mut run.unknown);
@@ -226,7 +227,9 @@ impl BatchHandler for Publisher {
         items: &[Item<CommitChange>],
         context: &BatchContext,
     ) -> Vec<Outcome> {
-        let mut run = Run::new(items.len(), self.routes.len(), context.deadline);
+        let types = context.types.iter().flat_map(|types| types.iter());
+        let asked = types.fold(Events::all(), Events::of_type);
+        let mut run = Run::new(items.len(), self.routes.len(), context.deadline, asked);
         let (mut whole, mut split, mut behind) = (Vec::new(), Vec::new(), Vec::new());
         let (mut waiting, mut unreadable) = (HashSet::new(), Vec::new());
         for (place, item) in items.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
+use super::Events;
 use crate::batch::{NotRun, Outcome};
 use crate::ids::StreamId;
 
@@ -11,6 +12,8 @@ use crate::ids::StreamId;
 pub(super) struct Run {
     pub(super) deadline: Instant,
     pub(super) outcomes: Vec<Outcome>,
+    /// Events that leave: all, unless a command asks for some.
+    pub(super) asked: Events,
     /// Streams of the batch -> lane.
     lanes: HashMap<StreamId, usize>,
     /// For each route, lanes of which something is missing at its target.
@@ -21,9 +24,10 @@ pub(super) struct Run {
 
 impl Run {
     /// Begins an invocation with this many deliveries, for this many routes.
-    pub(super) fn new(deliveries: usize, routes: usize, deadline: Instant) -> Self {
+    pub(super) fn new(deliveries: usize, routes: usize, deadline: Instant, asked: Events) -> Self {
         Self {
             deadline,
+            asked,
             outcomes: vec![Outcome::NotRun(NotRun::OutOfTime); deliveries],
             lanes: HashMap::new(),
             stopped: vec![HashSet::new(); routes],

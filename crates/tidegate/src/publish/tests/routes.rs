@@ -1,7 +1,7 @@
 //! Several targets.
 
 use super::*;
-use crate::publish::Limits;
+use crate::publish::{Action, Limits, Outgoing};
 use crate::test::TargetAnswer;
 
 #[tokio::test]
@@ -21,6 +21,34 @@ async fn each_target_gets_its_events_and_a_commit_for_none_is_filtered() {
     assert_eq!(bus.requests(), [["a", "b"]]);
     assert_eq!(orders.requests(), [["a"]]);
     assert_eq!(stock.requests(), [["b"]]);
+}
+
+#[tokio::test]
+async fn only_the_types_that_a_command_asks_for_leave_and_what_follows_from_them() {
+    let (bus, commands) = (bus(), MemoryTarget::new("commands"));
+    let publisher = without_store()
+        .route(Events::all(), bus.clone())
+        .address("commands", commands.clone())
+        .messages(|event| {
+            let mut envelope = event.envelope()?;
+            envelope.id.insert_str(0, "command-");
+            let (to, action) = ("commands".to_owned(), Action::Send);
+            Ok(vec![Outgoing { to, action, envelope: Some(envelope) }])
+        });
+    let mut mixed = commit("order#1", 1, &[("a", "1"), ("b", "2"), ("c", "3")]);
+    mixed.events[1].kind = "StockCounted".to_owned();
+    mixed.events[2].kind = "OrderPaid".to_owned();
+    let none = commit("order#2", 1, &[("d", "4")]);
+    let items = [mixed, none].map(|commit| item(CommitChange::Commit(commit)));
+    let types = |types: &[&str]| {
+        let types: Vec<String> = types.iter().map(|name| (*name).to_owned()).collect();
+        BatchContext { types: Some(types.into()), ..BatchContext::new(Duration::from_secs(60)) }
+    };
+    let outcomes = publisher.handle_batch(&items, &types(&["Stock*", "OrderPaid"])).await;
+    assert_eq!(codes(&outcomes), ["done", "filtered"]);
+    assert_eq!(bus.requests(), [["b", "c"]]);
+    let ids: Vec<String> = commands.taken().into_iter().map(|entry| entry.id).collect();
+    assert_eq!(ids, ["command-b", "command-c"]);
 }
 
 #[tokio::test]
