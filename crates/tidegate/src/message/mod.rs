@@ -109,6 +109,12 @@ pub trait MessageSet: Sized + Send + Sync + 'static {
     /// [`RecordedEvent::decode`](crate::store::RecordedEvent::decode) makes it transient.
     fn decode(kind: &str, version: u32, data: &str) -> Result<Self, Failure>;
 
+    /// Returns the types of the set, in the order of their declaration. By default none: the types
+    /// are unknown.
+    fn types() -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns the newest version of a type in the set. By default `None`: the version is unknown.
     fn newest(_kind: &str) -> Option<u32> {
         None
@@ -209,6 +215,10 @@ macro_rules! messages {
                         [$(<$message as $crate::message::Message>::TYPE),+].join(", ")
                     ),
                 ))
+            }
+
+            fn types() -> &'static [&'static str] {
+                &[$(<$message as $crate::message::Message>::TYPE),+]
             }
 
             fn newest(kind: &str) -> ::std::option::Option<u32> {

@@ -13,6 +13,7 @@
 //!   responses, from a script or a seed.
 //! - [`given`] tests the decisions of an aggregate.
 //! - [`projected`] tests what a projection makes of a history, in every order of its events.
+//! - [`golden`] compares a text with a committed file.
 //! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`],
 //!   [`S3Event`] and [`HttpEvent`] build the events with which AWS invokes a function.
 //! - `ApiClient` (feature `http`) sends requests to an API in memory.
@@ -41,6 +42,8 @@ mod events;
 mod fault;
 mod faulty;
 mod faulty_pointers;
+#[cfg(feature = "test-kit")]
+mod golden;
 #[cfg(feature = "parameters")]
 mod parameter_server;
 mod projected;
@@ -55,6 +58,8 @@ pub use events::{
 };
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
+#[cfg(feature = "test-kit")]
+pub use golden::golden;
 #[cfg(feature = "parameters")]
 pub use parameter_server::ParameterServer;
 pub use projected::{History, projected};
