@@ -23,16 +23,8 @@ pub(super) fn moved<P: Process>(
     step: &Step<P::State>,
 ) -> Result<(ProcessMoved, Vec<Fact>), String> {
     let to = step.state();
-    if let Some(mistake) = step.mistake() {
-        return Err(mistake.to_owned());
-    }
-    if instance.has_ended() && !to.is_end() {
-        let (from, to) = (instance.state_name(), to.name());
-        return Err(format!("the step leads from the end state {from} to {to}, which is no end"));
-    }
-    if let (true, Some(new)) = (to.is_end(), step.deadlines().first()) {
-        let (name, to) = (&new.name, to.name());
-        return Err(format!("the step sets the deadline `{name}` in the end state {to}"));
+    if let Some(mistake) = step.mistake_from(instance.state_name(), instance.has_ended()) {
+        return Err(mistake);
     }
     let data = Json::of(to)
         .map_err(|error| format!("the state {} cannot be written: {error}", to.name()))?;

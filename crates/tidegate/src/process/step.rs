@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::json::Json;
 use super::recorded::RecordedCommand;
+use super::state::State;
 use crate::ids::StreamId;
 use crate::message::Message;
 
@@ -152,6 +153,38 @@ impl<S> Step<S> {
     /// Returns the first mistake in the step.
     pub fn mistake(&self) -> Option<&str> {
         self.mistake.as_deref()
+    }
+
+    /// Returns the mistake in the step if the instance is in this state before it.
+    pub fn mistake_after(&self, from: &S) -> Option<String>
+    where
+        S: State,
+    {
+        self.mistake_from(from.name(), from.is_end())
+    }
+
+    /// Returns the mistake in the step from the state with this name, which may be an end state.
+    pub(super) fn mistake_from(&self, from: &str, ended: bool) -> Option<String>
+    where
+        S: State,
+    {
+        let to = &self.state;
+        if let Some(mistake) = &self.mistake {
+            return Some(mistake.clone());
+        }
+        if ended && !to.is_end() {
+            let to = to.name();
+            return Some(format!(
+                "the step leads from the end state {from} to {to}, which is no end"
+            ));
+        }
+        match self.deadlines.first() {
+            Some(new) if to.is_end() => {
+                let (name, to) = (&new.name, to.name());
+                Some(format!("the step sets the deadline `{name}` in the end state {to}"))
+            }
+            _ => None,
+        }
     }
 
     /// Returns the events that are stored beside the step.

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use similar::{ChangeTag, TextDiff};
 
+use super::fail::fail;
+
 /// Variable that decides whether golden files are compared or written.
 const VARIABLE: &str = "TIDEGATE_GOLDEN";
 /// Value of the variable by which golden files are written.
@@ -124,12 +126,6 @@ pub(super) fn difference(expected: &str, text: &str) -> String {
         }
     }
     shown
-}
-
-#[track_caller]
-#[allow(clippy::panic, reason = "this is how a test fails")]
-fn fail(problem: &str) -> ! {
-    panic!("{problem}")
 }
 
 #[cfg(test)]

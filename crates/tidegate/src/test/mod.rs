@@ -13,6 +13,8 @@
 //!   responses, from a script or a seed.
 //! - [`given`] tests the decisions of an aggregate.
 //! - [`projected`] tests what a projection makes of a history, in every order of its events.
+//! - `ProcessTest` and `ProcessTable` (feature `process`) test a process manager; `repeated` and
+//!   `interrupted` play a scenario with repeats and crashes.
 //! - [`golden`] compares a text with a committed file.
 //! - [`KinesisEvent`], [`DynamoDbEvent`], [`SqsEvent`], [`EventBridgeEvent`], [`SnsEvent`],
 //!   [`S3Event`] and [`HttpEvent`] build the events with which AWS invokes a function.
@@ -39,6 +41,7 @@
 #[cfg(feature = "http")]
 mod client;
 mod events;
+mod fail;
 mod fault;
 mod faulty;
 mod faulty_pointers;
@@ -46,6 +49,8 @@ mod faulty_pointers;
 mod golden;
 #[cfg(feature = "parameters")]
 mod parameter_server;
+#[cfg(all(feature = "process", feature = "test-kit"))]
+mod process;
 mod projected;
 mod scenario;
 #[cfg(feature = "publish")]
@@ -62,6 +67,8 @@ pub use faulty::Faulty;
 pub use golden::golden;
 #[cfg(feature = "parameters")]
 pub use parameter_server::ParameterServer;
+#[cfg(all(feature = "process", feature = "test-kit"))]
+pub use process::{ProcessStep, ProcessTable, ProcessTest, SentCommand, interrupted, repeated};
 pub use projected::{History, projected};
 pub use scenario::{Given, When, given};
 #[cfg(feature = "publish")]

@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Write};
 
+use super::fail::fail;
 use crate::message::MessageSet;
 use crate::store::Aggregate;
 
@@ -196,10 +197,4 @@ fn stored<E: MessageSet + Debug>(event: &E) -> E {
             fail(&format!("{event:?} cannot be read from its own JSON {json}: {failure}"))
         }
     }
-}
-
-#[track_caller]
-#[allow(clippy::panic, reason = "this is how a test fails")]
-fn fail(text: &str) -> ! {
-    panic!("{text}")
 }
