@@ -161,13 +161,15 @@ pub fn derive_message(input: TokenStream) -> TokenStream {
 /// | `version = 2` | enum | version of the stored JSON, from 1 |
 /// | `from = Type` | enum | the states as they were in the version before |
 /// | `oldest` | enum | no state of an older version is stored |
+/// | `reads = 2` | enum | newest version that is read, if it is above the version that is written |
 ///
 /// Without a `start`, implement `Default` yourself.
 ///
 /// # Versions
 ///
-/// An additional variant needs no new version if the function that reads it is deployed first. For
-/// any other change keep the old enum as the version before, and convert it with `From`.
+/// Raise the version for every change of the stored JSON, an additional variant or field too. A
+/// function that does not know the new version then lets its inputs wait. Keep the old enum as the
+/// version before, and convert it with `From`.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -200,6 +202,10 @@ pub fn derive_message(input: TokenStream) -> TokenStream {
 /// let read = Trip::decode(1, r#"{"Going":"Oslo"}"#).unwrap();
 /// assert_eq!(read, Trip::Going { to: "Oslo".to_owned() });
 /// ```
+///
+/// To be able to go back, deploy a function first that has the new variants and fields, and reads
+/// the new version, but still writes the old one: `#[state(version = 1, reads = 2)]`. Its enum is
+/// then the version before.
 ///
 /// # Errors
 ///

@@ -12,6 +12,7 @@ struct Declared {
     version: Option<(u32, LitInt)>,
     from: Option<Path>,
     oldest: Option<Span>,
+    reads: Option<(u32, LitInt)>,
 }
 
 /// The arguments of a variant's `#[state(…)]`.
@@ -40,6 +41,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
     }
     let declared = declared(&input.attrs)?;
     let before = declared.before()?;
+    let reads_newer = declared.reads()?.map(|reads| quote!(const READS: u32 = #reads;));
     let (start, ends) = marks(data)?;
     let ident = &input.ident;
     let variants: Vec<&Ident> = data.variants.iter().map(|variant| &variant.ident).collect();
@@ -61,6 +63,7 @@ pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
         #[automatically_derived]
         impl ::tidegate::process::State for #ident {
             const VERSION: u32 = #version;
+            #reads_newer
             const NAMES: &'static [&'static str] = &[#(#names),*];
             const ENDS: &'static [&'static str] = &[#(#ends),*];
 
@@ -177,8 +180,26 @@ impl Declared {
             once(meta, &mut self.from, path)
         } else if meta.path.is_ident("oldest") {
             once(meta, &mut self.oldest, meta.path.span())
+        } else if meta.path.is_ident("reads") {
+            let digits: LitInt = meta.value()?.parse()?;
+            once(meta, &mut self.reads, (digits.base10_parse()?, digits))
         } else {
-            Err(meta.error("expected `version`, `from` or `oldest`"))
+            Err(meta.error("expected `version`, `from`, `oldest` or `reads`"))
+        }
+    }
+
+    /// Returns the newest version that the type reads, if it is newer than its own.
+    fn reads(&self) -> Result<Option<u32>> {
+        let number = self.version.as_ref().map_or(1, |(number, _)| *number);
+        match &self.reads {
+            Some((reads, digits)) if *reads <= number => Err(Error::new_spanned(
+                digits,
+                format!(
+                    "version {number} is what the type writes: `reads` is the newer version that \
+                     it reads already"
+                ),
+            )),
+            reads => Ok(reads.as_ref().map(|(reads, _)| *reads)),
         }
     }
 
@@ -254,6 +275,9 @@ mod tests {
         let code = expanded(code).unwrap();
         assert!(code.contains("decode_from :: < old :: Trip , Self > (version , data)"), "{code}");
         assert!(code.contains("`old::Trip` must have `version = 1`"), "{code}");
+        assert!(!code.contains("READS"), "{code}");
+        let expand = expanded("#[state(reads = 2)] enum Trip { New }").unwrap();
+        assert!(expand.contains("const READS : u32 = 2u32 ;"), "{expand}");
         let oldest = expanded("#[state(version = 2, oldest)] enum Trip { New }").unwrap();
         assert!(!oldest.contains("fn decode") && !oldest.contains("fn default"), "{oldest}");
     }
@@ -269,7 +293,8 @@ mod tests {
             ("enum Trip { #[state(begin)] A }", "expected `start` or `end`"),
             ("enum Trip { #[state(end, end)] A }", "only once"),
             ("enum Trip { A { #[state(end)] to: u8 } }", "not to a field"),
-            ("#[state(end)] enum Trip { A }", "expected `version`, `from` or `oldest`"),
+            ("#[state(end)] enum Trip { A }", "expected `version`, `from`, `oldest` or `reads`"),
+            ("#[state(version = 2, oldest, reads = 2)] enum Trip { A }", "the newer version"),
             ("#[state(version = 0)] enum Trip { A }", "must be at least 1"),
             ("#[state(version = 2)] enum Trip { A }", "states of version 1 must stay readable"),
             ("#[state(from = Old)] enum Trip { A }", "version 1 has no version before it"),

@@ -5,6 +5,7 @@
 mod event_store;
 mod idempotency;
 mod operations;
+mod process;
 mod query;
 mod read_model;
 mod requests;

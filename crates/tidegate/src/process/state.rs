@@ -19,6 +19,9 @@ pub trait State:
 {
     /// Version of the type, from 1.
     const VERSION: u32;
+    /// Newest version that this type reads: [`Self::VERSION`], or a newer one whose variants and
+    /// fields it has already.
+    const READS: u32 = Self::VERSION;
     /// Names of all variants, in their order.
     const NAMES: &'static [&'static str];
     /// Names of the end states.
@@ -32,7 +35,7 @@ pub trait State:
         Self::ENDS.contains(&self.name())
     }
 
-    /// Decodes a state of any version up to this one.
+    /// Decodes a state of any version up to [`Self::READS`].
     ///
     /// # Errors
     /// - `newer_version` (transient): a newer version of the function wrote the state.
@@ -48,10 +51,10 @@ pub trait State:
 /// # Errors
 /// As [`State::decode`].
 fn decode_newest<S: State>(version: u32, data: &str) -> Result<S, Failure> {
-    if version > S::VERSION {
+    if version > S::READS {
         let reason = format!(
             "the state has version {version}; the newest that this function reads is {}",
-            S::VERSION
+            S::READS
         );
         return Err(Failure::transient(Failure::NEWER, reason));
     }
