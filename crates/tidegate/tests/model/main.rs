@@ -95,6 +95,22 @@
 //! | all counters have the delta before | an earlier delta is refused: not counted |
 //! | the delivery waits for its counters | acknowledged and not counted |
 //! | the guard has the place of its delta | a twin in another slice acknowledges it uncounted |
+//!
+//! # Processes
+//!
+//! A trip of a flight and a hotel, with two workers. A service agrees or refuses, before or after
+//! it is asked to cancel. A schedule fires at any time, also while it is cancelled, and twice. The
+//! publisher publishes a commit again. In a further model an answer comes late and is held behind
+//! one that makes the trip stuck, and two operators each resume or skip.
+//!
+//! | removed guard | finding |
+//! |---|---|
+//! | the write requires that its place is free | history is rewritten |
+//! | a commit keeps its causes | an answer that comes twice is decided twice |
+//! | the message of a deadline names which of its name it is | it acts for the next step |
+//! | a step keeps which deadlines it cancelled | a deadline acts in another state |
+//! | inputs are held while the instance is stuck | they are lost |
+//! | a word says which version its operator saw | it drops another input |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -109,5 +125,7 @@
 mod check;
 mod claim;
 mod commit;
+#[cfg(feature = "process")]
+mod process;
 mod program;
 mod projection;
