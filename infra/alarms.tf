@@ -44,6 +44,7 @@ locals {
     local.rule_alarms, local.table_alarms, local.stream_alarms,
     local.api_alarms, local.url_alarms, local.schedule_alarms,
     local.subscription_alarms, local.process_alarms, local.sweep_alarms,
+    local.breaker_alarms,
   )
 
   alarm_count = length(local.alarms)

@@ -99,6 +99,7 @@ locals {
       keys(var.buckets),
       keys(var.buses),
       keys(var.functions),
+      keys(var.breakers),
       flatten([for function in var.functions : concat(keys(function.uses), keys(function.sources))]),
     )) :
     name => replace(title(lower(replace(name, "/[^0-9A-Za-z]+/", " "))), " ", "")
@@ -185,6 +186,7 @@ locals {
         { for key, value in { Condition = { StringEquals = { "ses:FromAddress" = use.value } } } : key => value if use.kind == "email" },
       )],
       local.pass_role_statements[name],
+      local.breaker_statements[name],
       # An index is read with queries. It has an ARN of its own.
       [for variable, use in var.functions[name].uses : {
         Sid    = "Uses${local.sid_names[variable]}Indexes"
@@ -305,6 +307,7 @@ locals {
       { for variable, use in local.uses[name] : variable => use.value },
       local.group_variables[name],
       local.generation_variables[name],
+      local.breaker_variables[name],
       { TIDEGATE_EVENT_BYTES_LIMIT = tostring(var.event_bytes_limit), TIDEGATE_METRICS = var.metrics_namespace },
       # A request to AWS is retried while there is time for it.
       { TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS = tostring(min(4000, floor(function.timeout_seconds * 2000 / 3))) },

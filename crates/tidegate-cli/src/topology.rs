@@ -101,6 +101,7 @@ fn summary(topology: &Topology) -> String {
         ("schedule", "schedules", topology.schedules.len()),
         ("schedule group", "schedule groups", topology.schedule_groups.len()),
         ("process", "processes", topology.processes.len()),
+        ("breaker", "breakers", topology.breakers.len()),
     ];
     let shown = counts.into_iter().chain(rare.into_iter().filter(|(_, _, count)| *count > 0));
     shown.map(|(one, many, count)| counted(count, one, many)).collect::<Vec<_>>().join(", ")

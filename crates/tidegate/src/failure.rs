@@ -122,12 +122,13 @@ impl Failure {
         self
     }
 
-    /// Returns whether the failure comes from load or from a race, and so does not speak against
-    /// the record.
+    /// Returns whether the failure comes from load, from a race or from an open breaker, and so
+    /// does not speak against the record.
     ///
     /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
-    /// `blocked`, `version_conflict`, `transaction_conflict`, `guard_moved` and `claim_lost`. Such
-    /// a failure becomes a dead letter only when the source is about to discard the record; see
+    /// `blocked`, `version_conflict`, `transaction_conflict`, `guard_moved`, `claim_lost` and
+    /// `breaker_open`. Such a failure becomes a dead letter only when the source is about to
+    /// discard the record; see
     /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).
     pub fn is_passing(&self) -> bool {
         self.class == Class::Busy
@@ -147,8 +148,8 @@ impl Failure {
     }
 }
 
-/// Codes of failures that come from load or from a race.
-const PASSING: [&str; 8] = [
+/// Codes of failures that come from load, from a race, or from a call that was not made.
+const PASSING: [&str; 9] = [
     Failure::THROTTLED,
     "deadline",
     "out_of_time",
@@ -157,6 +158,7 @@ const PASSING: [&str; 8] = [
     "transaction_conflict",
     "guard_moved",
     "claim_lost",
+    "breaker_open",
 ];
 
 /// Error codes by which AWS services report throttling: those after which the SDK slows down.

@@ -17,6 +17,7 @@
 //! - [`query`] reads read models: rows, pages, counters, and what a version led to.
 //! - [`generation`] says which generation of a read model is read, and [`rebuild`] builds another.
 //! - [`idempotency`] runs effects outside DynamoDB once.
+//! - [`breaker`] spares a provider that is down, and the messages that need it.
 //! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `process` (feature `process`) coordinates: process managers with deadlines and compensation.
 //! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
@@ -68,6 +69,7 @@
 
 pub mod aws;
 pub mod batch;
+pub mod breaker;
 pub mod config;
 pub mod dead_letter;
 pub mod envelope;
@@ -132,6 +134,8 @@ mod pages {
     mod failures {}
     #[doc = include_str!("../../../docs/concepts/effects.md")]
     mod effects {}
+    #[doc = include_str!("../../../docs/concepts/circuit-breaker.md")]
+    mod circuit_breaker {}
     #[doc = include_str!("../../../docs/concepts/event-store.md")]
     mod event_store {}
     #[doc = include_str!("../../../docs/concepts/projections.md")]

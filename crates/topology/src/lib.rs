@@ -19,6 +19,7 @@
 //! of an event. [`route`] has the route keys of HTTP APIs. [`schedule`] has the expressions of
 //! EventBridge Scheduler.
 
+mod breakers;
 mod check;
 mod checked;
 mod document;
@@ -43,11 +44,11 @@ pub use error::{Mistake, Position, Severity, TopologyError};
 pub use generations::{POINTERS_VARIABLE, generation_table};
 pub use lookup::{DEFAULT_BUS, DestinationKind, LARGE_LETTERS, LETTERS, Resource, SourceKind};
 pub use model::{
-    Access, Api, Asynchronous, Authorization, Authorizer, Bucket, Bus, Destination, Filter,
-    FilterPolicyScope, Function, FunctionUrl, Index, IndexProjection, InputTransformer, Key,
-    KeyType, Process, Profile, Projection, Queue, Redrive, Route, Rule, Schedule, ScheduleGroup,
-    ScheduleTarget, Source, StartingPosition, Statements, Stream, StreamView, Subscription, Table,
-    Target, Throttling, Topic, Topology, Use,
+    Access, Api, Asynchronous, Authorization, Authorizer, Breaker, Bucket, Bus, Destination,
+    Filter, FilterPolicyScope, Function, FunctionUrl, Index, IndexProjection, InputTransformer,
+    Key, KeyType, Process, Profile, Projection, Queue, Redrive, Route, Rule, Schedule,
+    ScheduleGroup, ScheduleTarget, Source, StartingPosition, Statements, Stream, StreamView,
+    Subscription, Table, Target, Throttling, Topic, Topology, Use,
 };
 pub use scheduled::{DECLARED_SCHEDULES, GroupVariable, NoTimetable, Scheduled};
 pub use subscribers::Subscriber;

@@ -111,7 +111,7 @@ impl Topology {
             None if self.metrics_namespace.is_some() || self.statements.is_some() => {
                 Profile::Tidegate
             }
-            None if !self.projections.is_empty() => Profile::Tidegate,
+            None if !self.projections.is_empty() || !self.breakers.is_empty() => Profile::Tidegate,
             None if ages() || records() => Profile::Tidegate,
             None => Profile::Aws,
         }

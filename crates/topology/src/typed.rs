@@ -11,7 +11,7 @@ use super::document::Document;
 use super::error::Mistake;
 use super::model::{Topology, default_event_bytes};
 
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "event_bytes_limit",
     "metrics_namespace",
     "streams",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 18] = [
     "schedule_groups",
     "processes",
     "projections",
+    "breakers",
     "functions",
     "statements",
     "profile",
@@ -59,6 +60,7 @@ pub(super) fn read(document: &Document) -> Result<Topology, Vec<Mistake>> {
         schedule_groups: reader.section("schedule_groups"),
         processes: reader.section("processes"),
         projections: reader.section("projections"),
+        breakers: reader.section("breakers"),
         functions: reader.section("functions"),
     };
     default_batch_sizes(&mut topology, document);

@@ -2,6 +2,7 @@
 //!
 //! `make contract` runs it on MiniStack and on DynamoDB Local, AWS's own engine.
 
+mod breaker;
 mod event_store;
 mod idempotency;
 mod operations;

@@ -37,6 +37,7 @@ const PER_SCHEDULE_GROUP: usize = 3;
 
 const PER_PROCESS: usize = 1;
 const PER_SWEPT_PROCESS: usize = 1;
+const PER_BREAKER: usize = 1;
 
 /// Returns the number of composite alarms: one per function.
 ///
@@ -96,7 +97,8 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
         + urls * PER_URL
         + schedule_groups * PER_SCHEDULE_GROUP
         + topology.processes.len() * PER_PROCESS
-        + swept * PER_SWEPT_PROCESS;
+        + swept * PER_SWEPT_PROCESS
+        + topology.breakers.len() * PER_BREAKER;
     count as u64
 }
 
@@ -125,6 +127,7 @@ mod tests {
         let parts = [
             "",
             "_apis",
+            "_breakers",
             "_functions",
             "_processes",
             "_queues",
@@ -178,6 +181,7 @@ mod tests {
             ("subscription_alarms", PER_SUBSCRIBED_TOPIC + PER_FILTERED_SCOPE),
             ("process_alarms", PER_PROCESS),
             ("sweep_alarms", PER_SWEPT_PROCESS),
+            ("breaker_alarms", PER_BREAKER),
         ];
         assert_eq!(groups(&text), counted.map(|(name, number)| (name.to_owned(), number)));
         assert_eq!(text.matches("resource \"aws_cloudwatch_metric_alarm\"").count(), 1);

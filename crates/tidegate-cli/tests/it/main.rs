@@ -12,6 +12,7 @@ mod account;
 mod any_project;
 mod bad_input;
 mod bank;
+mod breaker;
 mod command;
 mod cost;
 mod credentials;

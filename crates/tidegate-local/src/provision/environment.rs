@@ -8,7 +8,8 @@ use crate::environment::function_arn;
 use crate::pace::scale::scale_seconds;
 use engine_client::local::{ACCOUNT, REGION};
 use topology::{
-    GroupVariable, POINTERS_VARIABLE, Projection, Resource, ScheduleTarget, Scheduled, Topology,
+    Breaker, GroupVariable, POINTERS_VARIABLE, Projection, Resource, ScheduleTarget, Scheduled,
+    Topology,
 };
 
 const RECORD_AGE: &str = "TIDEGATE_MAXIMUM_RECORD_AGE_SECONDS";
@@ -44,6 +45,7 @@ impl Provisioned {
     ///
     /// - For each use the physical name, URL or ARN, and its declared `environment`.
     /// - For a group of schedules also what [`topology::ScheduleGroup::variables`] lists.
+    /// - For a circuit breaker what [`topology::Breaker::declaration`] says.
     /// - `TIDEGATE_EVENT_BYTES_LIMIT`, and `TIDEGATE_METRICS` if the topology has a namespace for
     ///   metrics.
     /// - `TIDEGATE_ATTEMPT_TIMEOUT_MILLISECONDS`:
@@ -82,6 +84,10 @@ impl Provisioned {
             if let Some(value) = value {
                 variables.insert(variable.clone(), value);
             }
+        }
+        for (name, breaker) in topology.breakers_of(function) {
+            let declaration = breaker.declaration(str::to_owned);
+            variables.insert(Breaker::variable(name), declaration);
         }
         variables.insert(
             "TIDEGATE_EVENT_BYTES_LIMIT".to_owned(),

@@ -51,13 +51,11 @@ impl Metrics {
     }
 
     /// Returns the namespace.
-    #[cfg(feature = "http")]
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
     }
 
     /// Writes another line of the format.
-    #[cfg(feature = "http")]
     pub(crate) fn write(&self, line: &serde_json::Value) {
         (self.write)(format!("{line}\n").as_bytes());
     }

@@ -78,6 +78,14 @@ pub enum Call {
     CompleteHeld,
     /// [`IdempotencyStore::release_held`](crate::idempotency::IdempotencyStore::release_held).
     ReleaseHeld,
+    /// [`BreakerStore::look`](crate::breaker::BreakerStore::look).
+    LookAtBreaker,
+    /// [`BreakerStore::count`](crate::breaker::BreakerStore::count).
+    CountCalls,
+    /// [`BreakerStore::change`](crate::breaker::BreakerStore::change).
+    ChangeBreaker,
+    /// [`BreakerStore::all`](crate::breaker::BreakerStore::all).
+    Breakers,
     /// [`DeadLetters::put`](crate::dead_letter::DeadLetters::put).
     PutLetter,
     /// `Target::send` of the publisher (feature `publish`): a request as a whole.

@@ -5,8 +5,8 @@
 //!
 //! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
 //!   [`MemoryReadModel`], [`MemoryTables`], [`MemoryPointers`],
-//!   [`MemoryIdempotency`], [`MemoryDeadLetters`]. They pass the contract suites of the DynamoDB
-//!   implementations, including the limits.
+//!   [`MemoryIdempotency`], [`MemoryBreakers`], [`MemoryDeadLetters`]. They pass the contract suites
+//!   of the DynamoDB implementations, including the limits.
 //!   [`View::from_memory`](crate::query::View::from_memory) reads a [`MemoryReadModel`].
 //! - `MemoryTarget` (feature `publish`) is a target that fails entries by a script.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
@@ -38,6 +38,7 @@
 //! # });
 //! ```
 
+mod breakers;
 #[cfg(feature = "http")]
 mod client;
 mod events;
@@ -74,6 +75,7 @@ pub use scenario::{Given, When, given};
 #[cfg(feature = "publish")]
 pub use target::{MemoryTarget, SentEntry, TargetAnswer};
 
+pub use crate::breaker::memory::MemoryBreakers;
 pub use crate::dead_letter::memory::MemoryDeadLetters;
 pub use crate::generation::memory::MemoryPointers;
 pub use crate::idempotency::memory::MemoryIdempotency;

@@ -111,6 +111,18 @@
 //! | a step keeps which deadlines it cancelled | a deadline acts in another state |
 //! | inputs are held while the instance is stuck | they are lost |
 //! | a word says which version its operator saw | it drops another input |
+//!
+//! # Circuit breakers
+//!
+//! Three messages whose provider is down at first, two workers whose clocks are right or a second
+//! ahead, and invocations that end in the middle.
+//!
+//! | removed guard | finding |
+//! |---|---|
+//! | a change requires the number of its state | two probes |
+//! | a lease ends later for others | two probes: a clock is ahead |
+//! | the lease of a probe ends | the breaker never closes after a crash |
+//! | whoever sees that a rule is met opens | calls go on after the one who counted died |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -122,6 +134,7 @@
     reason = "these are tests"
 )]
 
+mod breaker;
 mod check;
 mod claim;
 mod commit;

@@ -3,6 +3,7 @@
 //! Every violation is reported with its own line.
 
 mod apis;
+mod breakers;
 mod causes;
 mod concurrency;
 mod destinations;
@@ -49,6 +50,7 @@ pub(super) fn check(topology: &Topology, document: &Document) -> Vec<Mistake> {
     check.projections();
     check.functions();
     check.sources();
+    check.breakers();
     check.concurrency();
     check.retention();
     check.sharing();

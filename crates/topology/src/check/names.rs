@@ -53,6 +53,8 @@ pub(super) const FUNCTION: Naming = naming("a function", 64, "-_");
 pub(super) const API: Naming = naming("an API", 128, "-_");
 /// A JWT authorizer.
 pub(super) const AUTHORIZER: Naming = naming("an authorizer", 128, "-_");
+/// A circuit breaker. A variable and a metric's dimension have its name.
+pub(super) const BREAKER: Naming = naming("a breaker", 64, "-");
 /// A label that occurs only in the topology, as the next one.
 pub(super) const SUBSCRIPTION: Naming = naming("a subscription", 64, "-_");
 /// A label that occurs only in the topology.

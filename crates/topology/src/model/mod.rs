@@ -4,6 +4,7 @@
 //! Terraform's variables have the same shape.
 
 mod api;
+mod breaker;
 mod destination;
 mod function;
 mod process;
@@ -16,6 +17,7 @@ mod subscription;
 mod system;
 
 pub use api::{Api, Authorization, Authorizer, FunctionUrl, Route, Throttling};
+pub use breaker::Breaker;
 pub use destination::Destination;
 pub use function::{Access, Asynchronous, Function, Use};
 pub use process::Process;

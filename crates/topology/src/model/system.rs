@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::api::Api;
+use super::breaker::Breaker;
 use super::function::Function;
 use super::process::Process;
 use super::projection::Projection;
@@ -72,6 +73,9 @@ pub struct Topology {
     /// Projections with generations, by name.
     #[serde(default)]
     pub projections: BTreeMap<String, Projection>,
+    /// Circuit breakers by name.
+    #[serde(default)]
+    pub breakers: BTreeMap<String, Breaker>,
     /// Lambda functions by name. Without a `command`, the name is also that of the binary and its
     /// folder.
     #[serde(default)]

@@ -127,6 +127,13 @@ impl DynamoDbEventStore {
         }
     }
 
+    /// Returns the write of a commit of one item, as an action of a transaction that changes
+    /// something else too.
+    pub(crate) fn action(&self, commit: &Commit) -> Result<TransactWriteItem, Failure> {
+        let (head, _) = CommitItem::items(&commit.record, &commit.attempt)?;
+        self.put_action(to_item(&head, self.format)?.into())
+    }
+
     fn put_action(&self, item: Item) -> Result<TransactWriteItem, Failure> {
         let put = Put::builder()
             .table_name(&*self.table)

@@ -1,6 +1,7 @@
 //! One mistake at a time in a topology that has none. Each must be reported in its own line.
 
 mod apis;
+mod breakers;
 mod causes;
 mod functions;
 mod indexes;
