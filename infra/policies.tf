@@ -120,6 +120,21 @@ locals {
       Resource = sort([for name in local.effect_tables : local.arns.tables[name]])
     },
     {
+      Sid      = "Breakers"
+      Effect   = "Allow"
+      Action   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+      Resource = sort(distinct([for breaker in var.breakers : local.arns.tables[breaker.table]]))
+    },
+    {
+      Sid      = "BreakerEvents"
+      Effect   = "Allow"
+      Action   = ["dynamodb:PutItem"]
+      Resource = sort(distinct([for breaker in var.breakers : local.arns.tables[breaker.events] if breaker.events != null]))
+      Condition = {
+        "ForAllValues:StringLike" = { "dynamodb:LeadingKeys" = ["breaker#*"] }
+      }
+    },
+    {
       Sid      = "Replay"
       Effect   = "Allow"
       Action   = ["lambda:InvokeFunction"]

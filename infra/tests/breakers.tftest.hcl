@@ -87,6 +87,16 @@ run "a_function_gets_its_breaker_and_no_other_row" {
   }
 
   assert {
+    condition = [
+      for statement in local.operator_policy.Statement : statement.Resource if startswith(statement.Sid, "Breaker")
+      ] == [
+      ["arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-breakers"],
+      ["arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-event-store"],
+    ]
+    error_message = "An operator may not open or close a breaker."
+  }
+
+  assert {
     condition = (
       local.alarms["breaker-card-payment-opened"].metric == "BreakerOpened" &&
       local.alarms["breaker-card-payment-opened"].dimensions == { function = "shop-test-notification", breaker = "card-payment" }

@@ -10,7 +10,8 @@ use crate::arguments::{
     Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
 };
 use crate::{
-    cost, dlq, effects, event_store, local, new, parked, projection, replay, republish, topology,
+    breaker, cost, dlq, effects, event_store, local, new, parked, projection, replay, republish,
+    topology,
 };
 
 /// Runs the command.
@@ -33,6 +34,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,
             Command::Projection(command) => projection::run(&command).await,
+            Command::Breaker(command) => breaker::run(&command).await,
             Command::Dlq(options) => dlq::run(&options).await,
             Command::Topology(TopologyCommand::Check(options)) => topology::check(&options),
             Command::Cost(options) => cost::run(&options).await,

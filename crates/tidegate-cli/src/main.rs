@@ -1,10 +1,12 @@
 //! The command `tidegate`.
 //!
 //! It starts the local system, shows the events of a stream, releases held effects and parked
-//! aggregates, replays dead letters, rebuilds projections and creates functions.
+//! aggregates, opens and closes circuit breakers, replays dead letters, rebuilds projections and
+//! creates functions.
 
 mod arguments;
 mod arn;
+mod breaker;
 mod commit_stream;
 mod connection;
 mod cost;

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use super::breaker::BreakerCommand;
 use super::completions::{self, Completions};
 use super::cost::{self, Cost};
 use super::dlq::{self, Dlq};
@@ -47,6 +48,9 @@ pub(crate) enum Command {
     /// Lists the generations of projections, rebuilds one, and goes back to the previous one.
     #[command(subcommand, arg_required_else_help = false)]
     Projection(ProjectionCommand),
+    /// Lists circuit breakers, and opens or closes one.
+    #[command(subcommand, arg_required_else_help = false)]
+    Breaker(BreakerCommand),
     /// Lists dead letters; with --yes replays them through their functions.
     #[command(long_about = dlq::LONG)]
     Dlq(Dlq),
@@ -115,6 +119,12 @@ mod tests {
             ("tidegate projection rebuild", "not provided: <NAME>", "rebuild <NAME>"),
             ("tidegate projection rebuild v --segments 65", "'65' for '--segments <N>'", "1..=64"),
             ("tidegate projection rebuild v --rate 0", "'0' for '--rate <N>'", "above 0"),
+            ("tidegate breaker open", "not provided", "`tidegate breaker open"),
+            (
+                "tidegate breaker open p --note n --seconds 0",
+                "'0' for '--seconds <N>'",
+                "not in 1..",
+            ),
             ("tidegate dlq --yes --account prod", "'prod' for '--account <ID>'", "12 digits"),
             ("tidegate dlq --yes --qualifier a:b", "'a:b' for '--qualifier <NAME>'", "$LATEST"),
             ("tidegate dlq --limit 3", "not provided: --yes", "`tidegate dlq --yes"),

@@ -3,6 +3,7 @@
 //! Declarations only. `dispatch` hands them to the modules that act, which read them and nothing of
 //! the dispatcher.
 
+mod breaker;
 mod command;
 mod completions;
 mod cost;
@@ -20,6 +21,7 @@ mod projection;
 mod token;
 mod topology;
 
+pub(crate) use breaker::{BreakerCommand, BreakerList, BreakerOne, BreakerOpen};
 pub(crate) use command::{Arguments, Command};
 pub(crate) use completions::Completions;
 pub(crate) use cost::Cost;

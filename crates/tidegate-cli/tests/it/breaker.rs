@@ -18,6 +18,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::any_project::{Project, send};
+use crate::command::{json as printed, stderr, stdout};
 
 const TOPOLOGY: &str = r#"
 tables = {
@@ -177,6 +178,28 @@ fn only_probes(changes: &[(Timestamp, BreakerChanged)], failed: &[Timestamp]) {
     assert!(failed.len() < THIRD, "{} calls failed", failed.len());
 }
 
+/// Opens and closes the breaker as an operator does.
+async fn operated(project: &Project) {
+    let by = ["--operator", "ann", "--note"];
+    let run = async |line: &[&str]| project.run(&[&["breaker"], line].concat()).await;
+    let closed = run(&[&["close", "payment"], &by[..], &["no"]].concat()).await;
+    assert!(stderr(&closed).contains("payment is closed already"), "{}", stderr(&closed));
+    let unknown = run(&[&["open", "paymnt"], &by[..], &["x"]].concat()).await;
+    assert!(stderr(&unknown).contains("declared breakers: payment"), "{}", stderr(&unknown));
+    let open = run(&[&["open", "payment"], &by[..], &["maintenance"]].concat()).await;
+    assert!(open.status.success(), "{}", stderr(&open));
+    let listed = printed(&run(&["ls", "--json"]).await);
+    assert_eq!(listed[0]["phase"], "open", "{listed}");
+    assert_eq!(
+        (&listed[0]["operator"], &listed[0]["note"]),
+        (&"ann".into(), &"maintenance".into())
+    );
+    let close = run(&[&["close", "payment"], &by[..], &["they are back"]].concat()).await;
+    assert!(close.status.success(), "{}", stderr(&close));
+    let listed = stdout(&run(&["ls"]).await);
+    assert!(listed.contains("closed") && listed.contains("ann: they are back"), "{listed}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_loses_no_message_and_only_probes_call_the_provider() {
     let own = std::env::current_exe().unwrap();
@@ -216,5 +239,8 @@ async fn an_outage_loses_no_message_and_only_probes_call_the_provider() {
     assert_eq!(status["dead_letters"]["total"], 0, "{:#}", status["dead_letters"]);
     assert_eq!(state().await.phase, Phase::Closed);
     only_probes(&changes(&clients).await, &provider.failed.lock());
+    operated(&project).await;
+    let last = changes(&clients).await.pop().unwrap().1;
+    assert_eq!(last.note.as_deref(), Some("they are back"), "{last:?}");
     project.down().await;
 }

@@ -171,21 +171,6 @@ impl DynamoDbBreakers {
             Err(error) => cancelled(&error),
         }
     }
-
-    async fn scan(&self) -> Result<Vec<(String, BreakerState)>, Failure> {
-        let mut pages =
-            self.dynamodb.scan().table_name(&*self.table).into_paginator().items().send();
-        let mut all = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| Failure::aws(CODE, &error))?;
-            let name = item.get(PARTITION_KEY).and_then(|name| name.as_s().ok().cloned());
-            let name = name.unwrap_or_default();
-            let state = state_of(&name, Some(item))?;
-            all.push((name, state));
-        }
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(all)
-    }
 }
 
 /// Explains why a transaction was cancelled.
@@ -227,9 +212,5 @@ impl BreakerStore for DynamoDbBreakers {
         change: &'a Change,
     ) -> BoxFuture<'a, Result<Changed, Failure>> {
         self.put(breaker, change).boxed()
-    }
-
-    fn all(&self) -> BoxFuture<'_, Result<Vec<(String, BreakerState)>, Failure>> {
-        self.scan().boxed()
     }
 }

@@ -86,10 +86,4 @@ impl BreakerStore for MemoryBreakers {
     ) -> BoxFuture<'a, Result<Changed, Failure>> {
         ready(self.put(breaker, change)).boxed()
     }
-
-    fn all(&self) -> BoxFuture<'_, Result<Vec<(String, BreakerState)>, Failure>> {
-        let rows = self.rows.lock();
-        let all = rows.iter().map(|(name, state)| (name.clone(), state.clone())).collect();
-        ready(Ok(all)).boxed()
-    }
 }

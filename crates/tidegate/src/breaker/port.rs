@@ -37,12 +37,6 @@ pub trait BreakerStore: Send + Sync {
         breaker: &'a str,
         change: &'a Change,
     ) -> BoxFuture<'a, Result<Changed, Failure>>;
-
-    /// Reads the states of all breakers that have a row, by name.
-    ///
-    /// # Errors
-    /// As [`Self::look`].
-    fn all(&self) -> BoxFuture<'_, Result<Vec<(String, BreakerState)>, Failure>>;
 }
 
 /// The outcome of a [`Change`].

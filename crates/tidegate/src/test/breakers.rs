@@ -26,8 +26,4 @@ impl<P: BreakerStore + ?Sized> BreakerStore for Faulty<P> {
     ) -> BoxFuture<'a, Result<Changed, Failure>> {
         self.call(Call::ChangeBreaker, None, move |port| port.change(breaker, change)).boxed()
     }
-
-    fn all(&self) -> BoxFuture<'_, Result<Vec<(String, BreakerState)>, Failure>> {
-        self.call(Call::Breakers, None, move |port| port.all()).boxed()
-    }
 }

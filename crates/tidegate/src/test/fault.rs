@@ -84,8 +84,6 @@ pub enum Call {
     CountCalls,
     /// [`BreakerStore::change`](crate::breaker::BreakerStore::change).
     ChangeBreaker,
-    /// [`BreakerStore::all`](crate::breaker::BreakerStore::all).
-    Breakers,
     /// [`DeadLetters::put`](crate::dead_letter::DeadLetters::put).
     PutLetter,
     /// `Target::send` of the publisher (feature `publish`): a request as a whole.

@@ -137,10 +137,6 @@ impl BreakerStore for Slow {
     ) -> BoxFuture<'a, Result<Changed, Failure>> {
         self.0.change(breaker, change)
     }
-
-    fn all(&self) -> BoxFuture<'_, Result<Vec<(String, BreakerState)>, Failure>> {
-        self.0.all()
-    }
 }
 
 #[tokio::test(start_paused = true)]
