@@ -87,12 +87,12 @@ run "a_function_gets_its_breaker_and_no_other_row" {
   }
 
   assert {
-    condition = [
+    condition = jsonencode([
       for statement in local.operator_policy.Statement : statement.Resource if startswith(statement.Sid, "Breaker")
-      ] == [
+      ]) == jsonencode([
       ["arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-breakers"],
       ["arn:aws:dynamodb:us-east-1:123456789012:table/shop-test-event-store"],
-    ]
+    ])
     error_message = "An operator may not open or close a breaker."
   }
 
