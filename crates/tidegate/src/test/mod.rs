@@ -5,8 +5,8 @@
 //!
 //! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
 //!   [`MemoryReadModel`], [`MemoryTables`], [`MemoryPointers`],
-//!   [`MemoryIdempotency`], [`MemoryBreakers`], [`MemoryDeadLetters`]. They pass the contract suites
-//!   of the DynamoDB implementations, including the limits.
+//!   [`MemoryIdempotency`], [`MemoryBreakers`], [`MemoryDeadLetters`]. They pass the contract
+//!   suites of the DynamoDB implementations, including the limits.
 //!   [`View::from_memory`](crate::query::View::from_memory) reads a [`MemoryReadModel`].
 //! - `MemoryTarget` (feature `publish`) is a target that fails entries by a script.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
