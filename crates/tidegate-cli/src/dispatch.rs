@@ -10,8 +10,8 @@ use crate::arguments::{
     Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
 };
 use crate::{
-    breaker, cost, dlq, effects, event_store, local, new, parked, projection, replay, republish,
-    topology,
+    breaker, cost, dlq, effects, event_store, local, new, parked, process, projection, replay,
+    republish, topology,
 };
 
 /// Runs the command.
@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             }
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,
+            Command::Process(command) => process::run(&command).await,
             Command::Projection(command) => projection::run(&command).await,
             Command::Breaker(command) => breaker::run(&command).await,
             Command::Dlq(options) => dlq::run(&options).await,

@@ -21,6 +21,7 @@ mod local;
 mod mapping_batch;
 mod new;
 mod parked;
+mod process;
 mod projection;
 mod queue;
 mod replay;

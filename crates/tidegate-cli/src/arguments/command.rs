@@ -11,6 +11,7 @@ use super::events::EventsCommand;
 use super::local::LocalCommand;
 use super::new::NewCommand;
 use super::parked::ParkedCommand;
+use super::process::ProcessCommand;
 use super::projection::ProjectionCommand;
 use super::topology::TopologyCommand;
 
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Lists and releases parked aggregates, whose next event a projection cannot apply.
     #[command(subcommand, arg_required_else_help = false)]
     Parked(ParkedCommand),
+    /// Lists instances of processes, and decides those that are stuck.
+    #[command(subcommand, arg_required_else_help = false)]
+    Process(ProcessCommand),
     /// Lists the generations of projections, rebuilds one, and goes back to the previous one.
     #[command(subcommand, arg_required_else_help = false)]
     Projection(ProjectionCommand),
@@ -115,6 +119,22 @@ mod tests {
                 "`tidegate parked release <STREAM>`",
             ),
             ("tidegate parked show order", "`order` is not a stream id", "order#536365"),
+            ("tidegate process show 42", "`42` is not a stream id", "order#536365"),
+            ("tidegate process resume", "not provided", "`tidegate process resume"),
+            (
+                "tidegate process resume --all b#1",
+                "cannot be used with",
+                "`tidegate process resume",
+            ),
+            ("tidegate process resume b#1 --code paused", "not provided", "--all"),
+            ("tidegate process skip b#1", "not provided: --note <TEXT>", "`tidegate process skip"),
+            ("tidegate process skip b#1 --note \u{a0}", "for '--note <TEXT>'", "it is empty"),
+            (
+                "tidegate process force b#1 --note n --state Booked",
+                "it is not JSON",
+                "'\"Cancelled\"'",
+            ),
+            ("tidegate process ls --limit 0", "'0' for '--limit <N>'", "1 or more"),
             ("tidegate projection", "'tidegate projection' needs a command", "<COMMAND>"),
             ("tidegate projection rebuild", "not provided: <NAME>", "rebuild <NAME>"),
             ("tidegate projection rebuild v --segments 65", "'65' for '--segments <N>'", "1..=64"),

@@ -17,6 +17,7 @@ mod new;
 mod number;
 mod parked;
 mod place;
+mod process;
 mod projection;
 mod token;
 mod topology;
@@ -34,6 +35,10 @@ pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use place::{Place, StateDir};
+pub(crate) use process::{
+    ProcessCommand, ProcessForce, ProcessList, ProcessPlace, ProcessResume, ProcessShow,
+    ProcessSkip, Speaking,
+};
 pub(crate) use projection::{ProjectionBack, ProjectionCommand, ProjectionList, ProjectionRebuild};
 pub(crate) use token::Token;
 pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -11,13 +11,14 @@ use topology::Topology;
 
 use crate::effects;
 use crate::parked;
+use crate::process;
 
 /// Most pages of a table that are read: a page is a megabyte of records, or [`PAGE`] parked
 /// aggregates.
 const PAGES: usize = 10;
 const PAGE: usize = 100;
 
-/// Held effects and parked aggregates in the tables that the topology declares.
+/// Held effects, parked aggregates and stuck instances in the tables that the topology declares.
 #[derive(Debug)]
 pub(super) struct ToolkitTables;
 
@@ -38,6 +39,12 @@ impl WaitsForOperator for ToolkitTables {
                     let counted = on_the_list(clients, tables.rows, tables.counters).await;
                     waits.push(said("parked aggregates", function, counted, "tidegate parked ls"));
                 }
+            }
+            for (name, declared) in &topology.processes {
+                let dynamodb = clients.dynamodb.clone();
+                let counted = process::count_stuck(dynamodb, &declared.view, name, PAGES).await;
+                let counted = counted.map_err(|failure| failure.reason().to_owned());
+                waits.push(said("stuck instances", name, counted, "tidegate process ls --stuck"));
             }
             waits
         }

@@ -26,6 +26,7 @@ mod hostile;
 mod misuse;
 mod new_function;
 mod parked;
+mod processes;
 mod requests;
 mod started;
 mod topology;

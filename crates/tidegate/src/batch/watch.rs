@@ -68,7 +68,7 @@ impl Watchers {
             #[cfg(feature = "custom-metrics")]
             custom: metrics
                 .as_ref()
-                .map(|_| crate::metrics::CustomMetrics::new())
+                .map(|_| crate::metrics::CustomMetrics::of(function))
                 .unwrap_or_default(),
             metrics,
             spans: Spans::begin(&self.traces, source, function, invocation),

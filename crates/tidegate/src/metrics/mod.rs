@@ -63,6 +63,8 @@ pub struct CustomMetrics(Option<Arc<Mutex<Recorded>>>);
 /// What an invocation recorded.
 #[derive(Debug, Default)]
 struct Recorded {
+    /// Name of the function; empty if it is not known.
+    function: String,
     sets: BTreeMap<Dimensions, Vec<Measured>>,
     values: usize,
     /// Number of dropped values, and why the first was dropped.
@@ -74,6 +76,23 @@ impl CustomMetrics {
     /// [`Metrics::flush`](crate::batch::Metrics::flush).
     pub fn new() -> Self {
         Self(Some(Arc::default()))
+    }
+
+    /// Creates a recorder for an invocation of the function with this name.
+    pub(crate) fn of(function: &str) -> Self {
+        let recorded = Recorded { function: function.to_owned(), ..Recorded::default() };
+        Self(Some(Arc::new(Mutex::new(recorded))))
+    }
+
+    /// Records a count with the dimensions `function`, as outcomes have it, and `process`. The
+    /// function tells the environments of an account apart.
+    #[cfg(feature = "process")]
+    pub(crate) fn count_of_process(&self, name: &'static str, count: f64, process: &str) {
+        let Some(recorded) = &self.0 else { return };
+        let function = recorded.lock().function.clone();
+        let of = [("process", process), ("function", function.as_str())];
+        let dimensions = if function.is_empty() { &of[..1] } else { &of[..] };
+        self.add(name, Unit::Count, count, dimensions);
     }
 
     /// Records a value of a metric with these dimensions, in any order.
@@ -100,7 +119,11 @@ impl CustomMetrics {
     /// Takes what was recorded as lines of this namespace, each with its line break.
     pub(crate) fn lines(&self, namespace: &str) -> Vec<Vec<u8>> {
         let Some(recorded) = &self.0 else { return Vec::new() };
-        let Recorded { sets, dropped, .. } = std::mem::take(&mut *recorded.lock());
+        let mut recorded = recorded.lock();
+        let function = recorded.function.clone();
+        let taken = std::mem::replace(&mut *recorded, Recorded { function, ..Recorded::default() });
+        drop(recorded);
+        let Recorded { sets, dropped, .. } = taken;
         if let Some((dropped, reason)) = dropped {
             warn!(dropped, reason, "metrics were dropped");
         }

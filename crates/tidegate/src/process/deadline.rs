@@ -40,6 +40,6 @@ pub fn deadline_message(
 }
 
 /// Returns the name in the id of a deadline.
-pub(super) fn deadline_name(id: &str) -> String {
-    id.rsplit_once('@').map_or(id, |(name, _)| name).to_owned()
+pub(super) fn deadline_name(id: &str) -> &str {
+    id.rsplit_once('@').map_or(id, |(name, _)| name)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::definition::Process;
 use super::events::{ProcessForced, ProcessMoved, StoredEvent};
-use super::recorded::RecordedState;
+use super::recorded::{RecordedState, Waiting};
 use super::state::State;
 use super::step::{Fact, is_reserved};
 use crate::failure::{Class, Failure};
@@ -47,6 +47,14 @@ impl<P: Process> InstanceEvent<P> {
         match &self.kind {
             Kind::Set(event, _) | Kind::Kept(event) => Some(event),
             Kind::Fact(_) | Kind::ReadFact => None,
+        }
+    }
+
+    /// Notes what waits in the instance after the event.
+    pub(super) fn note(&mut self, waiting: Waiting) {
+        match &mut self.kind {
+            Kind::Set(event, _) | Kind::Kept(event) => event.note(waiting),
+            Kind::Fact(_) | Kind::ReadFact => {}
         }
     }
 

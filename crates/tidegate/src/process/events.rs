@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::recorded::{RecordedCommand, RecordedDeadline, RecordedInput, RecordedState};
+use super::recorded::{RecordedCommand, RecordedDeadline, RecordedInput, RecordedState, Waiting};
 use crate::message::{Message, MessageSet};
 
 /// An input led to a step.
@@ -34,6 +34,9 @@ pub struct ProcessMoved {
     /// Ids of deadlines that were cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancelled: Vec<String>,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// An input is not allowed in the state, or the word of an operator no longer fits. The state
@@ -53,6 +56,9 @@ pub struct ProcessRefused {
     pub code: String,
     /// Reason, for people.
     pub reason: String,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// The instance waits for an operator. Its deadlines stay.
@@ -71,6 +77,9 @@ pub struct ProcessStuck {
     pub code: String,
     /// Reason, for people.
     pub reason: String,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// An input came while the instance was stuck. It is decided after the stuck one.
@@ -81,6 +90,9 @@ pub struct ProcessHeld {
     pub at: Timestamp,
     /// Input.
     pub input: RecordedInput,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// A deadline passed that was not open any more.
@@ -93,6 +105,9 @@ pub struct ProcessIgnored {
     pub name: String,
     /// Id of the deadline.
     pub id: String,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// An operator had the stuck input decided again.
@@ -105,6 +120,9 @@ pub struct ProcessResumed {
     pub operator: String,
     /// Why.
     pub note: String,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// An operator dropped the stuck input.
@@ -117,6 +135,9 @@ pub struct ProcessSkipped {
     pub operator: String,
     /// Why.
     pub note: String,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 /// An operator set a state and dropped the stuck input.
@@ -143,6 +164,9 @@ pub struct ProcessForced {
     /// Ids of deadlines that were cancelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cancelled: Vec<String>,
+    /// What waits after it.
+    #[serde(default, skip_serializing_if = "Waiting::is_empty")]
+    pub waiting: Waiting,
 }
 
 crate::messages! {
@@ -164,6 +188,38 @@ impl StoredEvent {
     /// Returns whether this set knows events of this type.
     pub fn knows(kind: &str) -> bool {
         Self::newest(kind).is_some()
+    }
+
+    /// Returns what waits in the instance after the event.
+    pub fn waiting(&self) -> &Waiting {
+        match self {
+            Self::ProcessMoved(event) => &event.waiting,
+            Self::ProcessRefused(event) => &event.waiting,
+            Self::ProcessStuck(event) => &event.waiting,
+            Self::ProcessHeld(event) => &event.waiting,
+            Self::ProcessIgnored(event) => &event.waiting,
+            Self::ProcessResumed(event) => &event.waiting,
+            Self::ProcessSkipped(event) => &event.waiting,
+            Self::ProcessForced(event) => &event.waiting,
+        }
+    }
+
+    /// Notes what waits in the instance after the event.
+    pub(super) fn note(&mut self, mut waiting: Waiting) {
+        match self {
+            Self::ProcessMoved(event) => {
+                let is_new = |id: &String| event.deadlines.iter().any(|new| new.id == *id);
+                waiting.deadlines.retain(|open| !is_new(&open.id));
+                event.waiting = waiting;
+            }
+            Self::ProcessRefused(event) => event.waiting = waiting,
+            Self::ProcessStuck(event) => event.waiting = waiting,
+            Self::ProcessHeld(event) => event.waiting = waiting,
+            Self::ProcessIgnored(event) => event.waiting = waiting,
+            Self::ProcessResumed(event) => event.waiting = waiting,
+            Self::ProcessSkipped(event) => event.waiting = waiting,
+            Self::ProcessForced(event) => event.waiting = waiting,
+        }
     }
 
     /// Returns the time of the decision.

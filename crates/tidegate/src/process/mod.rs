@@ -26,11 +26,15 @@ mod messages;
 mod metrics;
 mod moving;
 mod outline;
+mod process_row;
+mod processes;
 mod reaction;
 mod received;
 mod recorded;
+mod sent;
 mod state;
 mod step;
+mod sweep;
 mod taken;
 mod total;
 mod turn;
@@ -48,13 +52,18 @@ pub use instance::Instance;
 pub use json::Json;
 pub use messages::messages;
 pub use outline::{OpenDeadline, Outline, Stuck};
+pub use process_row::{DueDeadline, ProcessRow};
+pub use processes::Processes;
 pub use reaction::{Reaction, Reason, refuse, stuck};
 pub use received::{PANICS, Received};
-pub use recorded::{RecordedCommand, RecordedDeadline, RecordedInput, RecordedState};
+pub use recorded::{
+    RecordedCommand, RecordedDeadline, RecordedInput, RecordedState, Waiting, WaitingDeadline,
+};
 pub use state::State;
 #[doc(hidden)]
 pub use state::decode_from;
 pub use step::{NewDeadline, Step};
+pub use sweep::Sweep;
 pub use taken::Taken;
 pub use tidegate_derive::{State, total};
 pub use total::Total;

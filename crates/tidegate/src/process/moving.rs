@@ -8,7 +8,7 @@ use super::events::ProcessMoved;
 use super::instance::Instance;
 use super::json::Json;
 use super::outline::OpenDeadline;
-use super::recorded::{RecordedDeadline, RecordedInput, RecordedState};
+use super::recorded::{RecordedDeadline, RecordedInput, RecordedState, Waiting};
 use super::state::State;
 use super::step::{Fact, NewDeadline, Step};
 
@@ -40,6 +40,7 @@ pub(super) fn moved<P: Process>(
         commands: step.commands().to_vec(),
         deadlines: set,
         cancelled,
+        waiting: Waiting::default(),
     };
     Ok((event, step.stored_facts().to_vec()))
 }

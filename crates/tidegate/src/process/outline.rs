@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::events::StoredEvent;
 use super::reaction::Reason;
-use super::recorded::{RecordedDeadline, RecordedInput};
+use super::recorded::{RecordedDeadline, RecordedInput, Waiting, WaitingDeadline};
 use super::words::Word;
 use crate::failure::Failure;
 use crate::ids::Version;
@@ -133,6 +133,15 @@ impl Outline {
                 self.cancel(&forced.cancelled);
             }
         }
+    }
+
+    /// Returns what waits.
+    pub(super) fn waiting(&self) -> Waiting {
+        let open = self.deadlines.iter().filter(|open| !open.passed);
+        let deadlines = open
+            .map(|open| WaitingDeadline { id: open.deadline.id.clone(), due: open.deadline.due });
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        Waiting { deadlines: deadlines.collect(), held }
     }
 
     /// Returns the open deadline with this id.

@@ -99,3 +99,37 @@ pub struct RecordedDeadline {
     /// Content of the message.
     pub data: Json,
 }
+
+/// What waits in an instance after an event. It makes the row of a view a function of one event.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Open deadlines that have not passed, without those that the event sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deadlines: Vec<WaitingDeadline>,
+    /// Number of held inputs.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub held: u32,
+}
+
+/// An open deadline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WaitingDeadline {
+    /// Id of the deadline.
+    pub id: String,
+    /// Time at which it passes.
+    pub due: Timestamp,
+}
+
+impl Waiting {
+    /// Returns whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.deadlines.is_empty() && self.held == 0
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}

@@ -13,7 +13,7 @@ use super::moving::{left_behind, moved};
 use super::outline::Outline;
 use super::reaction::{Reaction, Reason};
 use super::received::{Received, What};
-use super::recorded::{RecordedDeadline, RecordedInput, RecordedState};
+use super::recorded::{RecordedDeadline, RecordedInput, RecordedState, Waiting};
 use super::state::State;
 use super::words::{ForceState, PassDeadline, Word};
 use crate::batch::catch;
@@ -55,14 +55,24 @@ impl<'a, P: Process> Turn<'a, P> {
                 let waits = !turn.instance.outline.held.is_empty();
                 if waits && turn.instance.stuck().is_none() || turn.fits(word.version) {
                     let (operator, note) = (word.operator.clone(), word.note.clone());
-                    turn.record(ProcessResumed { at: received.now, operator, note });
+                    turn.record(ProcessResumed {
+                        at: received.now,
+                        operator,
+                        note,
+                        waiting: Waiting::default(),
+                    });
                     turn.drain()?;
                 }
             }
             What::Word(Word::SkipInput(word)) => {
                 if turn.fits(word.version) {
                     let (operator, note) = (word.operator.clone(), word.note.clone());
-                    turn.record(ProcessSkipped { at: received.now, operator, note });
+                    turn.record(ProcessSkipped {
+                        at: received.now,
+                        operator,
+                        note,
+                        waiting: Waiting::default(),
+                    });
                     turn.drain()?;
                 }
             }
@@ -128,7 +138,7 @@ impl<'a, P: Process> Turn<'a, P> {
             && self.instance.outline.deadline(id).is_none()
         {
             // A step cancelled it while its message was held.
-            self.ignore(&deadline_name(id), id);
+            self.ignore(deadline_name(id), id);
             return Ok(());
         }
         let state = match &self.instance.state {
@@ -216,6 +226,7 @@ impl<'a, P: Process> Turn<'a, P> {
             ended: state.is_end(),
             state: recorded,
             cancelled: gone.map(|open| open.deadline.id.clone()).collect(),
+            waiting: Waiting::default(),
         };
         self.push(InstanceEvent::set(event, state));
         self.drain()
@@ -258,26 +269,47 @@ impl<'a, P: Process> Turn<'a, P> {
     }
 
     fn hold(&mut self, input: RecordedInput) {
-        self.record(ProcessHeld { at: self.received.now, input });
+        self.record(ProcessHeld { at: self.received.now, input, waiting: Waiting::default() });
     }
 
     fn ignore(&mut self, name: &str, id: &str) {
         let (name, id) = (name.to_owned(), id.to_owned());
-        self.record(ProcessIgnored { at: self.received.now, name, id });
+        self.record(ProcessIgnored {
+            at: self.received.now,
+            name,
+            id,
+            waiting: Waiting::default(),
+        });
     }
 
     fn refuse(&mut self, input: RecordedInput, reason: Reason) {
         let Reason { code, text: reason } = reason;
         let (rules, at, code) = (P::RULES, self.received.now, code.into_owned());
         let state = self.instance.state_name().to_owned();
-        self.record(ProcessRefused { rules, at, input, state, code, reason });
+        self.record(ProcessRefused {
+            rules,
+            at,
+            input,
+            state,
+            code,
+            reason,
+            waiting: Waiting::default(),
+        });
     }
 
     fn stick(&mut self, input: RecordedInput, reason: Reason) {
         let Reason { code, text: reason } = reason;
         let (rules, at, code) = (P::RULES, self.received.now, code.into_owned());
         let state = self.instance.state_name().to_owned();
-        self.record(ProcessStuck { rules, at, input, state, code, reason });
+        self.record(ProcessStuck {
+            rules,
+            at,
+            input,
+            state,
+            code,
+            reason,
+            waiting: Waiting::default(),
+        });
     }
 
     fn record(&mut self, event: impl Into<StoredEvent>) {
@@ -285,8 +317,9 @@ impl<'a, P: Process> Turn<'a, P> {
     }
 
     /// Adds an event, and applies it as every later load will.
-    fn push(&mut self, event: InstanceEvent<P>) {
+    fn push(&mut self, mut event: InstanceEvent<P>) {
         self.instance.fold(&event);
+        event.note(self.instance.outline.waiting());
         self.events.push(event);
     }
 }

@@ -9,6 +9,7 @@ mod scripted;
 mod steps;
 mod stored;
 mod versions;
+mod view;
 mod world;
 
 use std::sync::Arc;
