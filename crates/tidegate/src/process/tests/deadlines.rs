@@ -130,7 +130,8 @@ async fn a_message_with_another_name_or_time_is_about_another_deadline() {
     world.go(Plan::to("A").set("answer", at(60))).await;
     // A schedule that was set before the store was restored may have the same id.
     for (name, due) in [("trip", at(60)), ("answer", at(50))] {
-        let other = deadline_message(&trip(), name, "answer@1", due).unwrap();
+        let mut other = deadline_message(&trip(), name, "answer@1", due).unwrap();
+        other.id = format!("other {name}");
         world.deliver(&other).await;
         assert!(matches!(world.last(), StoredEvent::ProcessIgnored(_)), "{:?}", world.last());
         assert_eq!(world.open().await, ["answer@1"]);
