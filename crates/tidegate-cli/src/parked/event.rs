@@ -71,11 +71,11 @@ pub(super) async fn stream_event(
 /// Readable attributes of an event, in any format.
 #[derive(Debug, Serialize)]
 pub(super) struct Shown {
-    id: Option<String>,
+    pub(super) id: Option<String>,
     #[serde(rename = "type")]
-    kind: Option<String>,
-    dataversion: Option<u64>,
-    time: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) dataversion: Option<u64>,
+    pub(super) time: Option<String>,
 }
 
 /// Returns the event at this version of the commit.

@@ -2,10 +2,13 @@
 //! them.
 
 mod event;
+mod feed;
+mod hint;
 mod places;
 
 use std::process::ExitCode;
 
+use bytes::Bytes;
 use serde::Serialize;
 use terminal::account::Intent;
 use terminal::escape::escaped;
@@ -16,6 +19,8 @@ use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
 use tidegate::projection::{ENTRY_TAKEN, Guard, ReadModel};
 
+use self::feed::Feed;
+use self::hint::hint;
 pub(crate) use self::places::tables;
 use self::places::{Place, places};
 use crate::arguments::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
@@ -264,12 +269,28 @@ async fn release_at(
     stream: &StreamId,
     at: Version,
 ) -> Result<(), String> {
-    let event = event::stream_event(system, place, stream, at)
-        .await
-        .map_err(|problem| problem.to_string())?;
+    let (event, shape) =
+        invocation(system, place, stream, at).await.map_err(|problem| problem.to_string())?;
     let function = Invoked { name: place.function.as_str(), qualifier };
-    invoke(&system.lambda(), function, &event, Shape::Batch, Purpose::Replay { occasion: None })
-        .await
+    invoke(&system.lambda(), function, &event, shape, Purpose::Replay { occasion: None }).await
+}
+
+/// Returns the event of an invocation that has the projection try the event at this version.
+async fn invocation(
+    system: &System,
+    place: &Place,
+    stream: &StreamId,
+    at: Version,
+) -> Result<(Bytes, Shape), Problem> {
+    if place.feed == Feed::Table {
+        return Ok((event::stream_event(system, place, stream, at).await?, Shape::Batch));
+    }
+    let commit = event::commit_at(system, place, stream, at).await?;
+    let shown = commit.and_then(|item| event::shown(&item, at.number()));
+    let shown = shown.ok_or_else(|| {
+        Problem::new(format!("table {} has no event {stream} at version {at}", place.event_store))
+    })?;
+    hint(place.feed, &shown, stream, at)
 }
 
 /// Reads the guard again.

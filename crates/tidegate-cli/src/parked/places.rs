@@ -8,6 +8,7 @@ use tidegate::projection::{
 use tidegate::store::{PARTITION_KEY, SORT_KEY};
 use topology::{Access, Function, KeyType, Table, Topology};
 
+use super::feed::Feed;
 use crate::connection::System;
 use crate::invoke::short_name;
 
@@ -17,6 +18,7 @@ pub(super) struct Place {
     pub(super) event_store: PhysicalName,
     pub(super) rows: PhysicalName,
     pub(super) counters: PhysicalName,
+    pub(super) feed: Feed,
     pub(super) read_model: DynamoDbReadModel,
 }
 
@@ -36,6 +38,7 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
         let Some(Tables { event_store, rows, counters }) = tables(&topology, declared) else {
             continue;
         };
+        let feed = Feed::of(declared, event_store);
         let [event_store, rows, counters] =
             [event_store, rows, counters].map(|table| prefix.physical(table));
         let tables =
@@ -46,6 +49,7 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
             event_store,
             rows,
             counters,
+            feed,
             read_model,
         });
     }
@@ -53,7 +57,7 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
         let whose = function
             .map_or_else(|| "the topology has no".to_owned(), |name| format!("{name} is not a"));
         return Err(Problem::new(format!(
-            "{whose} projection: a function whose source is the event store, and that reads and writes a \
+            "{whose} projection: a function that reads the event store, and reads and writes a \
              table with the key `{ROW_KEY}` and one with the keys `{COUNTER_PARTITION_KEY}` and \
              `{COUNTER_SORT_KEY}`"
         )));
@@ -73,8 +77,10 @@ pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Opti
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))
     };
-    let mut sources = function.sources.values().filter_map(|source| source.table.as_deref());
-    let event_store = sources.find(|table| has(table, PARTITION_KEY, Some(SORT_KEY)))?;
+    let sources = function.sources.values().filter_map(|source| source.table.as_deref());
+    // Messages may feed it too. Then it reads the event store.
+    let mut read = sources.chain(function.uses.values().filter_map(|used| used.table.as_deref()));
+    let event_store = read.find(|table| has(table, PARTITION_KEY, Some(SORT_KEY)))?;
     let written = || {
         let uses = function.uses.values().filter(|used| used.access == Access::ReadWrite);
         uses.filter_map(|used| used.table.as_deref())
@@ -92,4 +98,65 @@ fn keys(table: &Table, partition: &str, sort: Option<&str>) -> bool {
     let found = table.sort_key.as_ref().map(|key| (key.name.as_str(), key.kind));
     (own.name.as_str(), own.kind) == (partition, KeyType::S)
         && found == sort.map(|name| (name, KeyType::N))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_projection_is_found_by_its_tables_whatever_feeds_it() {
+        let declared = |source: &str, store: &str| {
+            let uses = format!(
+                r#"ROWS = {{ table = "view", access = "read-write" }}
+      SUMS = {{ table = "sums", access = "read-write" }}
+      {store}"#
+            );
+            let text = format!(
+                r#"
+streams = {{ hints = {{}} }}
+queues  = {{ hints = {{}} }}
+tables  = {{
+  events = {{
+    partition_key = {{ name = "stream", type = "S" }}
+    sort_key      = {{ name = "version", type = "N" }}
+    stream_view   = "NEW_IMAGE"
+  }}
+  view = {{ partition_key = {{ name = "stream", type = "S" }} }}
+  sums = {{
+    partition_key = {{ name = "key", type = "S" }}
+    sort_key      = {{ name = "slice", type = "N" }}
+  }}
+}}
+functions = {{
+  projection = {{
+    uses = {{
+      {uses}
+    }}
+    {source}
+  }}
+}}
+"#
+            );
+            topology::parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+        };
+        let from = |source: &str| format!("sources = {{ events = {{ {source} }} }}");
+        let table = from(r#"table = "events", starting_position = "LATEST""#);
+        let stream = from(r#"stream = "hints", starting_position = "LATEST""#);
+        let queue = from(r#"queue = "hints""#);
+        let store = r#"STORE = { table = "events", access = "read" }"#;
+        for (source, store, feed) in [
+            (table.as_str(), "", Some(Feed::Table)),
+            (&queue, store, Some(Feed::Queue)),
+            (&stream, store, Some(Feed::Stream)),
+            ("", store, Some(Feed::Event)),
+            (&queue, "", None),
+        ] {
+            let topology = declared(source, store);
+            let function = &topology.functions["projection"];
+            let found = tables(&topology, function);
+            let feeds = found.map(|tables| Feed::of(function, tables.event_store));
+            assert_eq!(feeds, feed, "{source} {store}");
+        }
+    }
 }

@@ -6,6 +6,8 @@
 //! guard also changes every derived counter. So:
 //!
 //! - An event that is already applied changes nothing.
+//! - Entries of lists and lookups, which an event writes besides that row, are written in the same
+//!   transaction.
 //! - A gap is filled from the event store.
 //! - An event that can never be applied parks its aggregate, and no other.
 //! - If only a newer version of the function knows the event, that version releases the aggregate

@@ -12,8 +12,9 @@ use crate::refusal::UNSTORABLE;
 pub(super) const NUMBER_BYTES: usize = 21;
 /// Size of a list or a map without its content.
 const NESTED_BYTES: usize = 3;
-/// Most levels of lists and maps in an attribute of DynamoDB.
-pub(super) const LEVELS: usize = 32;
+/// Most levels of lists and maps in an attribute. DynamoDB allows 32 levels, and counts the value
+/// inside them as one.
+pub(super) const LEVELS: usize = 31;
 
 /// Value of an attribute. There is no null: leave the attribute out.
 ///
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attribute_has_32_levels_and_no_more() {
+    fn an_attribute_has_31_levels_of_lists_and_maps_and_no_more() {
         let nested = |levels: usize, map: bool| {
             (0..levels).fold(Value::from(1), |inner, _| match map {
                 true => Value::Map(BTreeMap::from([("a".to_owned(), inner)])),
@@ -225,8 +226,8 @@ mod tests {
             })
         };
         for map in [true, false] {
-            assert!(!nested(32, map).is_too_deep());
-            assert!(nested(33, map).is_too_deep());
+            assert!(!nested(31, map).is_too_deep());
+            assert!(nested(32, map).is_too_deep());
         }
     }
 

@@ -268,10 +268,10 @@ async fn values_nest_as_deep_as_an_attribute(model: &dyn ReadModel) {
     let with = |value: Value| {
         transaction(vec![first(&new_stream(), RowUpdate::default().set("nested", value))])
     };
-    for fits in [nested(0), nested(32), Value::List(Vec::new()), Value::Map([].into())] {
+    for fits in [nested(0), nested(31), Value::List(Vec::new()), Value::Map([].into())] {
         assert_eq!(model.apply(&with(fits)).await, Ok(()));
     }
-    is_unstorable(model, &with(nested(33))).await;
+    is_unstorable(model, &with(nested(32))).await;
 }
 
 async fn what_is_removed_is_gone(model: &dyn ReadModel) {

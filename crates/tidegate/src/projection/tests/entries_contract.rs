@@ -97,7 +97,9 @@ async fn attributes_of_an_entry_change_like_those_of_a_row(model: &dyn ReadModel
     let add = step(&stream, 6, vec![self::key().write(row()), key.write(row().add("status", 1))]);
     match model.apply(&add).await {
         Err(ApplyError::Refused { failure, items }) => {
-            assert_eq!((failure.code(), items), ("unstorable", vec![2]), "{failure}");
+            assert_eq!(failure.code(), "unstorable", "{failure}");
+            // DynamoDB Local does not name the item.
+            assert!(items.is_empty() || items == [2], "{items:?}");
         }
         other => panic!("{other:?}"),
     }
@@ -156,7 +158,8 @@ async fn what_another_aggregate_has_is_not_deleted(model: &dyn ReadModel, view: 
     let add = vec![taken.delete(), also_taken.delete(), own.write(large)];
     match model.apply(&step(&other, 4, add)).await {
         Err(ApplyError::Refused { failure, items }) => {
-            assert_eq!((failure.code(), items), ("unstorable", vec![3]), "{failure}");
+            assert_eq!(failure.code(), "unstorable", "{failure}");
+            assert!(items.is_empty() || items == [3], "{items:?}");
         }
         result => panic!("{result:?}"),
     }
