@@ -134,7 +134,7 @@ async fn entries_in_dynamodb_keep_the_contract() {
     let client = &tables.clients.dynamodb;
     // A slice of its own, because the other suite may run at the same time.
     let names =
-        ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 4 };
+        ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 100 };
     let without = DynamoDbReadModel::new(client.clone(), names);
     let model = without.clone().with_entries(name.as_str());
     let view =

@@ -12,6 +12,7 @@ use lambda_shapes::kinesis::{self, Origin};
 use lambda_shapes::moment::Moment;
 use lambda_shapes::queue;
 use serde_json::json;
+use serde_json::value::to_raw_value;
 use terminal::problem::Problem;
 use tidegate::envelope::{Data, DataSchema, Envelope};
 use tidegate::ids::{StreamId, Version};
@@ -43,7 +44,7 @@ pub(super) fn hint(
     let unwritable = |error: serde_json::Error| Problem::new(error.to_string());
     let now = Timestamp::now();
     let schema = DataSchema::new(kind, u32::try_from(version).unwrap_or(u32::MAX));
-    let data = Data::Inline("{}".to_owned());
+    let data = Data::Inline(to_raw_value(&json!({})).map_err(unwritable)?);
     let mut envelope = Envelope::new(id, "tidegate.parked", stream.clone(), now, schema, data);
     envelope.sequence = Some(at);
     let body = serde_json::to_string(&envelope).map_err(unwritable)?;

@@ -16,7 +16,7 @@ use crate::projection::{EntryKey, Guard, Projection, Projector, Value};
 use crate::store::memory::MemoryEventStore;
 use crate::store::{Commit, CommitChange, EventStore, RecordedCommit, RecordedEvent};
 
-/// Number of orders in which a history is delivered, besides its own.
+/// Number of orders in which a history is delivered, besides its own and the reverse.
 const ORDERS: u32 = 24;
 /// Most invocations after which nothing may be left to do.
 const INVOCATIONS: usize = 1_000;
@@ -112,9 +112,9 @@ impl<P: Projection> History<P> {
 
     /// Projects the history, and returns the read model.
     ///
-    /// The history is delivered in its own order, in 24 others, some of its events twice, and as a
-    /// rebuild delivers it: one event of each stream. A batch has one to three events. The results
-    /// must be equal.
+    /// The history is delivered in its own order, in reverse, in 24 other orders with some of its
+    /// events twice, and as a rebuild delivers it: one event of each stream. A batch has one to
+    /// three events. The results must be equal.
     ///
     /// # Panics
     /// Panics if two results differ, or if an event fails. The message shows the order.
@@ -122,7 +122,8 @@ impl<P: Projection> History<P> {
         let own: Vec<usize> = (0..self.commits.len()).collect();
         let first = self.deliver(&own, 1).await;
         let expected = Shown::from_model(&first);
-        let mut orders: Vec<Vec<usize>> = (0..ORDERS).map(|seed| shuffled(&own, seed)).collect();
+        let mut orders: Vec<Vec<usize>> = vec![own.iter().rev().copied().collect()];
+        orders.extend((0..ORDERS).map(|seed| shuffled(&own, seed)));
         let mut newest: BTreeMap<&StreamId, usize> = BTreeMap::new();
         newest.extend((0..).zip(&self.commits).map(|(place, commit)| (&commit.stream, place)));
         orders.push(newest.values().copied().collect());
