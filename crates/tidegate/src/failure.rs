@@ -56,6 +56,9 @@ impl Failure {
     ///
     /// The batch then runs fewer records at a time; see [`EachRecord`](crate::batch::EachRecord).
     pub const THROTTLED: &'static str = "throttled";
+    /// Code of the failure to write to a read model whose fence is closed, because two generations
+    /// of it are compared; see [`rebuild`](crate::rebuild).
+    pub const FENCED: &'static str = "fenced";
     /// Code of the failure to read stored content whose type, version or format this reader does
     /// not know.
     ///
@@ -126,8 +129,8 @@ impl Failure {
     /// does not speak against the record.
     ///
     /// True for the class `busy` and for the codes `throttled`, `deadline`, `out_of_time`,
-    /// `blocked`, `version_conflict`, `transaction_conflict`, `guard_moved`, `claim_lost` and
-    /// `breaker_open`. Such a failure becomes a dead letter only when the source is about to
+    /// `blocked`, `fenced`, `version_conflict`, `transaction_conflict`, `guard_moved`, `claim_lost`
+    /// and `breaker_open`. Such a failure becomes a dead letter only when the source is about to
     /// discard the record; see
     /// [`Runner::maximum_record_age`](crate::batch::Runner::maximum_record_age).
     pub fn is_passing(&self) -> bool {
@@ -149,8 +152,9 @@ impl Failure {
 }
 
 /// Codes of failures that come from load, from a race, or from a call that was not made.
-const PASSING: [&str; 9] = [
+const PASSING: [&str; 10] = [
     Failure::THROTTLED,
+    Failure::FENCED,
     "deadline",
     "out_of_time",
     "blocked",

@@ -145,6 +145,8 @@ mod pages {
     mod processes {}
     #[doc = include_str!("../../../docs/concepts/queries.md")]
     mod queries {}
+    #[doc = include_str!("../../../docs/concepts/rebuilds.md")]
+    mod rebuilds {}
     #[doc = include_str!("../../../docs/concepts/replay.md")]
     mod replay {}
     #[cfg(feature = "full")]

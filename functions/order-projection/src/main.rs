@@ -5,13 +5,13 @@ mod projection;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use mimalloc::MiMalloc;
 use tidegate::function::Function;
-use tidegate::projection::{DynamoDbReadModel, Projector, ReadModelTables};
+use tidegate::generation::Generations;
+use tidegate::projection::ReadModelTables;
+use tidegate::rebuild::Projectors;
 use tidegate::source::Source;
-use tidegate::store::DynamoDbEventStore;
 
 use crate::projection::Orders;
 
@@ -25,13 +25,13 @@ async fn main() -> ExitCode {
     let rows = function.settings.text("ORDER_VIEW_TABLE");
     let counters = function.settings.text("SALES_TABLE");
     let slices = function.settings.number("SALES_SLICES", 1..=256);
+    let generations = Generations::from_settings(&mut function.settings, "order-view");
     function
         .run(Source::DynamoDb, |aws| {
             let tables =
                 ReadModelTables { rows: rows?, counters: counters?, slice: slice(slices?) };
-            let read_model = DynamoDbReadModel::new(aws.dynamodb(), tables);
-            let events = DynamoDbEventStore::new(aws.dynamodb(), event_store?);
-            Some(Projector::new(Orders, Arc::new(read_model), Arc::new(events)))
+            let dynamodb = aws.dynamodb();
+            Some(Projectors::from_dynamodb(dynamodb, event_store?, tables, generations?, Orders))
         })
         .await
 }

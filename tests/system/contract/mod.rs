@@ -9,6 +9,7 @@ mod operations;
 mod process;
 mod query;
 mod read_model;
+mod rebuild;
 mod requests;
 mod snapshot;
 

@@ -42,6 +42,23 @@ pub trait BatchHandler: Decode {
         context: &BatchContext,
     ) -> impl Future<Output = Vec<Outcome>> + Send;
 
+    /// Does a piece of work of a [rebuild](crate::rebuild) that a command asks for, and returns the
+    /// answer, which is the response of the invocation.
+    ///
+    /// By default the handler cannot rebuild anything.
+    ///
+    /// # Errors
+    /// Fails the invocation. `no_rebuild` (permanent): the handler has no projection that can be
+    /// rebuilt.
+    fn rebuild(
+        &self,
+        _request: &RawValue,
+        _context: &BatchContext,
+    ) -> impl Future<Output = Result<Box<RawValue>, Failure>> + Send {
+        let reason = "this function has no projection that can be rebuilt";
+        std::future::ready(Err(Failure::permanent("no_rebuild", reason)))
+    }
+
     /// Returns the state of the invocation's tumbling window, a JSON object.
     ///
     /// Called only in an invocation with a [`Window`], after the dead letters are written.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 
 use super::client_context::Asked;
 use super::context::BatchContext;
@@ -156,6 +157,20 @@ impl<H: BatchHandler> Runner<H> {
         let event = SharedEvent::new(invocation.event.to_owned());
         self.run_again(Invocation { event: event.raw(), ..invocation }, &event, Asked::default())
             .await
+    }
+
+    /// Does a piece of work of a rebuild, in place of a batch.
+    pub(super) async fn rebuild(
+        &self,
+        request: &RawValue,
+        invocation: &Invocation<'_>,
+    ) -> Result<Box<RawValue>, Failure> {
+        let times = Timetable::new(invocation.remaining);
+        let context = BatchContext {
+            request_id: invocation.request_id.to_owned(),
+            ..BatchContext::new(invocation.remaining)
+        };
+        isolate(times.end, self.handler.rebuild(request, &context)).await.flatten()
     }
 
     /// Runs one invocation with this event.

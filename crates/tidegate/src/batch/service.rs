@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use futures::future::{BoxFuture, FutureExt};
 use lambda_runtime::{Diagnostic, LambdaEvent, Service};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::{Instrument, info_span};
 
@@ -85,9 +86,28 @@ async fn invoke<H: BatchHandler>(
         replay,
     };
     let span = info_span!("invocation", request_id = context.request_id);
+    if let Some(request) = rebuild_request(event.raw()) {
+        let answer = runner.rebuild(&request, &invocation).instrument(span).await;
+        return answer.map(Response::answer).map_err(diagnostic);
+    }
     let again = runner.run_again(invocation, &event, asked);
     let report = again.instrument(span).await;
     report.response.map_err(diagnostic)
+}
+
+/// Returns the request for a rebuild, if the event is one. Costs a look at the first bytes of any
+/// other event.
+fn rebuild_request(event: &RawValue) -> Option<Box<RawValue>> {
+    #[derive(Deserialize)]
+    struct Event {
+        #[serde(rename = "tidegate.rebuild")]
+        request: Box<RawValue>,
+    }
+    let text = event.get().trim_start().strip_prefix('{')?.trim_start();
+    if !text.starts_with("\"tidegate.rebuild\"") {
+        return None;
+    }
+    serde_json::from_str::<Event>(event.get()).ok().map(|event| event.request)
 }
 
 /// Uses class and code as the error type.
@@ -171,6 +191,62 @@ mod tests {
         let response = layered.ready().await.unwrap().call(message("7", false)).await.unwrap();
         assert_eq!(response.items().collect::<Vec<_>>(), ["m"]);
         assert_eq!(seen.load(Ordering::Relaxed), 1);
+    }
+
+    /// Rebuilds; its answer is the request.
+    struct Rebuilding;
+
+    impl Decode for Rebuilding {
+        type Record = ();
+
+        fn decode(&self, _: &Delivery<'_>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    impl BatchHandler for Rebuilding {
+        async fn handle_batch(
+            &self,
+            items: &[crate::batch::Item<()>],
+            _: &BatchContext,
+        ) -> Vec<crate::batch::Outcome> {
+            items.iter().map(|_| crate::batch::Outcome::Done(Handled::Applied)).collect()
+        }
+
+        async fn rebuild(
+            &self,
+            request: &RawValue,
+            context: &BatchContext,
+        ) -> Result<Box<RawValue>, Failure> {
+            assert_eq!(context.request_id, "r");
+            assert_ne!(request.get(), "\"panic\"", "a rebuild that panics");
+            Ok(request.to_owned())
+        }
+    }
+
+    fn event(text: &str) -> LambdaEvent<Box<RawValue>> {
+        let mut event = message("7", false);
+        event.payload = RawValue::from_string(text.to_owned()).unwrap();
+        event
+    }
+
+    #[tokio::test]
+    async fn a_rebuild_is_answered_by_a_handler_that_rebuilds_and_by_no_other() {
+        let letters = Arc::new(MemoryDeadLetters::default());
+        let mut rebuilding =
+            Runner::new(Source::DynamoDb, Rebuilding, "probe", letters).into_service();
+        for text in [r#"{"tidegate.rebuild":{"a":1}}"#, r#" { "tidegate.rebuild" : {"a":1} }"#] {
+            let answer = rebuilding.call(event(text)).await.unwrap();
+            assert_eq!(serde_json::to_string(&answer).unwrap(), r#"{"a":1}"#);
+            let (mut other, letters) = service(Source::Sqs);
+            let failed = other.call(event(text)).await.unwrap_err();
+            assert_eq!(failed.error_type, "permanent.no_rebuild");
+            assert!(letters.letters().is_empty());
+        }
+        let failed = rebuilding.call(event(r#"{"tidegate.rebuild":"panic"}"#)).await.unwrap_err();
+        assert_eq!(failed.error_type, "transient.panic");
+        let batch = rebuilding.call(event(r#"{"Records":[]}"#)).await.unwrap();
+        assert_eq!(serde_json::to_string(&batch).unwrap(), r#"{"batchItemFailures":[]}"#);
     }
 
     #[tokio::test]

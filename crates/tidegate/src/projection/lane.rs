@@ -294,7 +294,7 @@ fn parts_changed(event: &RecordedEvent, applied: u32) -> Failure {
 
 /// Runs the projection on one event. A panic is permanent: a pure function panics again for the
 /// same event.
-fn run(
+pub(super) fn run(
     projection: &impl Projection,
     commit: &RecordedCommit,
     event: &RecordedEvent,

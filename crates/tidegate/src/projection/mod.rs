@@ -27,6 +27,7 @@ mod dynamodb;
 mod entry;
 mod expression;
 mod guard;
+mod heal;
 mod lane;
 mod limits;
 mod look;
@@ -45,6 +46,7 @@ mod row_update;
 mod slices;
 mod transaction;
 mod value;
+mod whole;
 
 pub use apply_error::ApplyError;
 pub use change::{Increment, Projected, Projection};
@@ -67,6 +69,7 @@ pub use row::ROW_KEY;
 pub use row_update::RowUpdate;
 pub use transaction::{Step, Transaction};
 pub use value::Value;
+pub(crate) use whole::Whole;
 
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,12 @@ impl Get {
         Self { sort: Some(sort.into()), ..self }
     }
 
+    /// Returns the name of the table.
+    #[cfg(any(test, feature = "test-kit"))]
+    pub(crate) fn table_name(&self) -> &str {
+        &self.table.name
+    }
+
     /// Reads only these attributes. The price is that of the whole item.
     #[must_use]
     pub fn only<N: Into<String>>(self, names: impl IntoIterator<Item = N>) -> Self {

@@ -17,6 +17,7 @@ use super::request::{Query, invalid};
 use super::scalar::Scalar;
 use super::table::Table;
 use crate::failure::Failure;
+use crate::ids::content_uuid;
 
 /// DynamoDB ends a page before it has more bytes.
 const PAGE_BYTES: usize = 1_048_576;
@@ -91,7 +92,7 @@ pub(super) fn one_of(items: Vec<Item>, get: &Get) -> Result<Option<Item>, Failur
 }
 
 /// Reads a page of all items of a table.
-pub(super) fn page_of(
+pub(crate) fn page_of(
     mut items: Vec<Item>,
     query: &Query,
     from: Option<&NextPage>,
@@ -123,6 +124,11 @@ pub(super) fn page_of(
 
 /// Returns whether the item is in the part of the table that the query reads.
 fn reads(query: &Query, item: &Item) -> bool {
+    if let Some((segment, segments)) = query.segment {
+        let key = format!("{:?}", item.get(&query.table.partition_key));
+        let hash = content_uuid(&["segment", &key]).as_u64_pair().0;
+        return hash % u64::from(segments) == u64::from(segment);
+    }
     let Some((name, value)) = query.partition() else { return true };
     if item.get(name) != Some(&value.attribute()) {
         return false;

@@ -14,6 +14,8 @@
 //! - `PageTokens` (feature `page-tokens`) seals where a page ended into a text that a client cannot
 //!   forge, read or use elsewhere.
 //!
+//! - [`Views`] gives the view of the [generation](crate::generation) that is live.
+//!
 //! [`TableReader`] is the port below. [`one`] and [`page()`] read tables of your own through it.
 
 mod condition;
@@ -29,6 +31,7 @@ pub(crate) mod memory;
 #[cfg(any(test, feature = "test-kit"))]
 mod memory_view;
 mod page;
+mod place;
 mod port;
 mod reached;
 mod request;
@@ -40,6 +43,7 @@ mod token;
 mod typed;
 mod version_token;
 mod view;
+mod views;
 mod wait;
 
 pub use condition::{Condition, Filter};
@@ -60,6 +64,7 @@ pub use token::{InvalidTokenKeys, PageTokens, TokenError, TokenKeys};
 pub use typed::{one, page};
 pub use version_token::{InvalidVersionToken, VersionToken};
 pub use view::View;
+pub use views::Views;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The port of what reads tables.
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt};
 use serde_dynamo::Item;
 
 use super::get::Get;
@@ -25,6 +25,24 @@ pub trait TableReader: Send + Sync {
         query: &'a Query,
         from: Option<&'a NextPage>,
     ) -> BoxFuture<'a, Result<Items, Failure>>;
+
+    /// Reads different items of one table, all with the same attributes. Returns them in the order
+    /// of the reads.
+    ///
+    /// The default implementation reads one after the other.
+    ///
+    /// # Errors
+    /// Same as [`Self::get`].
+    fn get_all<'a>(&'a self, gets: &'a [Get]) -> BoxFuture<'a, Result<Vec<Option<Item>>, Failure>> {
+        async move {
+            let mut items = Vec::with_capacity(gets.len());
+            for get in gets {
+                items.push(self.get(get).await?);
+            }
+            Ok(items)
+        }
+        .boxed()
+    }
 }
 
 /// A page of items.

@@ -30,6 +30,8 @@ pub struct Query {
     pub(super) filters: Vec<Filter>,
     pub(super) limit: u32,
     pub(super) only: Vec<String>,
+    /// Segment of the whole table, and the number of segments.
+    pub(super) segment: Option<(u32, u32)>,
 }
 
 /// What is read of a table.
@@ -76,6 +78,7 @@ impl Query {
             filters: Vec::new(),
             limit: Self::MAX_LIMIT,
             only: Vec::new(),
+            segment: None,
         }
     }
 
@@ -122,10 +125,23 @@ impl Query {
         self
     }
 
+    /// Reads only one of several segments of a whole table, so that segments are read at the same
+    /// time. Each item is in one of them: `segment` is 0 to `segments - 1`.
+    #[must_use]
+    pub fn segment(self, segment: u32, segments: u32) -> Self {
+        Self { segment: Some((segment, segments)), ..self }
+    }
+
     /// Checks what DynamoDB would refuse, or silently read otherwise.
     pub(super) fn check(&self) -> Result<(), Failure> {
         if self.sort.is_some() && (self.partition().is_none() || self.sort_key().is_none()) {
             return Err(invalid(&self.table, "has no sort key in what is read"));
+        }
+        if self.segment.is_some_and(|(segment, segments)| segment >= segments) {
+            return Err(invalid(&self.table, "has fewer segments than that"));
+        }
+        if self.segment.is_some() && self.partition().is_some() {
+            return Err(invalid(&self.table, "has segments only as a whole"));
         }
         if self.descending && self.partition().is_none() {
             return Err(invalid(&self.table, "is read as a whole, which has no order"));
@@ -141,6 +157,12 @@ impl Query {
             Some(name) => Err(invalid(&self.table, &format!("cannot filter its key {name}"))),
             None => Ok(()),
         }
+    }
+
+    /// Returns the name of the table.
+    #[cfg(any(test, feature = "test-kit"))]
+    pub(crate) fn table_name(&self) -> &str {
+        &self.table.name
     }
 
     /// Returns the sort key of what is read.
@@ -162,7 +184,6 @@ impl Query {
 
     /// Returns the names of the keys that tell where a page ended, without the partition that is
     /// read.
-    #[cfg(any(test, feature = "page-tokens", feature = "test-kit"))]
     pub(super) fn places(&self) -> Vec<&str> {
         let index = match &self.part {
             Part::Index(index, _) => Some(index),

@@ -12,6 +12,8 @@ pub struct Table {
     pub(super) name: String,
     pub(super) partition_key: String,
     pub(super) sort_key: Option<String>,
+    /// Generation of the read model, if its projection has generations.
+    pub(super) generation: Option<u32>,
 }
 
 /// Name of a global secondary index, and of its keys.
@@ -27,7 +29,8 @@ pub struct Index {
 impl Table {
     /// Names a table without a sort key.
     pub fn new(name: impl Into<String>, partition_key: impl Into<String>) -> Self {
-        Self { name: name.into(), partition_key: partition_key.into(), sort_key: None }
+        let (name, partition_key) = (name.into(), partition_key.into());
+        Self { name, partition_key, sort_key: None, generation: None }
     }
 
     /// Names its sort key.

@@ -96,6 +96,16 @@ impl View {
         Self::new(Arc::new(DynamoDbTables::new(client)), model, rows, counters)
     }
 
+    /// Marks the view as one of a generation. Page tokens of its queries name it.
+    pub(super) fn of_generation(mut self, generation: u32) -> Self {
+        self.rows.generation = Some(generation);
+        self.counters.generation = Some(generation);
+        if let Some(entries) = &mut self.entries {
+            entries.generation = Some(generation);
+        }
+        self
+    }
+
     /// Reads the row of an aggregate. `None`: no event is applied, and it is not parked.
     ///
     /// A row of a parked aggregate to which no event was applied has only the marks of the parking.

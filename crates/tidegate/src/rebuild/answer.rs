@@ -43,11 +43,12 @@ pub struct Answer {
     /// Sum of the guards: of all rows that were read or computed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub vector: Option<Sum>,
-    /// Sums of the counters: those of the table, or against the store, those of the events.
+    /// Sums of the counters and entries: those of the table, or against the store, those of the
+    /// events.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub counters: Option<CounterSums>,
-    /// Amounts of the counters of the buckets that were asked for. Amounts of one counter may be
-    /// spread over several answers.
+    /// Amounts of the counters of the buckets that were asked for, and contents of the entries,
+    /// each with the amount 1. Amounts of one counter may be in several answers.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub amounts: BTreeMap<String, BTreeMap<String, i128>>,
 }
@@ -102,6 +103,14 @@ impl Answer {
                 let sum = sums.entry(name).or_default();
                 *sum = sum.saturating_add(amount);
             }
+        }
+    }
+
+    /// Adds a row that differs.
+    pub(super) fn differs(&mut self, row: impl Into<String>, what: impl Into<String>) {
+        self.differing += 1;
+        if self.differences.len() < Self::NAMED {
+            self.differences.push(Difference { row: row.into(), what: what.into() });
         }
     }
 }

@@ -15,14 +15,24 @@
 //! The function needs to scan (`dynamodb:Scan`) the event store and the tables of all generations.
 
 mod answer;
+mod compare;
+mod fenced;
+mod fold;
 mod naming;
+mod projectors;
 mod proof;
 mod reference;
+mod refold;
 mod request;
+mod side;
 mod sums;
+mod totals;
+mod verify;
+mod walk;
 
 pub use answer::{Answer, Difference, ParkedStream};
 pub use naming::Naming;
+pub use projectors::{Ports, Projectors};
 pub use proof::{Proof, Step, Verdict};
 pub use reference::Reference;
 pub use request::{InvalidRequest, Request, Work};

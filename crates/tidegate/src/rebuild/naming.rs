@@ -10,8 +10,11 @@ use super::request::{Request, Work};
 /// Amounts by counter and attribute.
 type Amounts = BTreeMap<String, BTreeMap<String, i128>>;
 
-/// Names the counters that differ, after a [`Verdict::Different`](super::Verdict::Different) with
-/// buckets.
+/// What the name of an entry begins with among the amounts of an answer. No counter has it.
+pub(super) const ENTRY: &str = "#entry ";
+
+/// Names the counters and entries that differ, after a
+/// [`Verdict::Different`](super::Verdict::Different) with buckets.
 ///
 /// Carry out the [steps](Self::steps) over all of their segments while the fence is still closed,
 /// with the requests of [`Self::request`], and give every answer to [`Self::take`].
@@ -30,7 +33,7 @@ impl Naming {
     pub fn new(proof: &Proof, buckets: Vec<u8>) -> Self {
         let (generation, reference) = proof.of();
         let names = |step: &Step| match reference {
-            Reference::Generation(_) => step.work() == Work::Counters,
+            Reference::Generation(_) => [Work::Counters, Work::Entries].contains(&step.work()),
             Reference::Store => step.work() != Work::Vector,
         };
         let steps = proof.steps().into_iter().filter(names).collect();
@@ -50,7 +53,7 @@ impl Naming {
 
     /// Takes an answer of a step.
     pub fn take(&mut self, step: &Step, answer: Answer) {
-        let of_the_new = step.work() == Work::Counters && step.generation == self.generation;
+        let of_the_new = step.work() != Work::Verify && step.generation == self.generation;
         let amounts = if of_the_new { &mut self.there } else { &mut self.expected };
         for (key, more) in answer.amounts {
             let sums = amounts.entry(key).or_default();
@@ -61,7 +64,7 @@ impl Naming {
         }
     }
 
-    /// Returns the counters that differ.
+    /// Returns the counters and entries that differ.
     pub fn differences(&self) -> Vec<Difference> {
         let reference = match self.reference {
             Reference::Generation(number) => format!("generation {number}"),
@@ -85,10 +88,21 @@ impl Naming {
                 })
                 .collect();
             if !differing.is_empty() {
-                differences
-                    .push(Difference { row: format!("counter {key}"), what: differing.join("; ") });
+                let (row, what) = match key.strip_prefix(ENTRY) {
+                    Some(entry) => (
+                        format!("entry {entry}"),
+                        format!("is {}, and by {reference} {}", shown(&there), shown(&expected)),
+                    ),
+                    None => (format!("counter {key}"), differing.join("; ")),
+                };
+                differences.push(Difference { row, what });
             }
         }
         differences
     }
+}
+
+/// Returns the content of an entry.
+fn shown(contents: &BTreeMap<String, i128>) -> &str {
+    contents.keys().next().map_or("absent", String::as_str)
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::answer::{Answer, Difference};
 use super::reference::Reference;
 use super::request::{Request, Work};
-use super::sums::Sum;
+use super::sums::{CounterSums, Sum};
 
 /// A step of a proof: a kind of work over all segments of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +24,7 @@ pub struct Step {
 enum Kind {
     Verify,
     Counters,
+    Entries,
     Vector,
 }
 
@@ -64,7 +65,7 @@ pub enum Verdict {
         rows: u64,
         /// Some of the rows.
         named: Vec<Difference>,
-        /// Buckets of the counters that differ. [`Naming`](super::Naming) names them.
+        /// Buckets of the counters and entries that differ. [`Naming`](super::Naming) names them.
         buckets: Vec<u8>,
     },
 }
@@ -75,6 +76,7 @@ impl Step {
         match self.kind {
             Kind::Verify => Work::Verify,
             Kind::Counters => Work::Counters,
+            Kind::Entries => Work::Entries,
             Kind::Vector => Work::Vector,
         }
     }
@@ -115,6 +117,7 @@ impl Proof {
             reference.map(|number| of(Kind::Verify, number, Some(Reference::Generation(new)))),
         );
         steps.extend(both().map(|number| of(Kind::Counters, number, None)));
+        steps.extend(both().map(|number| of(Kind::Entries, number, None)));
         steps.extend(both().map(|number| of(Kind::Vector, number, None)));
         steps
     }
@@ -129,18 +132,18 @@ impl Proof {
         self.taken.entry(step).or_default().merge(answer);
     }
 
-    /// Returns whether the generation is proven by the answers of all steps.
+    /// Returns whether the generation is proven by the answers of all steps. Rows that differ are a
+    /// verdict even if steps are missing.
     pub fn verdict(&self) -> Verdict {
         let unsettled = |what: &str| Verdict::Unsettled { what: what.to_owned() };
         let steps = self.steps();
-        if let Some(missing) = steps.iter().find(|step| !self.taken.contains_key(step)) {
-            return unsettled(&format!("the step {missing} is missing"));
-        }
         let (verified, others): (Vec<_>, Vec<_>) =
             self.taken.iter().partition(|(step, _)| step.kind == Kind::Verify);
         let differing: u64 = self.taken.values().map(|answer| answer.differing).sum();
         if differing > 0 {
-            let all = self.taken.values().flat_map(|answer| answer.differences.clone());
+            // In the order of the steps: first as the new generation sees it.
+            let taken = steps.iter().filter_map(|step| self.taken.get(step));
+            let all = taken.flat_map(|answer| answer.differences.clone());
             let mut named: Vec<Difference> = Vec::new();
             for difference in all {
                 if !named.iter().any(|known| known.row == difference.row) {
@@ -148,6 +151,9 @@ impl Proof {
                 }
             }
             return Verdict::Different { rows: differing, named, buckets: Vec::new() };
+        }
+        if let Some(missing) = steps.iter().find(|step| !self.taken.contains_key(step)) {
+            return unsettled(&format!("the step {missing} is missing"));
         }
         let open: u64 = verified.iter().map(|(_, answer)| answer.unsettled).sum();
         if open > 0 {
@@ -159,11 +165,19 @@ impl Proof {
         if vectors.iter().any(|vector| vector.is_none() || Some(vector) != vectors.first()) {
             return unsettled(&self.moved(&verified, &of(Kind::Vector).collect::<Vec<_>>()));
         }
-        let expected = verified.iter().filter_map(|(_, answer)| answer.counters.as_ref());
-        let mut counters =
-            of(Kind::Counters).filter_map(|(_, answer)| answer.counters.as_ref()).chain(expected);
-        let first = counters.next().cloned().unwrap_or_default();
-        let buckets: Vec<u8> = counters.flat_map(|sums| first.differing(sums)).collect();
+        // Counters and entries of each generation together; those of the events have both.
+        let mut sums: BTreeMap<Option<u32>, CounterSums> = BTreeMap::new();
+        for (step, answer) in &self.taken {
+            let of_events = step.against == Some(Reference::Store);
+            let place = (!of_events).then_some(step.generation);
+            if let Some(counters) = &answer.counters {
+                sums.entry(place).or_default().merge(counters);
+            }
+        }
+        let mut sums = sums.into_values();
+        let first = sums.next().unwrap_or_default();
+        let mut buckets: Vec<u8> = sums.flat_map(|sums| first.differing(&sums)).collect();
+        buckets.dedup();
         if !buckets.is_empty() {
             return Verdict::Different { rows: 0, named: Vec::new(), buckets };
         }
@@ -190,6 +204,7 @@ impl fmt::Display for Step {
         let work = match self.kind {
             Kind::Verify => "comparison",
             Kind::Counters => "counters",
+            Kind::Entries => "entries",
             Kind::Vector => "guards",
         };
         write!(f, "{work} of generation {}", self.generation)?;

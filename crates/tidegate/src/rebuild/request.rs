@@ -55,8 +55,8 @@ pub struct Request {
     /// Most items to read for this answer.
     #[serde(default = "usual_limit")]
     pub limit: u32,
-    /// Buckets whose counters the answer has by name, for [`Work::Counters`], and for
-    /// [`Work::Verify`] against the store.
+    /// Buckets whose counters and entries the answer has by name, for [`Work::Counters`],
+    /// [`Work::Entries`], and [`Work::Verify`] against the store.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buckets: Vec<u8>,
 }
@@ -74,6 +74,8 @@ pub enum Work {
     Verify,
     /// Sums the counters of a segment of the generation's table.
     Counters,
+    /// Sums the entries of a segment of the generation's table, if it has one.
+    Entries,
     /// Sums the guards of a segment of the generation's table.
     Vector,
 }

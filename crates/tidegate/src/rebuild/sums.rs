@@ -21,7 +21,7 @@ pub struct Sum(u128);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidSum;
 
-/// The amounts of all counters, as sums that can be compared.
+/// The amounts of all counters, and the contents of all entries, as sums that can be compared.
 ///
 /// Each amount is multiplied with a digest of its counter and attribute. So slices, deltas and
 /// events may be summed in any order, and an amount of 0 is as good as none.
@@ -52,6 +52,13 @@ impl CounterSums {
     pub fn add(&mut self, key: &str, name: &str, amount: i128) {
         if let Some(sum) = self.0.get_mut(bucket(key)) {
             sum.add_times(&["counter", key, name], amount);
+        }
+    }
+
+    /// Adds an entry with this content.
+    pub fn add_entry(&mut self, key: &str, content: &str) {
+        if let Some(sum) = self.0.get_mut(bucket(key)) {
+            sum.add(&["entry", key, content]);
         }
     }
 

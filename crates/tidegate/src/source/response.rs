@@ -1,6 +1,7 @@
 //! The response of an invocation: the records that come again.
 
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::delivery::Delivery;
@@ -8,13 +9,28 @@ use super::kind::Source;
 use crate::failure::Failure;
 
 /// The response of an invocation: which records must be delivered again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
     batch_item_failures: Vec<ItemFailure>,
     /// State of a tumbling window. Absent without a window.
-    #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
+    /// Answer to an invocation that was not a batch, in place of everything else.
+    answer: Option<State>,
+}
+
+impl Serialize for Response {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(answer) = &self.answer {
+            return answer.serialize(serializer);
+        }
+        let fields = 1 + usize::from(self.state.is_some());
+        let mut response = serializer.serialize_struct("Response", fields)?;
+        response.serialize_field("batchItemFailures", &self.batch_item_failures)?;
+        if let Some(state) = &self.state {
+            response.serialize_field("state", state)?;
+        }
+        response.end()
+    }
 }
 
 /// A JSON object. Two states are equal if their texts are.
@@ -79,7 +95,12 @@ impl Response {
             .into_iter()
             .map(|item| ItemFailure { item_identifier: item.to_owned() })
             .collect();
-        Ok(Self { batch_item_failures, state: None })
+        Ok(Self { batch_item_failures, ..Self::default() })
+    }
+
+    /// Creates the response to an invocation that was not a batch.
+    pub(crate) fn answer(answer: Box<RawValue>) -> Self {
+        Self { answer: Some(State(answer)), ..Self::default() }
     }
 
     /// Adds the state of a tumbling window.

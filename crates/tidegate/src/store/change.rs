@@ -1,15 +1,18 @@
 //! A change that a record of the event store's DynamoDB stream reports.
 
+use std::collections::HashMap;
+
 use serde::Deserialize;
-use serde_dynamo::AttributeValue;
+use serde_dynamo::{AttributeValue, Item};
 
 use super::commit::RecordedCommit;
+use super::dynamodb::{PARTITION_KEY, SORT_KEY};
 use super::format::Format;
 use super::item::{Head, parse};
 use crate::envelope::Envelope;
 use crate::failure::Failure;
 use crate::ids::{CHUNK_KIND, StreamId, Version};
-use crate::source::{Change, ChangeKind, Delivery};
+use crate::source::{ChangeKind, Delivery};
 
 /// The change that a record of the event store's DynamoDB stream reports.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,18 +64,45 @@ impl CommitChange {
     /// - The failure to read the record.
     pub fn from_delivery(delivery: &Delivery<'_>) -> Result<Self, Failure> {
         let change = delivery.change()?;
-        if change.kind != ChangeKind::Insert || is_chunk(change) {
+        match change.kind {
+            ChangeKind::Insert => Self::of_item(&change.keys, || change.new_image.clone()),
+            _ => Ok(Self::Other),
+        }
+    }
+
+    /// Decodes an item of the event store's table, as if it were just written.
+    pub(crate) fn from_item(item: Item) -> Result<Self, Failure> {
+        let keys = [PARTITION_KEY, SORT_KEY].map(|name| (name, item.get(name).cloned()));
+        let keys = keys.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let keys = Item::from(keys.collect::<HashMap<_, _>>());
+        Self::of_item(&keys, || item)
+    }
+
+    /// Returns the stream in the key of an item, for people.
+    pub(crate) fn place_of(item: &Item) -> String {
+        stream_of(item).unwrap_or("a stream without a name").to_owned()
+    }
+
+    /// Returns the first and the last version that the change is known to have.
+    pub(crate) fn versions(&self) -> Option<(Version, Version)> {
+        match self {
+            Self::Commit(commit) => Some((commit.first_version(), commit.last_version())),
+            Self::Split { version, last_version, .. } => Some((*version, *last_version)),
+            Self::Newer { version, .. } | Self::Hint { version, .. } => Some((*version, *version)),
+            Self::Other => None,
+        }
+    }
+
+    fn of_item(keys: &Item, image: impl FnOnce() -> Item) -> Result<Self, Failure> {
+        if is_chunk(keys) {
             return Ok(Self::Other);
         }
-        let stream = match change.keys.get("stream") {
-            Some(AttributeValue::S(stream)) => stream.as_str(),
-            _ => "a stream without a name",
-        };
-        let version = match change.keys.get("version") {
+        let stream = stream_of(keys).unwrap_or("a stream without a name");
+        let version = match keys.get(SORT_KEY) {
             Some(AttributeValue::N(digits)) => digits.parse().ok().map(Version::new),
             _ => None,
         };
-        match Self::of_image(change, stream, version) {
+        match Self::of_image(image(), stream, version) {
             Err(failure) if failure.code() == Failure::NEWER => match (stream.parse(), version) {
                 (Ok(stream), Some(version)) => Ok(Self::Newer { stream, version }),
                 _ => Err(failure),
@@ -103,9 +133,9 @@ impl CommitChange {
         }
     }
 
-    fn of_image(change: &Change, stream: &str, version: Option<Version>) -> Result<Self, Failure> {
-        let format = change.new_image.check(stream, version)?;
-        let item = parse(change.new_image.clone(), format).map_err(|error| {
+    fn of_image(image: Item, stream: &str, version: Option<Version>) -> Result<Self, Failure> {
+        let format = image.check(stream, version)?;
+        let item = parse(image, format).map_err(|error| {
             Failure::permanent(
                 "not_a_commit",
                 format!("{stream}: the new image is not a commit: {error}"),
@@ -149,9 +179,13 @@ impl CommitChange {
     }
 }
 
-fn is_chunk(change: &Change) -> bool {
-    matches!(
-        change.keys.get("stream"),
-        Some(AttributeValue::S(stream)) if stream.split('#').next() == Some(CHUNK_KIND)
-    )
+fn stream_of(keys: &Item) -> Option<&str> {
+    match keys.get(PARTITION_KEY) {
+        Some(AttributeValue::S(stream)) => Some(stream),
+        _ => None,
+    }
+}
+
+fn is_chunk(keys: &Item) -> bool {
+    stream_of(keys).and_then(|stream| stream.split('#').next()) == Some(CHUNK_KIND)
 }

@@ -8,6 +8,7 @@
 //!   [`MemoryIdempotency`], [`MemoryBreakers`], [`MemoryDeadLetters`]. They pass the contract
 //!   suites of the DynamoDB implementations, including the limits.
 //!   [`View::from_memory`](crate::query::View::from_memory) reads a [`MemoryReadModel`].
+//! - [`MemoryGenerations`] has the tables of a projection with generations, and rebuilds them.
 //! - `MemoryTarget` (feature `publish`) is a target that fails entries by a script.
 //! - [`Faulty`] puts [`Faults`] between a function and any port: throttling, lost races and lost
 //!   responses, from a script or a seed.
@@ -46,6 +47,7 @@ mod fail;
 mod fault;
 mod faulty;
 mod faulty_pointers;
+mod generations;
 #[cfg(feature = "test-kit")]
 mod golden;
 #[cfg(feature = "parameters")]
@@ -64,6 +66,7 @@ pub use events::{
 };
 pub use fault::{Call, Fault, Faults, Injected};
 pub use faulty::Faulty;
+pub use generations::MemoryGenerations;
 #[cfg(feature = "test-kit")]
 pub use golden::golden;
 #[cfg(feature = "parameters")]

@@ -40,6 +40,8 @@ pub(crate) async fn contract(
     a_page_ends_at_a_megabyte(tables, names, &put).await;
     an_index_has_the_items_with_its_keys(tables, names, &put).await;
     a_whole_table_is_read_page_by_page(tables, names, &put).await;
+    each_item_of_a_whole_table_is_in_one_segment(tables, names, &put).await;
+    several_items_come_in_the_order_of_their_reads(tables, names, &put).await;
     an_item_of_another_type_costs_no_other(tables, names, &put).await;
     what_does_not_fit_is_refused(tables, names).await;
 }
@@ -233,6 +235,50 @@ async fn a_whole_table_is_read_page_by_page(
     }
 }
 
+async fn each_item_of_a_whole_table_is_in_one_segment(
+    tables: &dyn TableReader,
+    (table, _): &(Table, Index),
+    put: &impl AsyncFn(Value),
+) {
+    let mark = unique();
+    for n in 0..20 {
+        put(json!({"id": unique(), "n": n, "text": mark})).await;
+    }
+    let mine = Filter::equals("text", mark.as_str());
+    let query = Query::of_whole_table(table, Consistency::Strong).filtered(mine);
+    let mut numbers = Vec::new();
+    for segment in 0..3 {
+        numbers.extend(all(tables, &query.clone().segment(segment, 3).limit(7)).await.0);
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (0..20).collect::<Vec<_>>());
+    assert_eq!(all(tables, &query.segment(0, 1)).await.0.len(), 20);
+}
+
+async fn several_items_come_in_the_order_of_their_reads(
+    tables: &dyn TableReader,
+    (table, _): &(Table, Index),
+    put: &impl AsyncFn(Value),
+) {
+    let id = unique();
+    for n in 0..120 {
+        put(json!({"id": id, "n": n, "text": "a"})).await;
+    }
+    let get = |n: i64| Get::new(table, id.as_str(), Consistency::Strong).sorted_at(n);
+    let gets: Vec<Get> = (0..120).rev().chain([500]).map(get).collect();
+    let items = tables.get_all(&gets).await.unwrap();
+    let number = |item: Option<serde_dynamo::Item>| {
+        item.map(|item| serde_dynamo::from_item::<_, Reading>(item).unwrap().n)
+    };
+    let numbers: Vec<Option<i64>> = items.into_iter().map(number).collect();
+    let expected: Vec<Option<i64>> = (0..120).rev().map(Some).chain([None]).collect();
+    assert_eq!(numbers, expected);
+    assert_eq!(tables.get_all(&[]).await, Ok(Vec::new()));
+    let without = Get::new(table, id.as_str(), Consistency::Strong);
+    let failure = tables.get_all(&[without]).await.unwrap_err();
+    assert_eq!(failure.code(), "invalid_query");
+}
+
 async fn an_item_of_another_type_costs_no_other(
     tables: &dyn TableReader,
     (table, _): &(Table, Index),
@@ -263,6 +309,8 @@ async fn what_does_not_fit_is_refused(tables: &dyn TableReader, (table, index): 
         ("no order", Query::of_whole_table(table, strong).descending()),
         ("no partition", Query::of_whole_table(table, strong).sorted(Condition::equals(1_i64))),
         ("no sort key", Query::of_index(table, &unsorted, "x").sorted(Condition::equals("a"))),
+        ("segment of a partition", partition().segment(0, 2)),
+        ("segment behind the last", Query::of_whole_table(table, strong).segment(2, 2)),
         ("filtered partition", partition().filtered(Filter::Exists("id".to_owned()))),
         ("filtered sort key", partition().filtered(Filter::equals("n", 1_i64))),
         (

@@ -3,6 +3,7 @@
 mod consistency;
 mod contract;
 mod view;
+mod views;
 mod wait;
 
 use std::sync::Arc;

@@ -34,6 +34,11 @@ pub(super) fn of_query(query: &Query) -> Identity {
             parts.scalar(value);
         }
     }
+    if let Some((segment, segments)) = query.segment {
+        parts.text("segment");
+        parts.text(&segment.to_string());
+        parts.text(&segments.to_string());
+    }
     parts.text(if query.descending { "descending" } else { "ascending" });
     match &query.sort {
         None => parts.text("any"),

@@ -10,7 +10,6 @@
 
 mod identity;
 mod keys;
-mod place;
 mod seal;
 mod token_error;
 

@@ -7,10 +7,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 
 use super::super::page::NextPage;
+use super::super::place;
 use super::super::request::Query;
+use super::super::views::OF_GENERATION;
 use super::identity::{DIGEST_BYTES, Identity, of_caller, of_query};
 use super::keys::TokenKeys;
-use super::place;
 use super::token_error::TokenError;
 use crate::failure::Failure;
 
@@ -116,8 +117,12 @@ impl PageTokens {
         content.extend_from_slice(&of_query(query));
         content.extend_from_slice(&of_caller(caller));
         content.extend_from_slice(&place);
-        let sealed = self.keys.seal(&content, FORM.as_bytes()).ok_or_else(foreign)?;
-        Ok(format!("{FORM}{}", URL_SAFE_NO_PAD.encode(sealed)))
+        let form = match query.table.generation {
+            None => FORM.to_owned(),
+            Some(generation) => format!("{OF_GENERATION}{generation}."),
+        };
+        let sealed = self.keys.seal(&content, form.as_bytes()).ok_or_else(foreign)?;
+        Ok(format!("{form}{}", URL_SAFE_NO_PAD.encode(sealed)))
     }
 
     pub(super) fn open_at(
@@ -130,9 +135,9 @@ impl PageTokens {
         if token.len() > Self::MAX_CHARACTERS {
             return Err(TokenError::TooLong);
         }
-        let sealed = token.strip_prefix(FORM).and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let sealed = sealed.ok_or(TokenError::Malformed)?;
-        let content = self.keys.open(&sealed, FORM.as_bytes()).ok_or(TokenError::Forged)?;
+        let (form, text) = split(token).ok_or(TokenError::Malformed)?;
+        let sealed = URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed)?;
+        let content = self.keys.open(&sealed, form.as_bytes()).ok_or(TokenError::Forged)?;
         let (expiry, rest) = content.split_first_chunk::<8>().ok_or(TokenError::Forged)?;
         let (of, rest) = rest.split_first_chunk::<DIGEST_BYTES>().ok_or(TokenError::Forged)?;
         let (by, place) = rest.split_first_chunk::<DIGEST_BYTES>().ok_or(TokenError::Forged)?;
@@ -148,4 +153,12 @@ impl PageTokens {
         }
         place::decode(query, place).ok_or(TokenError::OtherQuery)
     }
+}
+
+/// Splits a token into its form, with the full stop, and the sealed text.
+fn split(token: &str) -> Option<(&str, &str)> {
+    let (form, text) = token.split_at_checked(token.find('.')? + 1)?;
+    let number = form.strip_prefix(OF_GENERATION).and_then(|rest| rest.strip_suffix('.'));
+    let known = form == FORM || number.is_some_and(|number| number.parse::<u32>().is_ok());
+    known.then_some((form, text))
 }

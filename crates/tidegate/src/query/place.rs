@@ -3,10 +3,25 @@
 //! The query says the names of the keys and the partition that it reads, so the bytes have only the
 //! other values: for each a letter for its type, its length in two bytes, and its content.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_dynamo::{AttributeValue, Item};
 
-use super::super::page::NextPage;
-use super::super::request::Query;
+use super::page::NextPage;
+use super::request::Query;
+
+impl NextPage {
+    /// Writes the place as a text that goes on in the same query. It shows the keys to whoever has
+    /// it.
+    pub(crate) fn to_text(&self, query: &Query) -> Option<String> {
+        Some(URL_SAFE_NO_PAD.encode(encode(query, self)?))
+    }
+
+    /// Reads the text of a place of this query.
+    pub(crate) fn from_text(text: &str, query: &Query) -> Option<Self> {
+        decode(query, &URL_SAFE_NO_PAD.decode(text).ok()?)
+    }
+}
 
 /// Returns the bytes. `None`: a key is missing or has a type that no key has.
 pub(super) fn encode(query: &Query, next: &NextPage) -> Option<Vec<u8>> {
