@@ -54,6 +54,12 @@ chaos: setup programs ## checks invoices under all faults, then the stories; see
 detection: setup programs ## switches off each protection (ONLY='guard stop'): chaos must find it
 	@scripts/detection
 
+.PHONY: travel
+travel: setup ## books TRIPS=270 trips under all faults with SEED=18: each must end as it must
+	cargo build --locked --workspace --examples $(EVERYTHING)
+	TRAVEL_TRIPS=$(or $(TRIPS),270) TRAVEL_SEED=$(or $(SEED),18) cargo test --locked --workspace \
+	  --exclude system-tests $(EVERYTHING) --test it -- --nocapture travel::every
+
 .PHONY: contract
 contract: setup ## runs the stores' contract suites: doubles, MiniStack, DynamoDB Local
 	@scripts/setup dynamodb-local

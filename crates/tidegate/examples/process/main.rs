@@ -186,3 +186,6 @@ async fn main() -> ExitCode {
     };
     function.run(Source::Sqs, build).await
 }
+
+#[cfg(test)]
+mod tests;

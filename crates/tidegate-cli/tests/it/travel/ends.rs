@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate::ids::{StreamId, Version};
-use tidegate::process::{ProcessMoved, StoredEvent};
+use tidegate::process::{ProcessMoved, ProcessRow, StoredEvent};
+use tidegate::query::{Consistency, DynamoDbTables, Get, one};
 use tidegate::store::{DynamoDbEventStore, EventReader as _, RecordedEvent};
 
 use super::trips::{End, LEGS, Trip};
@@ -13,6 +14,8 @@ use super::trips::{End, LEGS, Trip};
 pub(super) struct Booking {
     /// Name of the state.
     pub(super) state: String,
+    /// Version of the newest event.
+    version: Version,
     /// Code of the reason why it is stuck.
     pub(super) stuck: Option<String>,
     /// Number of events by type.
@@ -37,6 +40,7 @@ impl Booking {
     }
 
     fn apply(&mut self, event: &RecordedEvent) {
+        self.version = event.version;
         *self.events.entry(event.kind.clone()).or_default() += 1;
         if !StoredEvent::knows(&event.kind) {
             return;
@@ -127,4 +131,18 @@ pub(super) async fn check(store: &DynamoDbEventStore, trip: &Trip) -> Booking {
         .map(|subject| LEGS.iter().position(|leg| subject.starts_with(leg)).unwrap());
     assert!(places.is_sorted_by(|earlier, later| earlier > later), "not backwards: {said}");
     booking
+}
+
+/// Checks that the row of a booking in the view is what its stream tells.
+pub(super) async fn check_row(tables: &DynamoDbTables, trip: &Trip, booking: &Booking) {
+    let table = ProcessRow::table("bookings");
+    let stream = trip.booking();
+    let get = Get::new(&table, stream.as_str(), Consistency::Strong);
+    let row = one::<ProcessRow>(tables, &get).await.unwrap().unwrap();
+    let said = format!("{row:?}: {booking:?}");
+    assert_eq!(row.version, booking.version, "{said}");
+    assert_eq!((&row.state, &row.stuck_code), (&booking.state, &booking.stuck), "{said}");
+    assert_eq!(row.ended_at.is_some(), booking.end() != Some(End::Stuck), "{said}");
+    let open: BTreeSet<String> = row.deadlines.iter().map(|due| due.id.clone()).collect();
+    assert_eq!(open, booking.deadlines, "{said}");
 }

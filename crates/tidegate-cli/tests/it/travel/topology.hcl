@@ -3,6 +3,22 @@ tables = {
     partition_key = { name = "stream", type = "S" }, sort_key = { name = "version", type = "N" }
     stream_view   = "NEW_IMAGE"
   }
+  bookings = {
+    partition_key = { name = "stream", type = "S" }
+    indexes = {
+      by-stuck = {
+        partition_key = { name = "process", type = "S" }, sort_key = { name = "stuck_at", type = "N" }
+        projection    = "KEYS_ONLY"
+      }
+      by-due = {
+        partition_key = { name = "process", type = "S" }, sort_key = { name = "due", type = "N" }
+        projection    = "KEYS_ONLY"
+      }
+    }
+  }
+  counters = {
+    partition_key = { name = "key", type = "S" }, sort_key = { name = "slice", type = "N" }
+  }
 }
 queues = {
   bookings = {
@@ -24,6 +40,17 @@ buckets = { letters = { expiration_days = 14 } }
 schedule_groups = {
   deadlines = {
     targets = { bookings = { queue = "bookings" } }, dead_letter_queue = "letters"
+  }
+}
+schedules = {
+  sweep = {
+    expression = "rate(1 minutes)", target = { function = "sweep" }, dead_letter_queue = "letters"
+  }
+}
+processes = {
+  booking = {
+    function = "booking", queue = "bookings", view = "bookings", store = "event-store"
+    sweep    = "sweep"
   }
 }
 functions = {
@@ -68,6 +95,36 @@ functions = {
         maximum_record_age_seconds = 43200, dead_letter_after_seconds = 21600
         on_failure = { queue = "letters" }
       }
+    }
+  }
+  view = {
+    command = ["EXAMPLES/travel-view"], timeout_seconds = 20, maximum_concurrency = 4
+    uses = {
+      EVENT_STORE_TABLE     = { table = "event-store", access = "read" }
+      VIEW_TABLE            = { table = "bookings", access = "read-write" }
+      COUNTERS_TABLE        = { table = "counters", access = "read-write" }
+      DEAD_LETTER_QUEUE_URL = { queue = "letters", access = "write" }
+      DEAD_LETTER_BUCKET    = { bucket = "letters", access = "write" }
+    }
+    sources = {
+      event-store = {
+        table = "event-store", starting_position = "TRIM_HORIZON", batch_size = 100
+        report_batch_item_failures = true, bisect_on_error = true, maximum_retry_attempts = 1000
+        maximum_record_age_seconds = 43200, dead_letter_after_seconds = 21600
+        on_failure = { queue = "letters" }
+      }
+    }
+  }
+  sweep = {
+    command = ["EXAMPLES/travel-sweep"], timeout_seconds = 20, maximum_concurrency = 1
+    uses = {
+      VIEW_TABLE            = { table = "bookings", access = "read" }
+      BOOKINGS_QUEUE_URL    = { queue = "bookings", access = "write" }
+      DEAD_LETTER_QUEUE_URL = { queue = "letters", access = "write" }
+      DEAD_LETTER_BUCKET    = { bucket = "letters", access = "write" }
+    }
+    asynchronous = {
+      maximum_retry_attempts = 0, maximum_event_age_seconds = 60, on_failure = { queue = "letters" }
     }
   }
 }

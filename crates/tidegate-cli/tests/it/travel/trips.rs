@@ -8,7 +8,7 @@ use tidegate::ids::StreamId;
 /// Legs of a trip, in their order.
 pub(super) const LEGS: [&str; 3] = ["flight", "hotel", "car"];
 /// Ways in which a trip can go.
-const WAYS: usize = 8;
+const WAYS: usize = 9;
 /// Time that no test takes, in seconds.
 const LONG: u32 = 24 * 3600;
 /// Time after which a deadline passes that a service does not meet, in seconds.
