@@ -150,7 +150,7 @@ async fn breakers_in_memory_keep_the_contract() {
     counting(&plain).await;
     changing(&plain, false).await;
     let store = Arc::new(MemoryEventStore::default());
-    let keeping = MemoryBreakers::default().events(store.clone());
+    let keeping = MemoryBreakers::default().events(Arc::<MemoryEventStore>::clone(&store));
     changing(&keeping, true).await;
     events(&keeping, &*store).await;
 }

@@ -20,7 +20,6 @@ use tidegate::function::Function;
 use tidegate::ids::StreamId;
 use tidegate::message::Message;
 use tidegate::process::{self, Process, ProcessHandler, Reaction, State, Step, Taken};
-use tidegate::source::Source;
 use tidegate::store::DynamoDbEventStore;
 
 /// What is reserved, with its offer.
@@ -66,9 +65,7 @@ struct TripBooked {}
 #[derive(Serialize, Deserialize, Message)]
 struct TripFailed(String);
 
-tidegate::messages! {
-    enum Input { BookTrip, Reserved, Refused, Cancelled, CancelRefused, Overdue }
-}
+tidegate::messages! { enum Input { BookTrip, Reserved, Refused, Cancelled, CancelRefused, Overdue } }
 
 /// A trip, the legs that took place, and the leg whose answer is awaited. A cancellation has a
 /// reason.
@@ -139,31 +136,34 @@ impl Process for Booking {
 
     #[process::total]
     fn react(state: &Self, input: &Input, now: Timestamp) -> Reaction<Self> {
-        use Booking as S;
         use Input as I;
         match (state, input) {
-            (S::New, I::BookTrip(trip)) => trip
+            (Self::New, I::BookTrip(trip)) => trip
                 .reserve(Taken::default(), now)
                 .overall_deadline("trip", trip.until, Overdue("the trip took too long".into()))
                 .into(),
-            (S::Reserving(trip, taken, leg), I::Reserved(Reserved(of))) if of == leg => {
+            (Self::Reserving(trip, taken, leg), I::Reserved(Reserved(of))) if of == leg => {
                 trip.reserve(taken.clone().and(leg.clone()), now).into()
             }
-            (S::Reserving(trip, taken, leg), I::Refused(Refused(of, why))) if of == leg => {
+            (Self::Reserving(trip, taken, leg), I::Refused(Refused(of, why))) if of == leg => {
                 trip.cancel(taken, why, now).into()
             }
-            (S::Reserving(trip, taken, leg), I::Overdue(Overdue(why)))
-            | (S::Cancelling(why, trip, taken, leg), I::Overdue(_)) => {
+            (Self::Reserving(trip, taken, leg), I::Overdue(Overdue(why)))
+            | (Self::Cancelling(why, trip, taken, leg), I::Overdue(_)) => {
                 trip.cancel(&taken.clone().and(leg.clone()), why, now).into()
             }
-            (S::Cancelling(why, trip, taken, leg), I::Cancelled(Cancelled(of))) if of == leg => {
+            (Self::Cancelling(why, trip, taken, leg), I::Cancelled(Cancelled(of))) if of == leg => {
                 trip.cancel(taken, why, now).into()
             }
-            (S::Cancelling(.., leg), I::CancelRefused(CancelRefused(of, why))) if of == leg => {
+            (Self::Cancelling(.., leg), I::CancelRefused(CancelRefused(of, why))) if of == leg => {
                 process::stuck("cancel_refused", format!("{leg:?}: {why}"))
             }
             (
-                S::New | S::Reserving(..) | S::Cancelling(..) | S::Booked | S::Compensated(_),
+                Self::New
+                | Self::Reserving(..)
+                | Self::Cancelling(..)
+                | Self::Booked
+                | Self::Compensated(_),
                 I::BookTrip(_)
                 | I::Reserved(_)
                 | I::Refused(_)
@@ -184,7 +184,7 @@ async fn main() -> ExitCode {
         let store = Arc::new(DynamoDbEventStore::new(aws.dynamodb(), table?));
         Some(EachStream::new(ProcessHandler::<Booking>::new(store).paused_before(paused), 16))
     };
-    function.run(Source::Sqs, build).await
+    function.run(tidegate::source::Source::Sqs, build).await
 }
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ async fn a_row_that_cannot_be_read_refuses_the_call_as_a_transient_failure() {
 async fn each_change_is_an_event_and_the_events_of_another_time_do_not_stop_one() {
     let events = Arc::new(MemoryEventStore::default());
     let mut world = World::new();
-    let keeping = || Arc::new(MemoryBreakers::default().events(events.clone()));
+    let keeping =
+        || Arc::new(MemoryBreakers::default().events(Arc::<MemoryEventStore>::clone(&events)));
     world.rows = keeping();
     world.open().await;
     world.pass(COOL_DOWN);

@@ -83,7 +83,7 @@ async fn deliver(
         receives += 1;
         let lease = Lease { until: clock() + TIME, ..Lease::new(TIME) };
         let call = breaker.call(lease, async || provider.charge(rows, clock()).await);
-        let dies = (number * 7 + receives * 3) % 11 == 0;
+        let dies = (number * 7 + receives * 3).is_multiple_of(11);
         let limit = if dies { CALL / 2 } else { TIME };
         let delay = match timeout(limit, call).await {
             Ok(Ok(())) => return receives,
@@ -97,7 +97,7 @@ async fn deliver(
 #[tokio::test(start_paused = true)]
 async fn an_outage_costs_a_probe_and_each_message_one_receive_in_a_cool_down() {
     let events = Arc::new(MemoryEventStore::default());
-    let rows = Arc::new(MemoryBreakers::default().events(events.clone()));
+    let rows = Arc::new(MemoryBreakers::default().events(Arc::<MemoryEventStore>::clone(&events)));
     let begun = Instant::now();
     // The wall clock follows tokio's, which jumps.
     let clock = move || {
@@ -107,7 +107,7 @@ async fn an_outage_costs_a_probe_and_each_message_one_receive_in_a_cool_down() {
     let environments: Vec<_> = (0..ENVIRONMENTS)
         .map(|_| {
             let rules = Rules::new(COOL_DOWN).freshness(FRESHNESS);
-            Breaker::new(rows.clone(), NAME, rules).clock(clock)
+            Breaker::new(Arc::<MemoryBreakers>::clone(&rows), NAME, rules).clock(clock)
         })
         .collect();
     let zero = AtomicUsize::default;
