@@ -89,9 +89,9 @@ pub(super) struct Facts {
     pub(super) waiting: Vec<String>,
     /// Ids of inputs that were held once and are neither decided, dropped nor waiting.
     pub(super) forgotten: Vec<String>,
-    /// For each word of an operator that took effect: version that it saw and version at which it
-    /// was decided.
-    pub(super) words: Vec<(u64, u64)>,
+    /// For each word of an operator that took effect: version that the operator saw, and versions
+    /// since which and up to which the instance was stuck for what the word answers.
+    pub(super) words: Vec<(u64, u64, u64)>,
 }
 
 /// What leaves because of a commit.
@@ -225,6 +225,7 @@ impl World {
                 facts.causes.push(decision.cause.clone());
                 for event in events {
                     let before = facts.instance.version().number();
+                    let since = facts.instance.stuck().map(|stuck| stuck.version.number());
                     let read: InstanceEvent<Trips> = event.decode().unwrap();
                     facts.instance.apply(&read);
                     match read.stored().unwrap() {
@@ -256,7 +257,7 @@ impl World {
                             held.retain(|(_, deadline)| deadline.as_ref() != Some(&ignored.id));
                         }
                         StoredEvent::ProcessSkipped(_) | StoredEvent::ProcessResumed(_) => {
-                            facts.words.push((self.saw(&decision.cause), before));
+                            facts.words.push((self.saw(&decision.cause), since.unwrap(), before));
                         }
                         StoredEvent::ProcessStuck(stuck) => {
                             held.retain(|(id, _)| *id != stuck.input.id);
