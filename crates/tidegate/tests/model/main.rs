@@ -114,7 +114,7 @@
 //!
 //! # Circuit breakers
 //!
-//! Three messages whose provider is down at first, two workers whose clocks are right or a second
+//! Two messages whose provider is down at first, two workers whose clocks are right or a second
 //! ahead, and invocations that end in the middle.
 //!
 //! | removed guard | finding |

@@ -255,6 +255,22 @@ impl BreakerModel {
         }
     }
 
+    /// Removes what no longer makes a difference.
+    fn normalise(&self, state: &mut State) {
+        state.runs.sort();
+        let number = state.row.number;
+        if self.without != Some(Without::Number) {
+            // The number never comes back, so such a request is refused.
+            state.late.retain(|late| match late.ask {
+                Ask::Count { number: of } | Ask::Change { number: of, .. } => of == number,
+                Ask::Look | Ask::Call { .. } => false,
+            });
+        }
+        if state.runs.iter().all(|run| run.token != state.token.0) {
+            state.token = (0, 0);
+        }
+    }
+
     fn probes(state: &State) -> usize {
         let probes = |run: &&Run| matches!(run.ask(), Ask::Call { probe: true });
         state.runs.iter().filter(probes).count()
@@ -291,12 +307,12 @@ impl Model for BreakerModel {
         for index in 0..state.runs.len() {
             actions.push(Action::Serve(index));
             if state.faults > 0 {
-                actions.extend([
-                    Action::LoseAnswer(index),
-                    Action::Delay(index),
-                    Action::CrashBefore(index),
-                    Action::CrashAfter(index),
-                ]);
+                actions.extend([Action::LoseAnswer(index), Action::CrashBefore(index)]);
+                // The others change nothing in the row, late or before a crash.
+                let asked = state.runs[index].ask();
+                if matches!(asked, Ask::Count { .. } | Ask::Change { .. }) {
+                    actions.extend([Action::Delay(index), Action::CrashAfter(index)]);
+                }
             }
         }
         actions.extend((0..state.late.len()).map(Action::Arrive));
@@ -366,7 +382,7 @@ impl Model for BreakerModel {
                 state.faults = state.faults.checked_sub(cut)?;
             }
         }
-        state.runs.sort();
+        self.normalise(&mut state);
         Some(state)
     }
 
@@ -385,7 +401,7 @@ impl Model for BreakerModel {
 }
 
 fn model(faults: u8, without: Option<Without>) -> BreakerModel {
-    BreakerModel { workers: 2, messages: 3, faults, without }
+    BreakerModel { workers: 2, messages: 2, faults, without }
 }
 
 #[test]
