@@ -127,18 +127,23 @@ async fn entries_in_dynamodb_keep_the_contract() {
             partition_key = {{ name = "list", type = "S" }}
             sort_key      = {{ name = "entry", type = "S" }}
           }}
+          {name}-rows = {{ partition_key = {{ name = "stream", type = "S" }} }}
+          {name}-sums = {{
+            partition_key = {{ name = "key", type = "S" }}
+            sort_key      = {{ name = "slice", type = "N" }}
+          }}
         }}"#
     );
     let topology = topology::parse(&declared).unwrap_or_else(|error| panic!("{error:?}"));
     provision(&tables.clients, &topology).await.unwrap_or_else(|error| panic!("{error}"));
     let client = &tables.clients.dynamodb;
-    // A slice of its own, because the other suite may run at the same time.
-    let names =
-        ReadModelTables { rows: "order-view".to_owned(), counters: "sales".to_owned(), slice: 100 };
-    let without = DynamoDbReadModel::new(client.clone(), names);
+    // Tables of its own, because the other suite may run at the same time.
+    let (rows, counters) = (format!("{name}-rows"), format!("{name}-sums"));
+    let view = View::from_dynamodb(client.clone(), rows.as_str(), counters.as_str());
+    let view = view.with_entries(name.as_str());
+    let without =
+        DynamoDbReadModel::new(client.clone(), ReadModelTables { rows, counters, slice: 3 });
     let model = without.clone().with_entries(name.as_str());
-    let view =
-        View::from_dynamodb(client.clone(), "order-view", "sales").with_entries(name.as_str());
     entries_suite::contract(&model, &view).await;
 
     // Without a table nothing is written, and nothing is parked for it.
