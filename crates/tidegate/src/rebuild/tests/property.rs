@@ -162,7 +162,7 @@ async fn run(actions: Vec<Action>, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn both_generations_are_equal_to_an_independent_fold(
