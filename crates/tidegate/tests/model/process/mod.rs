@@ -541,7 +541,7 @@ fn a_process_keeps_its_promises_whatever_happens() {
 
 #[test]
 fn operators_and_inputs_do_not_get_in_each_others_way() {
-    println!("processes, operators: {} states", holds(operators(2, 0)));
+    println!("processes, operators: {} states", holds(operators(1, 0)));
 }
 
 #[test]
