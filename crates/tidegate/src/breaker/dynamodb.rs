@@ -110,7 +110,11 @@ impl DynamoDbBreakers {
             Updated::No(item) => item,
             Updated::EventTaken => None,
         };
-        let there = state_of(breaker, item)?;
+        // Not every backend returns the row when it cancels a transaction.
+        let there = match item.filter(|item| !item.is_empty()) {
+            Some(item) => state_of(breaker, Some(item))?,
+            None => self.read(breaker).await?,
+        };
         Ok(if there.is_after(change) { Changed::Yes(there) } else { Changed::No(there) })
     }
 
