@@ -199,7 +199,7 @@ async fn a_generation_is_rebuilt_in_dynamodb_and_becomes_live() {
     }
     world.change(|p| p.close("anna", Duration::from_secs(120), now())).await;
     let fenced = world.store("order#1", 3, "a").await;
-    let outcomes = deliver(&world.projectors(), &[fenced.clone()]).await;
+    let outcomes = deliver(&world.projectors(), std::slice::from_ref(&fenced)).await;
     let Outcome::Failed(failure) = &outcomes[0] else { panic!("{outcomes:?}") };
     assert_eq!(failure.code(), Failure::FENCED);
     for reference in [Reference::Generation(1), Reference::Store] {

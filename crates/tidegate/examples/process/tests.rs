@@ -84,7 +84,10 @@ fn cancellation_refused(test: &mut Test) {
     answer(test, "flight#42", Cancelled(flight())).moved_to("Compensated");
 }
 
-const WAYS: [(&str, fn(&mut Test)); 5] = [
+/// Name of a golden trace, and what leads to it.
+type Way = (&'static str, fn(&mut Test));
+
+const WAYS: [Way; 5] = [
     ("booked", booked),
     ("car-refused", car_refused),
     ("car-in-doubt", car_in_doubt),
