@@ -178,6 +178,18 @@ async fn a_deadline_that_passes_while_stuck_is_held_and_decided_only_if_it_is_st
 }
 
 #[tokio::test]
+async fn a_deadline_that_already_passed_and_is_set_again_is_a_new_one() {
+    let mut world = World::new();
+    world.go(Plan::to("A").set("answer", at(60))).await;
+    world.say(Say::Stick).await;
+    world.go(Plan::to("A").set("answer", at(60))).await;
+    world.pass("answer@1").await;
+    world.skip(2).await;
+    assert_eq!(world.kinds()[4..], ["ProcessSkipped", "ProcessMoved", "ProcessIgnored"]);
+    assert_eq!(world.open().await, ["answer@6"], "the message of the first was used up");
+}
+
+#[tokio::test]
 async fn another_message_about_a_held_deadline_does_not_drop_it() {
     let mut world = World::new();
     world.go(Plan::to("A").due("answer", at(60), false, "Done")).await;
