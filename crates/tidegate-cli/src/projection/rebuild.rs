@@ -11,7 +11,7 @@ use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate::generation::Pointer;
-use tidegate::rebuild::{Difference, Reference};
+use tidegate::rebuild::{Answer, Difference, Reference};
 use topology::Topology;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ struct Report {
     events: u64,
     /// Rows that are equal.
     rows: u64,
-    /// Rows that differ.
+    /// Rows and counters that differ.
     differing: u64,
     differences: Vec<Difference>,
     fold_seconds: f64,
@@ -158,7 +158,10 @@ impl Run<'_> {
                 ..report
             }),
             Proven::Different { rows, named } => {
-                Some(Report { differing: rows, differences: named, ..report })
+                // Both generations report a row, so rows are counted only if not all are named.
+                let names = named.len() as u64;
+                let differing = if named.len() < Answer::NAMED { names } else { rows.max(names) };
+                Some(Report { differing, differences: named, ..report })
             }
             Proven::Interrupted => None,
         })
@@ -183,8 +186,9 @@ impl Run<'_> {
             for Difference { row, what, .. } in &report.differences {
                 output::line(&escaped(&format!("{row}: {what}")))?;
             }
-            let rows = counted(report.differing, "row differs", "rows differ");
-            output::line(&format!("{rows} in {named}; nothing has moved"))?;
+            let differing =
+                counted(report.differing, "row or counter differs", "rows and counters differ");
+            output::line(&format!("{differing} in {named}; nothing has moved"))?;
             if !self.options.changed && report.previous.is_some() {
                 output::line("If the rules have changed, run the command again with --changed.")?;
             }
