@@ -293,7 +293,7 @@ async fn held_inputs_are_decided_in_their_order(store: &Arc<dyn EventStore>) {
     assert_eq!(stuck.stuck().unwrap().reason.code, "lost");
     assert_eq!((stuck.held().len(), stuck.version()), (3, Version::new(5)));
     let (operator, note) = ("ada".to_owned(), "it was found".to_owned());
-    let early = ResumeProcess { operator, note, version: Version::new(4) };
+    let early = ResumeProcess { operator, note, version: Version::new(1) };
     deliver(store, &[&message(&instance, "word 1", &early)]).await;
     let skip = SkipInput {
         operator: early.operator.clone(),
