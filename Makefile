@@ -50,6 +50,11 @@ CHAOS := $(or $(ONLY),all paused throttled hanging newer)
 chaos: setup programs ## checks invoices under all faults, then the stories; see docs/faults.md
 	@scripts/chaos $(CHAOS)
 
+.PHONY: rebuild
+rebuild: setup programs ## rebuilds the read model of INPUT's orders while they come (LIMIT)
+	@REBUILD_FILE="$(abspath $(INPUT))" REBUILD_LIMIT=$(LIMIT) cargo test --locked --profile local \
+	  --package system-tests --test system -- --ignored --nocapture a_large_read_model_is_rebuilt
+
 .PHONY: detection
 detection: setup programs ## switches off each protection (ONLY='guard stop'): chaos must find it
 	@scripts/detection

@@ -20,6 +20,7 @@ mod mail;
 mod order_path;
 mod programs;
 mod publishing;
+mod rebuild;
 mod replay;
 mod topology;
 mod visibility;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{Backend, SentMail, sent_mail};
 use tidegate_local::engine::{Engine, Injection, Options};
+use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
 use crate::programs::{directory, program, repository, shown};
@@ -30,6 +31,8 @@ pub(crate) struct Setup {
     pub(crate) faults: Option<Injection>,
     /// Values that replace those of fields in the topology, wherever the fields occur.
     pub(crate) fields: &'static [(&'static str, &'static str)],
+    /// Lines of the topology, and what is inserted behind them.
+    pub(crate) inserts: &'static [(&'static str, &'static str)],
 }
 
 /// A local system: its own emulator, the engine, the compiled functions.
@@ -52,10 +55,11 @@ impl World {
     pub(crate) async fn start_as(setup: Setup) -> Self {
         let state = tempfile::tempdir().expect("a state directory");
         let mut topology = repository().join("infra/topology.auto.tfvars");
-        if !setup.fields.is_empty() {
+        if !setup.fields.is_empty() || !setup.inserts.is_empty() {
             let text = std::fs::read_to_string(&topology).expect("the topology");
             topology = state.path().join("topology.auto.tfvars");
-            std::fs::write(&topology, with(&text, setup.fields)).expect("a topology");
+            let text = with(&inserted(&text, setup.inserts), setup.fields);
+            std::fs::write(&topology, text).expect("a topology");
         }
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
         let mut options = Options::new(topology, backend, state.path().to_owned());
@@ -95,16 +99,22 @@ impl World {
     }
 
     async fn run(&self, name: &str, arguments: &[&str]) -> Output {
-        let output = program(name)
+        let output = self.command(name, arguments).output();
+        tokio::time::timeout(PATIENCE, output).await.expect("an end in time").expect("a start")
+    }
+
+    /// Returns a program that works on this system, not started yet.
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = program(name);
+        command
             .args(arguments)
             .env("TIDEGATE_STATE", self.state.path())
             .env("AWS_ENDPOINT_URL", &self.engine.file().endpoint)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
-            .current_dir(self.state.path())
-            .output();
-        tokio::time::timeout(PATIENCE, output).await.expect("an end in time").expect("a start")
+            .current_dir(self.state.path());
+        command
     }
 
     /// Waits until nothing is in flight and nothing is left to deliver.
@@ -166,6 +176,17 @@ fn with(topology: &str, fields: &[(&str, &str)]) -> String {
         }
     };
     topology.lines().map(line).collect()
+}
+
+/// Returns a topology with further lines behind some of its lines.
+fn inserted(topology: &str, inserts: &[(&str, &str)]) -> String {
+    let mut text = topology.to_owned();
+    for (line, more) in inserts {
+        let line = format!("\n{line}\n");
+        assert_eq!(text.matches(&line).count(), 1, "the topology has one line{line}");
+        text = text.replacen(&line, &format!("{line}{more}\n"), 1);
+    }
+    text
 }
 
 /// Path of the repository's sample.

@@ -61,8 +61,12 @@ pub(super) async fn journey(injection: Injection, input: &Input) -> Findings {
     let began = std::time::Instant::now();
     let rollout = input.newer.as_deref().map(|newer| Rollout::prepare(&input.functions, newer));
     let binaries = rollout.as_ref().map_or_else(|| input.functions.clone(), Rollout::directory);
-    let setup =
-        Setup { functions: Some(binaries), faults: Some(injection), fields: input.story.fields };
+    let setup = Setup {
+        functions: Some(binaries),
+        faults: Some(injection),
+        fields: input.story.fields,
+        ..Setup::default()
+    };
     let world = World::start_as(setup).await;
     let (fed, entries) = gather(&world, &input.file, input.limit).await;
     match &rollout {
