@@ -126,7 +126,7 @@ mod tests {
                 "cannot be used with",
                 "`tidegate process resume",
             ),
-            ("tidegate process resume b#1 --code paused", "not provided", "--all"),
+            ("tidegate process resume b#1 --code paused", "cannot be used with", "--code"),
             ("tidegate process skip b#1", "not provided: --note <TEXT>", "`tidegate process skip"),
             ("tidegate process skip b#1 --note \u{a0}", "for '--note <TEXT>'", "it is empty"),
             (

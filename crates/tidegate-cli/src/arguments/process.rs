@@ -104,10 +104,10 @@ pub(crate) struct ProcessResume {
     #[arg(long)]
     pub(crate) all: bool,
     /// With --all: only those that are stuck with this code, such as paused.
-    #[arg(long, value_name = "CODE", requires = "all")]
+    #[arg(long, value_name = "CODE", conflicts_with = "instances")]
     pub(crate) code: Option<String>,
     /// With --all: only those of this process.
-    #[arg(long, value_name = "NAME", requires = "all")]
+    #[arg(long, value_name = "NAME", conflicts_with = "instances")]
     pub(crate) process: Option<String>,
     /// Why; stored with the word.
     #[arg(long, value_name = "TEXT", default_value = "", value_parser = noted)]

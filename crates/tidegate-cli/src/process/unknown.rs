@@ -45,7 +45,7 @@ mod tests {
         let names = ["booking#421", "booking#4321", "booking#999", "booking#412"];
         assert_eq!(
             near("booking#4211", names.into_iter()),
-            ["booking#421", "booking#4321", "booking#412"]
+            ["booking#421", "booking#412", "booking#4321"]
         );
         assert_eq!(near("booking#421x", ["payment#1"].into_iter()), Vec::<&str>::new());
     }
