@@ -10,7 +10,7 @@
 //! two generations are compared.
 //!
 //! Every change of a pointer is a function of the pointer that was read ([`Pointer`]), and is
-//! written only if the stored one is still the same ([`Pointers::write`], [`change`]).
+//! written only if the stored one is still the same ([`Pointers::write`], [`change()`]).
 
 mod change;
 mod dynamodb;

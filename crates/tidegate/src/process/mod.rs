@@ -7,7 +7,7 @@
 //! Nothing is computed again from old events, so a deployment may come at any moment.
 //!
 //! - [`ProcessHandler`] takes the inputs of a queue and stores what they lead to.
-//! - [`messages`] gives a [`Publisher`](crate::publish::Publisher) the commands and deadlines of
+//! - [`messages()`] gives a [`Publisher`](crate::publish::Publisher) the commands and deadlines of
 //!   all processes.
 //! - A deadline comes back as the command [`PassDeadline`].
 //! - Operators answer stuck instances with [`ResumeProcess`], [`SkipInput`] and [`ForceState`].
