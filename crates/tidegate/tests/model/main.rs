@@ -123,6 +123,19 @@
 //! | a lease ends later for others | two probes: a clock is ahead |
 //! | the lease of a probe ends | the breaker never closes after a crash |
 //! | whoever sees that a rule is met opens | calls go on after the one who counted died |
+//!
+//! # Fence and pointer
+//!
+//! An event that is applied to two generations, each by a transaction that may be late, and one or
+//! two commands that rebuild the second generation. The changes of the pointer are the toolkit's
+//! own. A command may die at any point, and another takes over when its lease is over.
+//!
+//! | removed guard | finding |
+//! |---|---|
+//! | writing requires the revision that was read | a command writes over its successor |
+//! | the guards are read again | a late write moves a guard within a proof |
+//! | a projector reads the fence again | it begins a transaction behind a closed fence |
+//! | a fence opens by itself | deliveries wait forever for a command that died |
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -138,6 +151,7 @@ mod breaker;
 mod check;
 mod claim;
 mod commit;
+mod fence;
 #[cfg(feature = "process")]
 mod process;
 mod program;
