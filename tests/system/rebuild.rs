@@ -136,7 +136,7 @@ fn rebuilding(world: &World, rate: &str) -> Child {
 
 /// Waits until the pointer meets a condition.
 async fn until(world: &World, what: &str, reached: impl Fn(&Pointer) -> bool) -> Pointer {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + world.patience;
     loop {
         let pointer = pointer(world).await;
         if reached(&pointer) {
@@ -157,7 +157,7 @@ async fn kill_projection(world: &World) -> usize {
 
 /// Runs the rebuild again and again until it is no longer refused, as after a dead command.
 async fn resumed(world: &World) -> Value {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + world.patience;
     loop {
         let arguments = ["projection", "rebuild", "order-view", "--segments", "8", "--json"];
         let output = world.tidegate(&arguments).await;
@@ -202,7 +202,10 @@ async fn import(world: &World, file: &Path, limit: usize) {
 
 /// Rebuilds while invoices keep coming. Prints figures.
 async fn rebuild(file: PathBuf, before: usize, all: usize, rate: &str) {
-    let world = World::start_as(Setup { inserts: PROJECTIONS, ..Setup::default() }).await;
+    // Each invoice may take a fifth of a second, on a machine that is slow.
+    let patience = PATIENCE + Duration::from_millis(200) * u32::try_from(all).unwrap_or(u32::MAX);
+    let setup = Setup { inserts: PROJECTIONS, patience: Some(patience), ..Setup::default() };
+    let world = World::start_as(setup).await;
     import(&world, &file, before).await;
     world.settle().await;
     refused(&world, &["back", "order-view"], "no generation of order-view is built yet").await;

@@ -33,12 +33,15 @@ pub(crate) struct Setup {
     pub(crate) fields: &'static [(&'static str, &'static str)],
     /// Lines of the topology, and what is inserted behind them.
     pub(crate) inserts: &'static [(&'static str, &'static str)],
+    /// Longest wait for anything; by default [`PATIENCE`].
+    pub(crate) patience: Option<Duration>,
 }
 
 /// A local system: its own emulator, the engine, the compiled functions.
 pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) state: TempDir,
+    pub(crate) patience: Duration,
     clients: Clients,
 }
 
@@ -68,7 +71,7 @@ impl World {
         options.faults = setup.faults;
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         let clients = Clients::new(&engine.file().endpoint);
-        Self { engine, state, clients }
+        Self { engine, state, patience: setup.patience.unwrap_or(PATIENCE), clients }
     }
 
     /// Clients of the system's endpoint, as users have them.
@@ -100,7 +103,7 @@ impl World {
 
     async fn run(&self, name: &str, arguments: &[&str]) -> Output {
         let output = self.command(name, arguments).output();
-        tokio::time::timeout(PATIENCE, output).await.expect("an end in time").expect("a start")
+        tokio::time::timeout(self.patience, output).await.expect("an end in time").expect("a start")
     }
 
     /// Returns a program that works on this system, not started yet.
@@ -119,7 +122,7 @@ impl World {
 
     /// Waits until nothing is in flight and nothing is left to deliver.
     pub(crate) async fn settle(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         loop {
             let status = self.status().await;
             if status["idle"] == true {
