@@ -34,12 +34,14 @@ impl<'a> Asked<'a> {
     /// Reads what a command asks.
     ///
     /// # Errors
-    /// The types are no list of texts: all events would leave.
+    /// `client_context` (permanent): the types are not a list of texts. Without this failure, all
+    /// events would leave.
     pub(super) fn from_context(context: &'a Context) -> Result<Self, Failure> {
         let occasion = value(context, OCCASION).filter(|occasion| !occasion.is_empty());
         let types = value(context, TYPES).map(|text| {
             serde_json::from_str::<Vec<String>>(text).map(Arc::from).map_err(|error| {
-                let reason = format!("{TYPES} in the client context is no list of types: {error}");
+                let reason =
+                    format!("{TYPES} in the client context is not a list of types: {error}");
                 Failure::permanent("client_context", reason)
             })
         });

@@ -267,7 +267,11 @@ mod tests {
         let (mut service, _) = service(Source::EventBridge);
         for (types, kind, reason) in [
             (r#"["Order*","Paid"]"#, "transient.later", "Order* and Paid"),
-            ("Order*", "permanent.client_context", "tidegate-types in the client context is no"),
+            (
+                "Order*",
+                "permanent.client_context",
+                "tidegate-types in the client context is not a list",
+            ),
         ] {
             let event = json!({ "id": "e", "detail": 7 }).to_string();
             let mut context = lambda_runtime::Context::default();

@@ -175,7 +175,7 @@ impl<S> Step<S> {
         if ended && !to.is_end() {
             let to = to.name();
             return Some(format!(
-                "the step leads from the end state {from} to {to}, which is no end"
+                "the step leads from the end state {from} to {to}, which is not one"
             ));
         }
         match self.deadlines.first() {

@@ -114,7 +114,7 @@ impl Check<'_> {
         } else if numbers.len() > MOST {
             let what = format!(
                 "has {} numbers; the function writes to each generation, so at most {MOST} are \
-                 allowed: leave out one that is no way back any more",
+                 allowed: leave out one to which you will not go back",
                 numbers.len()
             );
             self.mistake(&path, what);

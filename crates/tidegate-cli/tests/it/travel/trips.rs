@@ -135,7 +135,7 @@ impl Trip {
     }
 }
 
-/// Returns commands that nobody can carry out, with the code of the letter that each becomes.
+/// Returns commands that cannot be carried out, with the code of the letter that each becomes.
 ///
 /// The first has the id of a trip's command, and other content.
 pub(super) fn hostile(trip: &Trip) -> [(&'static str, String); 4] {
