@@ -138,6 +138,8 @@ mod pages {
     mod circuit_breaker {}
     #[doc = include_str!("../../../docs/concepts/event-store.md")]
     mod event_store {}
+    #[doc = include_str!("../../../docs/concepts/commits-with-rows.md")]
+    mod commits_with_rows {}
     #[doc = include_str!("../../../docs/concepts/projections.md")]
     mod projections {}
     #[cfg(feature = "process")]

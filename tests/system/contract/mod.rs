@@ -11,6 +11,7 @@ mod query;
 mod read_model;
 mod rebuild;
 mod requests;
+mod row_store;
 mod snapshot;
 
 use tempfile::TempDir;

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 ///
 /// Every name gets a placeholder, because DynamoDB reserves about 570 words, `stream` among them.
 #[derive(Default)]
-pub(super) struct Expression {
+pub(crate) struct Expression {
     sets: Vec<String>,
     adds: Vec<String>,
     removes: Vec<String>,
@@ -57,7 +57,7 @@ impl Expression {
     }
 
     /// Requires that the attribute has this value or, with `None`, does not exist.
-    pub(super) fn require(&mut self, name: &str, value: Option<AttributeValue>) {
+    pub(crate) fn require(&mut self, name: &str, value: Option<AttributeValue>) {
         let name = self.name(name);
         let clause = match value {
             Some(value) => format!("{name} = {}", self.value(value)),
@@ -67,13 +67,19 @@ impl Expression {
     }
 
     /// Requires that the attribute has at most this value.
-    pub(super) fn require_at_most(&mut self, name: &str, value: AttributeValue) {
+    pub(crate) fn require_at_most(&mut self, name: &str, value: AttributeValue) {
         let clause = format!("{} <= {}", self.name(name), self.value(value));
         self.conditions.push(clause);
     }
 
+    /// Requires that the attribute has at least this value.
+    pub(crate) fn require_at_least(&mut self, name: &str, value: AttributeValue) {
+        let clause = format!("{} >= {}", self.name(name), self.value(value));
+        self.conditions.push(clause);
+    }
+
     /// Requires that the attribute is a number.
-    pub(super) fn require_number(&mut self, name: &str) {
+    pub(crate) fn require_number(&mut self, name: &str) {
         let kind = AttributeValue::S("N".to_owned());
         let clause = format!("attribute_type({}, {})", self.name(name), self.value(kind));
         self.conditions.push(clause);
@@ -94,7 +100,7 @@ impl Expression {
         self.conditions.push(format!("(attribute_not_exists({key}) OR {clause})"));
     }
 
-    pub(super) fn into_update(
+    pub(crate) fn into_update(
         self,
         table: &str,
         key: HashMap<String, AttributeValue>,

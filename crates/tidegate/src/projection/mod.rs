@@ -54,11 +54,15 @@ pub use delta::{
     Added, Addition, Amounts, Aside, COUNTED, Counted, Delta, Head, PARKED_LIST_KEY,
     WAITING_DELTAS, is_counter,
 };
+#[cfg(any(test, feature = "test-kit"))]
+pub(crate) use dynamodb::attribute;
+pub(crate) use dynamodb::set_row;
 pub use dynamodb::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY, DynamoDbReadModel, ReadModelTables};
 pub use entry::{
     ENTRY_OWNER, ENTRY_PARTITION_KEY, ENTRY_SORT_KEY, ENTRY_TAKEN, EntryChange, EntryKey,
     EntryUpdate,
 };
+pub(crate) use expression::Expression;
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;

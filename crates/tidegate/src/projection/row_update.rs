@@ -100,13 +100,13 @@ impl RowUpdate {
     }
 
     /// Returns one of these attributes, if this update changes it.
-    pub(super) fn touches(&self, attributes: &[&str]) -> Option<&'static str> {
+    pub(crate) fn touches(&self, attributes: &[&str]) -> Option<&'static str> {
         let written = self.set.keys().chain(self.defaults.keys()).chain(self.add.keys());
         written.chain(&self.remove).copied().find(|name| attributes.contains(name))
     }
 
     /// Returns an attribute whose value has more levels than DynamoDB stores.
-    pub(super) fn too_deep(&self) -> Option<&'static str> {
+    pub(crate) fn too_deep(&self) -> Option<&'static str> {
         let mut values = self.set.iter().chain(&self.defaults);
         values.find(|(_, value)| value.is_too_deep()).map(|(name, _)| *name)
     }

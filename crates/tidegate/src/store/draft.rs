@@ -80,8 +80,8 @@ pub(super) fn decide<A: Aggregate, M: Memory>(
     command: &A::Command,
     origin: &Origin,
 ) -> Result<Option<Decided<A::Event>>, Failure> {
-    let digest = origin.digest(stream);
     if let Some(stored) = loaded.memory.find(&origin.cause) {
+        let digest = origin.digest(stream);
         let at = format_args!("at or before version {}", loaded.version).to_string();
         resent(stream, &origin.cause, at, stored, digest.as_ref())?;
         return Ok(None);
@@ -94,12 +94,7 @@ pub(super) fn decide<A: Aggregate, M: Memory>(
         origin.time,
         decision.events(),
     )?;
-    let mut recorded = RecordedDecision::new(origin.cause.clone());
-    recorded.digest = digest;
-    recorded.correlation_id = origin.correlation_id.clone();
-    recorded.traceparent = origin.traceparent.clone();
-    recorded.extensions = origin.extensions.clone();
-    recorded.arrived_at = origin.arrived_at;
+    let recorded = origin.decision(stream, origin.cause.clone());
     let size = size_of(&recorded, &events);
     Ok(Some(Decided { decision, recorded, events, size }))
 }

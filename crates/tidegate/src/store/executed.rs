@@ -71,7 +71,7 @@ impl<E: MessageSet> Executed<E> {
         }
     }
 
-    fn before(stream: &StreamId, events: &[RecordedEvent]) -> Result<Self, Failure> {
+    pub(super) fn before(stream: &StreamId, events: &[RecordedEvent]) -> Result<Self, Failure> {
         let decoded: Result<Vec<E>, Failure> = events.iter().map(RecordedEvent::decode).collect();
         let decoded = decoded.map_err(|failure| failure.context(stream))?;
         let version = events.last().map_or(Version::NONE, |event| event.version);
@@ -80,7 +80,10 @@ impl<E: MessageSet> Executed<E> {
 }
 
 /// Returns the events of the decision with this cause.
-fn find<'a>(commits: &'a [RecordedCommit], cause: &Cause) -> Option<&'a [RecordedEvent]> {
+pub(super) fn find<'a>(
+    commits: &'a [RecordedCommit],
+    cause: &Cause,
+) -> Option<&'a [RecordedEvent]> {
     let mut parts = commits.iter().flat_map(RecordedCommit::parts);
     parts.find(|(decision, _)| decision.cause == *cause).map(|(_, events)| events)
 }

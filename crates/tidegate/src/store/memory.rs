@@ -50,6 +50,30 @@ impl MemoryEventStore {
         Ok(commit.record.clone())
     }
 
+    /// Stores a commit if its place is free and `also` agrees.
+    ///
+    /// If the place is free and `also` does not agree, nothing is stored. The outcome then has no
+    /// meaning.
+    pub(super) fn commit_if(
+        &self,
+        commit: &Commit,
+        also: impl FnOnce() -> bool,
+    ) -> Result<CommitOutcome, Failure> {
+        // Refuses what DynamoDB would refuse.
+        CommitItem::items(&commit.record, &commit.attempt)?;
+        let mut commits = self.commits.lock();
+        let place = (commit.record.stream.clone(), commit.record.first_version());
+        match commits.get(&place) {
+            None => {
+                if also() {
+                    commits.insert(place, commit.clone());
+                }
+                Ok(CommitOutcome::Stored)
+            }
+            Some(there) => CommitItem::items(&there.record, &there.attempt)?.0.judge(commit),
+        }
+    }
+
     /// Returns all commits of all streams.
     pub fn commits(&self) -> Vec<RecordedCommit> {
         let commits = self.commits.lock();
@@ -69,20 +93,6 @@ impl EventReader for MemoryEventStore {
 
 impl EventStore for MemoryEventStore {
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, Result<CommitOutcome, Failure>> {
-        // Refuses what DynamoDB would refuse.
-        if let Err(failure) = CommitItem::items(&commit.record, &commit.attempt) {
-            return ready(Err(failure)).boxed();
-        }
-        let mut commits = self.commits.lock();
-        let place = (commit.record.stream.clone(), commit.record.first_version());
-        let outcome = match commits.get(&place) {
-            None => {
-                commits.insert(place, commit.clone());
-                Ok(CommitOutcome::Stored)
-            }
-            Some(there) => CommitItem::items(&there.record, &there.attempt)
-                .and_then(|(there, _)| there.judge(commit)),
-        };
-        ready(outcome).boxed()
+        ready(self.commit_if(commit, || true)).boxed()
     }
 }

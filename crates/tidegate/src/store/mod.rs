@@ -7,6 +7,8 @@
 //! A commit that is too large for one item is split. Its data is in chunk items, which are written
 //! in one transaction with the head. Only the head counts as the commit.
 //!
+//! A commit can change rows of another table in the same transaction ([`RowAggregate`]).
+//!
 //! A long stream can be loaded from a [snapshot](Snapshots). A snapshot is never the truth and may
 //! be missing at any time.
 
@@ -31,6 +33,7 @@ mod patience;
 mod port;
 mod reference;
 mod retry;
+pub(crate) mod rows;
 mod snapshot;
 mod snapshot_dynamodb;
 #[cfg(any(test, feature = "test-kit"))]
@@ -42,7 +45,7 @@ pub use causes::Causes;
 pub use change::CommitChange;
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedDecision, RecordedEvent};
 pub use digest::{Content, Digest, InvalidDigest};
-pub use dynamodb::{DynamoDbEventStore, PARTITION_KEY, SORT_KEY};
+pub use dynamodb::{DynamoDbEventStore, DynamoDbRowStore, PARTITION_KEY, SORT_KEY};
 #[cfg(feature = "process")]
 pub(crate) use execute::execute_all_noting;
 pub use execute::{execute, execute_all};
@@ -57,6 +60,7 @@ pub use origin::Origin;
 pub use port::{EventReader, EventStore};
 pub use reference::{content, resolve};
 pub use retry::Retry;
+pub use rows::{RowAggregate, RowChange, RowOutcome, RowStore, Stage, execute_with_rows};
 pub use snapshot::{
     Snapshot, SnapshotStore, Snapshots, Snapshotted, execute_all_with_snapshots,
     execute_with_snapshots,

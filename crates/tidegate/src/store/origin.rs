@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::commit::RecordedDecision;
 use super::digest::{Content, Digest};
 use crate::envelope::{Envelope, Extensions};
 use crate::ids::{Cause, StreamId};
@@ -89,6 +90,18 @@ impl Origin {
     /// Returns the earliest time at which the transport can first have accepted the command.
     pub(super) fn earliest(&self) -> Option<Timestamp> {
         self.arrived_at?.checked_sub(self.redriven).ok()
+    }
+
+    /// Creates the decision with this cause that the command leads to, still without events.
+    pub(super) fn decision(&self, stream: &StreamId, cause: Cause) -> RecordedDecision {
+        let digest = self.content.as_ref().and_then(|content| content.digest(stream, &cause));
+        let mut recorded = RecordedDecision::new(cause);
+        recorded.digest = digest;
+        recorded.correlation_id = self.correlation_id.clone();
+        recorded.traceparent = self.traceparent.clone();
+        recorded.extensions = self.extensions.clone();
+        recorded.arrived_at = self.arrived_at;
+        recorded
     }
 
     pub(super) fn digest(&self, stream: &StreamId) -> Option<Digest> {

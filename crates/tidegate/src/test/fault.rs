@@ -16,6 +16,10 @@ pub enum Call {
     Read,
     /// [`EventStore::commit`](crate::store::EventStore::commit).
     Commit,
+    /// [`RowStore::rows`](crate::store::RowStore::rows).
+    ReadRows,
+    /// [`RowStore::commit_with_rows`](crate::store::RowStore::commit_with_rows).
+    CommitWithRows,
     /// [`SnapshotStore::load`](crate::store::SnapshotStore::load).
     LoadSnapshot,
     /// [`SnapshotStore::save`](crate::store::SnapshotStore::save).
@@ -97,7 +101,8 @@ pub enum Fault {
     /// The call has no effect. The caller gets the failure `throttled` (transient).
     Throttled,
     /// Another writer was faster, or is working at the same place. An event store returns
-    /// `CommitOutcome::Conflict`, a read model `ApplyError::Conflict`. For a port without conflicts
+    /// `CommitOutcome::Conflict`, a store with rows `RowOutcome::Busy`, a read model
+    /// `ApplyError::Conflict`. For a port without conflicts
     /// this is [`Self::Throttled`].
     Conflict,
     /// The call takes effect, but its answer is lost. The caller gets the failure `lost_response`

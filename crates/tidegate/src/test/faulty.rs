@@ -18,7 +18,8 @@ use crate::projection::{
 };
 use crate::query::{Get, Items, NextPage, Query, TableReader};
 use crate::store::{
-    Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, Snapshot, SnapshotStore,
+    Commit, CommitOutcome, EventReader, EventStore, RecordedCommit, RowChange, RowOutcome,
+    RowStore, Snapshot, SnapshotStore,
 };
 
 /// A port of which some calls go wrong.
@@ -129,6 +130,22 @@ impl<P: EventStore + ?Sized> EventStore for Faulty<P> {
 
     fn takes_several_decisions(&self) -> bool {
         self.port.takes_several_decisions()
+    }
+}
+
+impl<P: RowStore + ?Sized> RowStore for Faulty<P> {
+    fn rows<'a>(&'a self, keys: &'a [String]) -> BoxFuture<'a, Result<Vec<Option<Item>>, Failure>> {
+        self.call(Call::ReadRows, None, move |port| port.rows(keys)).boxed()
+    }
+
+    fn commit_with_rows<'a>(
+        &'a self,
+        commit: &'a Commit,
+        changes: &'a [RowChange],
+    ) -> BoxFuture<'a, Result<RowOutcome, Failure>> {
+        let busy = Some(Ok(RowOutcome::Busy));
+        let run = move |port: &'a P| port.commit_with_rows(commit, changes);
+        self.call(Call::CommitWithRows, busy, run).boxed()
     }
 }
 

@@ -3,7 +3,7 @@
 //! It is behind the feature `test-kit`. Enable the feature in the `[dev-dependencies]` of a
 //! function, so that the function itself does not contain it.
 //!
-//! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemorySnapshots`],
+//! - Doubles of all ports in memory: [`MemoryEventStore`], [`MemoryRowStore`], [`MemorySnapshots`],
 //!   [`MemoryReadModel`], [`MemoryTables`], [`MemoryPointers`],
 //!   [`MemoryIdempotency`], [`MemoryBreakers`], [`MemoryDeadLetters`]. They pass the contract
 //!   suites of the DynamoDB implementations, including the limits.
@@ -85,6 +85,7 @@ pub use crate::idempotency::memory::MemoryIdempotency;
 pub use crate::projection::memory::{MemoryReadModel, MemorySlice};
 pub use crate::query::memory::MemoryTables;
 pub use crate::store::memory::MemoryEventStore;
+pub use crate::store::rows::memory::MemoryRowStore;
 pub use crate::store::snapshot_memory::MemorySnapshots;
 
 #[cfg(test)]

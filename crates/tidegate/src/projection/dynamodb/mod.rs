@@ -10,4 +10,7 @@ mod table;
 mod write;
 
 pub use model::{DynamoDbReadModel, ReadModelTables};
+#[cfg(any(test, feature = "test-kit"))]
+pub(crate) use names::attribute;
+pub(crate) use names::set_row;
 pub use names::{COUNTER_PARTITION_KEY, COUNTER_SORT_KEY};

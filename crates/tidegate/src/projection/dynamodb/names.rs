@@ -38,7 +38,7 @@ pub(super) fn transact(update: Update) -> TransactWriteItem {
     TransactWriteItem::builder().update(update).build()
 }
 
-pub(super) fn attribute(value: &Value) -> AttributeValue {
+pub(crate) fn attribute(value: &Value) -> AttributeValue {
     match value {
         Value::Text(text) => AttributeValue::S(text.clone()),
         Value::Number(value) => number(value),
@@ -52,7 +52,7 @@ pub(super) fn attribute(value: &Value) -> AttributeValue {
 }
 
 /// Adds the changes of a row to an expression.
-pub(super) fn set_row(expression: &mut Expression, row: &RowUpdate) {
+pub(crate) fn set_row(expression: &mut Expression, row: &RowUpdate) {
     for (name, value) in &row.set {
         expression.set(name, attribute(value));
     }

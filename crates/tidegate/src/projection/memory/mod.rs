@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 
 use entries::Entries;
-use row::{Attributes, change};
+pub(crate) use row::{Attributes, change};
 pub use slice::MemorySlice;
 
 /// A read model in memory, for tests.

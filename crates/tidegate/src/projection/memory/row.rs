@@ -7,10 +7,10 @@ use super::super::row_update::RowUpdate;
 use super::super::value::Value;
 
 /// Attributes of a row by their names.
-pub(super) type Attributes = BTreeMap<&'static str, Value>;
+pub(crate) type Attributes = BTreeMap<&'static str, Value>;
 
 /// Changes the attributes of a row. Returns why DynamoDB would refuse it.
-pub(super) fn change(row: &mut Attributes, update: &RowUpdate) -> Result<(), String> {
+pub(crate) fn change(row: &mut Attributes, update: &RowUpdate) -> Result<(), String> {
     for name in &update.remove {
         row.remove(name);
     }

@@ -12,7 +12,7 @@ use crate::refusal::is_about_the_data;
 use crate::statement::{Answer, Item, Statement};
 use crate::store::commit::{Commit, CommitOutcome};
 use crate::store::format::CommitFormat;
-use crate::store::item::{ChunkItem, CommitItem, to_item};
+use crate::store::item::{CommitItem, to_item};
 use crate::store::port::EventStore;
 
 const NOT_RETURNED: &str = "DynamoDB did not return the item that holds this key";
@@ -23,7 +23,7 @@ impl DynamoDbEventStore {
         let there = if chunks.is_empty() {
             self.put(&head, commit).await?
         } else {
-            self.put_split(to_item(&head, self.format)?.into(), &chunks, commit).await?
+            self.put_split(commit).await?
         };
         let there = match there {
             Found::Nothing => return Ok(CommitOutcome::Stored),
@@ -91,34 +91,14 @@ impl DynamoDbEventStore {
         }
     }
 
-    async fn put_split(
-        &self,
-        head: Item,
-        chunks: &[ChunkItem],
-        commit: &Commit,
-    ) -> Result<Found, Failure> {
+    async fn put_split(&self, commit: &Commit) -> Result<Found, Failure> {
+        let actions = self.actions(commit)?;
         let _turn = self.dynamodb.turn().await;
-        let mut actions = vec![self.put_action(head)?];
-        for chunk in chunks {
-            actions.push(
-                self.put_action(
-                    serde_dynamo::aws_sdk_dynamodb_1::to_item(chunk)
-                        .map_err(|error| Failure::permanent("unencodable", chain(&error)))?,
-                )?,
-            );
-        }
         let written = self
             .dynamodb
             .transact_write_items()
             .set_transact_items(Some(actions))
-            // A repeated request is the same transaction. A new decision in the same attempt has
-            // another time, so it is another transaction.
-            .client_request_token(crate::ids::content_id(&[
-                &commit.attempt,
-                commit.record.stream.as_str(),
-                &commit.record.first_version().to_string(),
-                &commit.record.written_at.to_string(),
-            ]))
+            .client_request_token(token(commit))
             .send()
             .await;
         match written {
@@ -132,6 +112,18 @@ impl DynamoDbEventStore {
     pub(crate) fn action(&self, commit: &Commit) -> Result<TransactWriteItem, Failure> {
         let (head, _) = CommitItem::items(&commit.record, &commit.attempt)?;
         self.put_action(to_item(&head, self.format)?.into())
+    }
+
+    /// Returns the write of a commit as actions of a transaction: its head first, then its chunks.
+    pub(super) fn actions(&self, commit: &Commit) -> Result<Vec<TransactWriteItem>, Failure> {
+        let (head, chunks) = CommitItem::items(&commit.record, &commit.attempt)?;
+        let mut actions = vec![self.put_action(to_item(&head, self.format)?.into())?];
+        for chunk in chunks {
+            let chunk = serde_dynamo::aws_sdk_dynamodb_1::to_item(chunk)
+                .map_err(|error| Failure::permanent("unencodable", chain(&error)))?;
+            actions.push(self.put_action(chunk)?);
+        }
+        Ok(actions)
     }
 
     fn put_action(&self, item: Item) -> Result<TransactWriteItem, Failure> {
@@ -155,6 +147,19 @@ impl EventStore for DynamoDbEventStore {
     fn takes_several_decisions(&self) -> bool {
         self.format > CommitFormat::One
     }
+}
+
+/// Returns the token of a transaction that stores a commit.
+///
+/// A repeated request is the same transaction. A new decision in the same attempt has another time,
+/// so it is another transaction.
+pub(super) fn token(commit: &Commit) -> String {
+    crate::ids::content_id(&[
+        &commit.attempt,
+        commit.record.stream.as_str(),
+        &commit.record.first_version().to_string(),
+        &commit.record.written_at.to_string(),
+    ])
 }
 
 /// The state of a key before a write.
