@@ -50,7 +50,7 @@ impl Outcome {
     /// Returns whether the following deliveries of the lane must wait for this one.
     ///
     /// They do not wait after a permanent failure, because that record will never be applied.
-    pub(super) fn stops_lane(&self) -> bool {
+    pub(crate) fn stops_lane(&self) -> bool {
         match self {
             Self::Done(_) => false,
             Self::Failed(failure) => failure.class() != Class::Permanent,

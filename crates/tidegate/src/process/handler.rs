@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::value::RawValue;
 use tracing::{Span, warn};
 
 use super::definition::Process;
@@ -14,12 +15,13 @@ use super::instance::Instance;
 use super::metrics::count;
 use super::received::{PANICS, Received, What};
 use super::words::Word;
-use crate::batch::{BatchContext, Decode, Outcome, StreamHandler};
-use crate::envelope::Envelope;
+use crate::batch::{BatchContext, Decode, NotRun, Outcome, StreamHandler};
+use crate::envelope::{Data, Envelope};
 use crate::failure::Failure;
 use crate::ids::StreamId;
+use crate::message::MessageSet;
 use crate::source::Delivery;
-use crate::store::{EventStore, Origin, Retry, execute_all_noting};
+use crate::store::{EventStore, Origin, Retry, content, execute_all_noting};
 
 /// Setting with the time of a restore, in RFC 3339: see [`ProcessHandler::paused_before`].
 pub const PAUSED_BEFORE: &str = "TIDEGATE_PROCESS_PAUSED_BEFORE";
@@ -27,7 +29,8 @@ pub const PAUSED_BEFORE: &str = "TIDEGATE_PROCESS_PAUSED_BEFORE";
 /// Handles the inputs of a process, words of operators and passed deadlines among them.
 ///
 /// Use it in an [`EachStream`](crate::batch::EachStream) behind a queue. The inputs of one instance
-/// that are in a batch are decided one after the other and stored in one commit.
+/// that are in a batch are decided one after the other and stored in one commit. Data that was too
+/// large for its transport is read from the store.
 pub struct ProcessHandler<P> {
     store: Arc<dyn EventStore>,
     clock: Clock,
@@ -40,10 +43,18 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// A decoded input of a process.
 pub struct ProcessInput<P: Process> {
-    instance: StreamId,
-    received: Received<P>,
+    arrived: Arrived<P>,
     origin: Origin,
     span: Span,
+    last_panic: bool,
+}
+
+/// An input, as far as it is read.
+enum Arrived<P: Process> {
+    /// For this instance.
+    Whole(StreamId, Received<P>),
+    /// Its data is in the event store, so its instance is not known yet.
+    Referring(Envelope),
 }
 
 impl<P: Process> ProcessHandler<P> {
@@ -98,11 +109,14 @@ impl<P> fmt::Debug for ProcessHandler<P> {
 
 impl<P: Process> fmt::Debug for ProcessInput<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { instance, received, .. } = self;
-        f.debug_struct("ProcessInput")
-            .field("instance", instance)
-            .field("received", received)
-            .finish_non_exhaustive()
+        let mut input = f.debug_struct("ProcessInput");
+        match &self.arrived {
+            Arrived::Whole(instance, received) => {
+                input.field("instance", instance).field("received", received)
+            }
+            Arrived::Referring(envelope) => input.field("envelope", envelope),
+        };
+        input.finish_non_exhaustive()
     }
 }
 
@@ -111,27 +125,23 @@ impl<P: Process> Decode for ProcessHandler<P> {
 
     fn decode(&self, delivery: &Delivery<'_>) -> Result<ProcessInput<P>, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
-        let received = Received::<P>::from_envelope(&envelope, (self.clock)())?
-            .paused_before(self.paused_before)
-            .last_panic(delivery.attempts.is_some_and(|attempts| attempts >= self.panics));
-        let (instance, origin) = match &received.what {
-            What::Input(input) => {
-                (P::instance(input, &envelope)?, Origin::delivered::<P::Input>(&envelope, delivery))
-            }
-            What::Word(_) => {
-                (envelope.subject.clone(), Origin::delivered::<Word>(&envelope, delivery))
-            }
+        let last_panic = delivery.attempts.is_some_and(|attempts| attempts >= self.panics);
+        let is_word = Word::newest(&envelope.kind).is_some();
+        let origin = if is_word {
+            Origin::delivered::<Word>(&envelope, delivery)
+        } else {
+            Origin::delivered::<P::Input>(&envelope, delivery)
         };
-        if instance.kind() != P::KIND {
-            let reason = format!(
-                "{} {} is for {instance}, which is not a `{}`",
-                envelope.kind,
-                envelope.id,
-                P::KIND
-            );
-            return Err(Failure::permanent("wrong_stream", reason));
-        }
-        Ok(ProcessInput { instance, received, origin, span: envelope.span() })
+        let span = envelope.span();
+        // A word is never in the store.
+        let is_known = P::Input::newest(&envelope.kind).is_some();
+        let arrived = if matches!(envelope.data, Data::Reference(_)) && is_known && !is_word {
+            Arrived::Referring(envelope)
+        } else {
+            let (instance, received) = self.read(&envelope, last_panic)?;
+            Arrived::Whole(instance, received)
+        };
+        Ok(ProcessInput { arrived, origin, span, last_panic })
     }
 
     fn span(&self, input: &ProcessInput<P>) -> Span {
@@ -141,7 +151,10 @@ impl<P: Process> Decode for ProcessHandler<P> {
 
 impl<P: Process> StreamHandler for ProcessHandler<P> {
     fn stream<'a>(&self, input: &'a ProcessInput<P>) -> &'a StreamId {
-        &input.instance
+        match &input.arrived {
+            Arrived::Whole(instance, _) => instance,
+            Arrived::Referring(envelope) => &envelope.subject,
+        }
     }
 
     async fn handle(
@@ -150,7 +163,78 @@ impl<P: Process> StreamHandler for ProcessHandler<P> {
         inputs: &[&ProcessInput<P>],
         context: &BatchContext,
     ) -> Vec<Outcome> {
-        let inputs: Vec<_> = inputs.iter().map(|input| (&input.received, &input.origin)).collect();
+        let whole = inputs.iter().map(|input| match &input.arrived {
+            Arrived::Whole(_, received) => Some((received, &input.origin)),
+            Arrived::Referring(_) => None,
+        });
+        if let Some(inputs) = whole.collect::<Option<Vec<_>>>() {
+            return self.decide(stream, &inputs, context).await;
+        }
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let outcomes_of_one = match &input.arrived {
+                Arrived::Whole(instance, received) => {
+                    self.decide(instance, &[(received, &input.origin)], context).await
+                }
+                Arrived::Referring(envelope) => {
+                    match self.resolved(envelope, input.last_panic).await {
+                        Ok((instance, received)) => {
+                            self.decide(&instance, &[(&received, &input.origin)], context).await
+                        }
+                        Err(failure) => vec![Outcome::Failed(failure)],
+                    }
+                }
+            };
+            outcomes.extend(outcomes_of_one);
+            if outcomes.last().is_none_or(Outcome::stops_lane) {
+                break;
+            }
+        }
+        outcomes.resize(inputs.len(), Outcome::NotRun(NotRun::Blocked));
+        outcomes
+    }
+}
+
+impl<P: Process> ProcessHandler<P> {
+    /// Reads what an envelope brings, and for which instance.
+    fn read(
+        &self,
+        envelope: &Envelope,
+        last_panic: bool,
+    ) -> Result<(StreamId, Received<P>), Failure> {
+        let received = Received::<P>::from_envelope(envelope, (self.clock)())?
+            .paused_before(self.paused_before)
+            .last_panic(last_panic);
+        let instance = match &received.what {
+            What::Input(input) => P::instance(input, envelope)?,
+            What::Word(_) => envelope.subject.clone(),
+        };
+        if instance.kind() != P::KIND {
+            let (kind, id) = (&envelope.kind, &envelope.id);
+            let reason = format!("{kind} {id} is for {instance}, which is not a `{}`", P::KIND);
+            return Err(Failure::permanent("wrong_stream", reason));
+        }
+        Ok((instance, received))
+    }
+
+    /// Reads an input whose data was too large for its transport.
+    async fn resolved(
+        &self,
+        envelope: &Envelope,
+        last_panic: bool,
+    ) -> Result<(StreamId, Received<P>), Failure> {
+        let data = RawValue::from_string(content(self.store.as_ref(), envelope).await?)
+            .map_err(|error| Failure::permanent("invalid_data", error.to_string()))?;
+        self.read(&Envelope { data: Data::Inline(data), ..envelope.clone() }, last_panic)
+    }
+
+    /// Decides inputs of one instance, and stores what they lead to.
+    async fn decide(
+        &self,
+        stream: &StreamId,
+        inputs: &[(&Received<P>, &Origin)],
+        context: &BatchContext,
+    ) -> Vec<Outcome> {
         let note = |events: &[InstanceEvent<P>]| {
             count::<P>(&context.metrics, events);
             for event in events.iter().filter_map(InstanceEvent::stored) {
@@ -161,6 +245,6 @@ impl<P: Process> StreamHandler for ProcessHandler<P> {
             }
         };
         let store = self.store.as_ref();
-        execute_all_noting::<Instance<P>>(store, stream, &inputs, Retry::default(), note).await
+        execute_all_noting::<Instance<P>>(store, stream, inputs, Retry::default(), note).await
     }
 }
