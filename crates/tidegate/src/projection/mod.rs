@@ -33,6 +33,7 @@ mod limits;
 mod look;
 #[cfg(any(test, feature = "test-kit"))]
 pub(crate) mod memory;
+mod own_slice;
 mod pace;
 mod pack;
 mod pending;
@@ -66,6 +67,7 @@ pub(crate) use expression::Expression;
 pub use guard::{Advance, Guard, Position};
 #[cfg(test)]
 pub(crate) use memory::MemoryReadModel;
+pub use own_slice::own_slice;
 pub use pending::Pending;
 pub use projector::Projector;
 pub use read_model::{Guards, ReadModel};

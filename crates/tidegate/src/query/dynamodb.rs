@@ -25,6 +25,9 @@ const CODE: &str = "query";
 /// Largest number of keys in one BatchGetItem.
 const BATCH_GET_KEYS: usize = 100;
 
+/// Parts of messages about the place where a page begins, which a client may have made up.
+const OF_THE_PLACE: [&str; 3] = ["starting key", "exclusive start key", "exclusivestartkey"];
+
 type Attributes = HashMap<String, AttributeValue>;
 
 /// Reads items of tables in DynamoDB.
@@ -244,7 +247,11 @@ where
     E: Error + ProvideErrorMetadata + 'static,
     R: Debug + 'static,
 {
+    let message = error.message().unwrap_or_default().to_lowercase();
     let failure = match error.code() {
+        Some("ValidationException") if OF_THE_PLACE.iter().any(|part| message.contains(part)) => {
+            Failure::permanent("invalid_query", chain(error))
+        }
         Some("ValidationException") => refusal::validation(CODE, error.message(), chain(error)),
         _ => Failure::aws(CODE, error),
     };

@@ -101,6 +101,15 @@ pub(crate) fn page_of(
     items.retain(|item| reads(query, item));
     items.sort_by(|one, other| by_place(query, one, other));
     if let Some(NextPage(from)) = from {
+        let fits = |item: &Item| {
+            query.places().into_iter().all(|name| {
+                let values = item.get(name).zip(from.get(name));
+                values.is_none_or(|(one, other)| compare(one, other).is_some())
+            })
+        };
+        if !items.iter().all(fits) {
+            return Err(invalid(&query.table, "does not begin a page at a key of another type"));
+        }
         items.retain(|item| by_place(query, item, from) == Ordering::Greater);
     }
     let (mut page, mut bytes) = (Vec::new(), 0);

@@ -11,14 +11,20 @@ use super::page::NextPage;
 use super::request::Query;
 
 impl NextPage {
-    /// Writes the place as a text that goes on in the same query. It shows the keys to whoever has
-    /// it.
-    pub(crate) fn to_text(&self, query: &Query) -> Option<String> {
+    /// Writes the place as a text that goes on in the same query.
+    ///
+    /// It shows the keys of the last item to whoever has it, and anyone can make one. Use it where
+    /// the client may see these keys and every item of the query's partition, such as a list of the
+    /// caller's own orders; otherwise `PageTokens`. `None`: the place is not one of this query.
+    pub fn to_text(&self, query: &Query) -> Option<String> {
         Some(URL_SAFE_NO_PAD.encode(encode(query, self)?))
     }
 
-    /// Reads the text of a place of this query.
-    pub(crate) fn from_text(text: &str, query: &Query) -> Option<Self> {
+    /// Reads the text of a place of this query. The partition is always that of the query, whatever
+    /// the text says. `None`: it is not such a text.
+    ///
+    /// DynamoDB refuses a text with keys of other types: a permanent failure of the read.
+    pub fn from_text(text: &str, query: &Query) -> Option<Self> {
         decode(query, &URL_SAFE_NO_PAD.decode(text).ok()?)
     }
 }

@@ -71,7 +71,13 @@ impl CommitChange {
     }
 
     /// Decodes an item of the event store's table, as if it were just written.
-    pub(crate) fn from_item(item: Item) -> Result<Self, Failure> {
+    ///
+    /// For readers of the whole table. A commit whose data is in chunks is [`Self::Split`], and its
+    /// chunks are [`Self::Other`].
+    ///
+    /// # Errors
+    /// Same as [`Self::from_delivery`].
+    pub fn from_item(item: Item) -> Result<Self, Failure> {
         let keys = [PARTITION_KEY, SORT_KEY].map(|name| (name, item.get(name).cloned()));
         let keys = keys.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let keys = Item::from(keys.collect::<HashMap<_, _>>());
