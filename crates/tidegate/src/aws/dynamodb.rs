@@ -4,6 +4,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::Update;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::statement::{Reader, Writer};
@@ -42,6 +44,18 @@ impl DynamoDb {
     /// Waits until another request of a single record may be sent. Hold the permit while it runs.
     pub(crate) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.singles.acquire().await.ok()
+    }
+
+    /// Creates the request that makes this update by itself.
+    pub(crate) fn update(&self, update: Update) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::CancellationReason;
 
 use super::apply_error::ApplyError;
@@ -39,6 +40,21 @@ where
         Cancelled::Unstorable { items, message } => refused(invalid(&message), items),
         Cancelled::Invalid { message } => ApplyError::Failed(invalid(&message)),
         Cancelled::Other => ApplyError::Failed(Failure::aws(CODE, error)),
+    }
+}
+
+/// Returns why a row that is written by itself was not changed.
+///
+/// The SDK may repeat an update whose answer was lost. Then the first one has moved the guard, and
+/// the next look at it says so.
+pub(super) fn row_error<R>(error: &SdkError<UpdateItemError, R>) -> ApplyError
+where
+    R: Debug + 'static,
+{
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => ApplyError::GuardMoved,
+        Some(UpdateItemError::TransactionConflictException(_)) => ApplyError::Conflict,
+        _ => refused(failure(error), Vec::new()),
     }
 }
 

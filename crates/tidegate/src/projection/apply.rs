@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt};
+
 use super::apply_error::ApplyError;
 use super::confirmed::Counting;
 use super::deadline::Deadline;
@@ -44,7 +46,26 @@ pub(super) enum Stop {
     Failed(Failure),
 }
 
+/// Number of rows that are written at a time, each by itself.
+const ROWS_AT_A_TIME: usize = 16;
+
 impl<P> Projector<P> {
+    /// Writes rows of different aggregates, several at a time. Returns how far each aggregate came.
+    pub(super) async fn apply_rows(
+        &self,
+        rows: Vec<Vec<Step>>,
+        counting: &Counting,
+        deadline: Deadline,
+    ) -> Vec<Applied> {
+        let Counting { slice, last, .. } = *counting;
+        let each = rows.into_iter().map(|steps| async move {
+            let mut no_deltas = Counting { slice, last, waiting: Vec::new() };
+            self.apply_group(steps, &mut no_deltas, deadline).await
+        });
+        let applied = stream::iter(each).buffer_unordered(ROWS_AT_A_TIME);
+        applied.collect::<Vec<_>>().await.into_iter().flatten().collect()
+    }
+
     /// Applies steps in one transaction. Returns for each aggregate how far it came.
     ///
     /// A transaction that may succeed later is not split, because that would send even more

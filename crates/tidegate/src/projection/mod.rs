@@ -41,6 +41,7 @@ mod plan;
 mod projector;
 mod read_model;
 mod released;
+mod results;
 mod round;
 mod row;
 mod row_update;

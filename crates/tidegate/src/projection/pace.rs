@@ -16,6 +16,7 @@ const LEAST: Duration = Duration::from_millis(10);
 /// invocations.
 ///
 /// A projector cannot run fewer transactions at a time, because it runs them one after the other.
+/// Each row that is written by itself waits for the pause.
 /// Nor does it pack fewer rows into each: shared counters would then be written more often and use
 /// more of the scarce capacity.
 #[derive(Debug, Default)]

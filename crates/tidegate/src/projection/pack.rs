@@ -6,19 +6,37 @@ use super::entry::{EntryKey, EntryUpdate};
 use super::transaction::{PACKED_BYTES, PACKED_DELTA, Step, TRANSACTION_ROWS};
 use crate::ids::StreamId;
 
+/// The steps of a batch, by the way in which they are written.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    /// Aggregates of which nothing but the row changes, each with its steps. Each row is written by
+    /// itself, which costs half of what it costs in a transaction.
+    pub(super) rows: Vec<Vec<Step>>,
+    /// Groups of steps, of which each fits one transaction and one delta.
+    pub(super) transactions: Vec<Vec<Step>>,
+}
+
+/// Packs steps. Each inner list of `aggregates` holds the steps of one aggregate.
+pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Packed {
+    let (rows, others) = aggregates
+        .into_iter()
+        .filter(|steps| !steps.is_empty())
+        .partition(|steps: &Vec<Step>| steps.iter().all(Step::is_only_row));
+    Packed { rows, transactions: groups(others) }
+}
+
 /// Packs steps into groups of which each fits one transaction and one delta.
 ///
-/// Each inner list of `aggregates` holds the steps of one aggregate. The order of all steps is
-/// kept. A group ends before the step that it has no room for: at the number of aggregates and
-/// entries, their bytes, or the bytes of the delta. Counters and entries that steps share take room
-/// once. A group has at least one step, whatever its size.
+/// The order of all steps is kept. A group ends before the step that it has no room for: at the
+/// number of aggregates and entries, their bytes, or the bytes of the delta. Counters and entries
+/// that steps share take room once. A group has at least one step, whatever its size.
 ///
 /// A group also ends before a step that changes an entry which another aggregate of the group
 /// changes, because a transaction changes each item once.
 ///
 /// For example, the steps of 100 orders with 1,300 counters are two groups: one of the first 98
 /// orders, and one of the last two.
-pub(super) fn pack(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
+pub(super) fn groups(aggregates: Vec<Vec<Step>>) -> Vec<Vec<Step>> {
     let mut groups = Vec::new();
     let mut group = Group::default();
     for step in aggregates.into_iter().flatten() {
@@ -100,9 +118,9 @@ mod tests {
     fn a_group_has_as_many_aggregates_as_a_transaction_holds_beside_delta_and_head() {
         let orders =
             |count: usize| (0..count).map(|n| event(&format!("order#{n:03}"), 1, [1])).collect();
-        assert_eq!(sizes(&pack(orders(98))), [98]);
-        assert_eq!(sizes(&pack(orders(200))), [98, 98, 4]);
-        assert_eq!(sizes(&pack(Vec::new())), [0; 0]);
+        assert_eq!(sizes(&groups(orders(98))), [98]);
+        assert_eq!(sizes(&groups(orders(200))), [98, 98, 4]);
+        assert_eq!(sizes(&groups(Vec::new())), [0; 0]);
     }
 
     #[test]
@@ -110,7 +128,7 @@ mod tests {
         let versions = |stream: &str, count: u64| -> Vec<Step> {
             (1..=count).flat_map(|version| event(stream, version, [1])).collect()
         };
-        let groups = pack(vec![versions("order#1", 150), versions("order#2", 150)]);
+        let groups = groups(vec![versions("order#1", 150), versions("order#2", 150)]);
         assert_eq!(sizes(&groups), [300]);
         let order: Vec<_> =
             groups[0].iter().map(|step| (&step.advance.stream, step.advance.to.version)).collect();
@@ -134,21 +152,21 @@ mod tests {
             (0..count).map(own).collect()
         };
         // Each order is a guard and ten entries.
-        assert_eq!(sizes(&pack(orders(17))), [8, 8, 1]);
+        assert_eq!(sizes(&groups(orders(17))), [8, 8, 1]);
         // Both steps of an aggregate write the same entries.
         let same = || [writing("order#1", 0..60), writing("order#1", 0..60)].concat();
-        assert_eq!(sizes(&pack(vec![same()])), [2]);
+        assert_eq!(sizes(&groups(vec![same()])), [2]);
         let large = [writing("order#1", 0..60), writing("order#1", 50..98)].concat();
-        assert_eq!(sizes(&pack(vec![large])), [1, 1]);
+        assert_eq!(sizes(&groups(vec![large])), [1, 1]);
     }
 
     #[test]
     fn aggregates_that_change_one_entry_are_not_in_one_group() {
         let steps =
             vec![writing("order#1", [1]), writing("order#2", [1, 2]), writing("order#3", [2])];
-        assert_eq!(sizes(&pack(steps)), [1, 1, 1]);
+        assert_eq!(sizes(&groups(steps)), [1, 1, 1]);
         let steps = vec![writing("order#1", [1]), writing("order#2", [2]), writing("order#3", [1])];
-        assert_eq!(sizes(&pack(steps)), [2, 1]);
+        assert_eq!(sizes(&groups(steps)), [2, 1]);
     }
 
     #[test]
@@ -159,9 +177,9 @@ mod tests {
             steps
         };
         let rows = |bytes| (0..4).map(|n| with_row(n, bytes)).collect();
-        assert_eq!(sizes(&pack(rows(PACKED_BYTES / 4))), [4]);
-        assert_eq!(sizes(&pack(rows(PACKED_BYTES / 4 + 1))), [3, 1]);
-        assert_eq!(sizes(&pack(rows(PACKED_BYTES * 2))), [1, 1, 1, 1], "each is tried alone");
+        assert_eq!(sizes(&groups(rows(PACKED_BYTES / 4))), [4]);
+        assert_eq!(sizes(&groups(rows(PACKED_BYTES / 4 + 1))), [3, 1]);
+        assert_eq!(sizes(&groups(rows(PACKED_BYTES * 2))), [1, 1, 1, 1], "each is tried alone");
 
         // Each order changes counters of its own, or all of them the same.
         let counters = |own: bool| -> Vec<Vec<Step>> {
@@ -171,7 +189,7 @@ mod tests {
         let size = counters(true)[0].iter().map(|step| step.size()).sum::<usize>();
         let fit = PACKED_DELTA / size;
         assert!((2..8).contains(&fit), "{size} bytes");
-        assert_eq!(sizes(&pack(counters(true)))[0], fit);
-        assert_eq!(sizes(&pack(counters(false))), [8]);
+        assert_eq!(sizes(&groups(counters(true)))[0], fit);
+        assert_eq!(sizes(&groups(counters(false))), [8]);
     }
 }

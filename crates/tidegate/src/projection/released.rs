@@ -10,7 +10,7 @@ use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::guard::Guard;
 use super::lane::{LanePlan, is_newer, is_parked_so, parks, project};
-use super::pack::pack;
+use super::pack::groups;
 use super::projector::Projector;
 use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
@@ -160,7 +160,7 @@ impl<P: Projection> Projector<P> {
         let mut plan = LanePlan::new(guard, replay);
         project(&mut plan, &self.projection, guard, &commits);
         let moves = !plan.steps.is_empty();
-        for group in pack(vec![std::mem::take(&mut plan.steps)]) {
+        for group in groups(vec![std::mem::take(&mut plan.steps)]) {
             for applied in self.apply_group(group, counting, deadline).await {
                 match applied.result {
                     Ok(()) => {}

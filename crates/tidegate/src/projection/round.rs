@@ -4,20 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tracing::error;
 
-use super::apply::{Applied, Stop};
 use super::apply_error::ApplyError;
 use super::change::Projection;
 use super::confirmed::Counting;
 use super::deadline::Deadline;
 use super::delivered::Hint;
-use super::entry::ENTRY_TAKEN;
-use super::guard::Position;
 use super::lane::{LanePlan, plan};
-use super::pack::pack;
+use super::pack::{Packed, pack};
 use super::projector::Projector;
+use super::results::{Results, decide, fail};
 use crate::batch::{BatchContext, Handled, Item, NotRun, Outcome};
 use crate::failure::Failure;
-use crate::ids::{StreamId, Version};
+use crate::ids::StreamId;
 use crate::store::CommitChange;
 
 /// What an invocation did with the aggregates of its batch so far.
@@ -95,9 +93,9 @@ impl<P: Projection> Projector<P> {
         if moved { Next::AnotherRound } else { self.park(plans, outcomes, deadline).await }
     }
 
-    /// Applies the steps of all plans: first all transactions, then the counters of all of them.
-    /// Returns whether another round is needed: a guard has moved meanwhile, or an entry may be
-    /// free by then.
+    /// Applies the steps of all plans: rows and transactions first, and then the counters of all of
+    /// them. Returns whether another round is needed: a guard has moved meanwhile, or an entry may
+    /// be free by then.
     async fn apply_all(
         &self,
         plans: &mut BTreeMap<StreamId, LanePlan>,
@@ -106,57 +104,25 @@ impl<P: Projection> Projector<P> {
         once_more: &mut BTreeSet<StreamId>,
         deadline: Deadline,
     ) -> bool {
-        let several = plans.len() > 1;
         let steps = plans.values_mut().map(|plan| std::mem::take(&mut plan.steps)).collect();
-        let mut stopped = BTreeSet::new();
-        let (mut moved, mut taken) = (false, false);
-        let (mut passed, mut failed) = (Vec::new(), Vec::new());
-        for mut group in pack(steps) {
+        let Packed { rows, transactions } = pack(steps);
+        let mut results = Results::of(plans, once_more);
+        results.add(self.apply_rows(rows, counting, deadline).await);
+        for mut group in transactions {
             // A batch may be large, so other tasks get a turn between its transactions.
             tokio::task::yield_now().await;
-            if moved || deadline.is_over() {
+            if deadline.is_over() {
                 break;
             }
-            group.retain(|step| !stopped.contains(&step.advance.stream));
-            let applied = self.apply_group(group, counting, deadline).await;
-            for Applied { stream, reached, wanted, result, counted } in applied {
-                let Some(plan) = plans.get_mut(&stream) else { continue };
-                if let Some(reached) = reached {
-                    plan.reached = reached.version;
-                    passed.push((stream.clone(), reached, counted));
-                }
-                match result {
-                    Ok(()) => continue,
-                    Err(Stop::Moved) => moved = true,
-                    Err(Stop::OutOfTime) => {}
-                    Err(Stop::Refused { failure, .. })
-                        if failure.code() == ENTRY_TAKEN
-                            && several
-                            && once_more.insert(stream.clone()) =>
-                    {
-                        taken = true;
-                    }
-                    // Parks the aggregate, like an event that can never be projected.
-                    Err(Stop::Refused { failure, .. }) => plan.refuse(failure),
-                    Err(Stop::Failed(failure)) => failed.push((stream.clone(), wanted, failure)),
-                }
-                stopped.insert(stream);
+            group.retain(|step| !results.stopped.contains(&step.advance.stream));
+            // The head of the slice may have moved, and then no later delta fits.
+            if results.add(self.apply_group(group, counting, deadline).await) {
+                break;
             }
         }
         let uncounted = self.count(counting, deadline).await.err();
         let confirmed = self.slices.confirmed(counting.slice);
-        for (stream, reached, counted) in passed {
-            let Some(plan) = plans.get_mut(&stream) else { continue };
-            match &uncounted {
-                Some(failure) if counted > confirmed => give_back(plan, reached, failure, outcomes),
-                _ => settle(plan, reached, outcomes),
-            }
-        }
-        for (stream, wanted, failure) in failed {
-            let Some(plan) = plans.get_mut(&stream) else { continue };
-            give_back(plan, wanted, &failure, outcomes);
-        }
-        moved || taken
+        results.decide(uncounted.as_ref(), confirmed, outcomes)
     }
 
     /// Fails all deliveries of a round whose guards could not be read.
@@ -231,39 +197,6 @@ impl<P: Projection> Projector<P> {
     }
 }
 
-/// Decides the deliveries that the guard has passed, and whose deltas are counted. The first
-/// delivery of each version was applied, the others are duplicates.
-fn settle(plan: &mut LanePlan, reached: Position, outcomes: &mut [Option<Outcome>]) {
-    let mut versions = BTreeSet::new();
-    for (place, version) in plan.due.extract_if(.., |(_, version)| *version <= reached.version) {
-        let effect = if versions.insert(version) { Handled::Applied } else { Handled::Duplicate };
-        decide(outcomes, place, Outcome::Done(effect));
-    }
-}
-
-/// Stops the aggregate after a transaction that failed but may have taken effect, or whose delta is
-/// not counted. The steps behind it were not begun.
-fn give_back(
-    plan: &mut LanePlan,
-    wanted: Position,
-    failure: &Failure,
-    outcomes: &mut [Option<Outcome>],
-) {
-    plan.due.sort_by_key(|(place, version)| (*version, *place));
-    // A part, or a commit of several events, may end behind the version that the transaction would
-    // have reached.
-    let first = plan.due.first().map_or(Version::NONE, |(_, version)| *version);
-    let (failed, behind): (Vec<_>, Vec<_>) =
-        plan.due.drain(..).partition(|(_, version)| *version <= wanted.version.max(first));
-    fail(outcomes, failed.into_iter().map(|(place, _)| place), failure);
-    for (place, _) in
-        behind.into_iter().chain(plan.held_back.drain(..).map(|(place, _)| (place, first)))
-    {
-        decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
-    }
-    plan.park = None;
-}
-
 /// Fails the first delivery. The others wait for it.
 fn block(
     outcomes: &mut [Option<Outcome>],
@@ -273,21 +206,5 @@ fn block(
     fail(outcomes, places.by_ref().take(1), failure);
     for place in places {
         decide(outcomes, place, Outcome::NotRun(NotRun::Blocked));
-    }
-}
-
-pub(super) fn fail(
-    outcomes: &mut [Option<Outcome>],
-    places: impl Iterator<Item = usize>,
-    failure: &Failure,
-) {
-    for place in places {
-        decide(outcomes, place, Outcome::Failed(failure.clone()));
-    }
-}
-
-fn decide(outcomes: &mut [Option<Outcome>], place: usize, outcome: Outcome) {
-    if let Some(slot) = outcomes.get_mut(place) {
-        *slot = Some(outcome);
     }
 }

@@ -43,6 +43,13 @@ pub struct Step {
     pub entries: Vec<EntryUpdate>,
 }
 
+impl Step {
+    /// Returns whether the step changes nothing but the aggregate's row.
+    pub(super) fn is_only_row(&self) -> bool {
+        self.counters.iter().all(|counter| counter.add.is_empty()) && self.entries.is_empty()
+    }
+}
+
 #[cfg(test)]
 impl Step {
     /// Returns the most bytes that the step takes in a delta.
@@ -69,6 +76,14 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// Returns the move of the guard and its row, if the transaction changes nothing else.
+    pub(super) fn only_row(&self) -> Option<&(Advance, RowUpdate)> {
+        match self.guards.as_slice() {
+            [row] if self.entries.is_empty() && self.delta.is_none() => Some(row),
+            _ => None,
+        }
+    }
+
     /// Checks the transaction against those limits of DynamoDB that are known without asking it.
     /// Emulators do not enforce all of them.
     ///

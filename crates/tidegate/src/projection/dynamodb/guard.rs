@@ -1,26 +1,26 @@
 //! Writes guards.
 
-use aws_sdk_dynamodb::types::{AttributeValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Update};
 
 use super::super::apply_error::ApplyError;
 use super::super::delta::{COUNTED, Counted};
 use super::super::expression::Expression;
 use super::super::guard::{Advance, Position};
 use super::super::row_update::RowUpdate;
-use super::names::{number, row_key, set_row, transact};
+use super::names::{number, row_key, set_row};
 use crate::ids::Version;
 
 /// Attributes of a row that mark its aggregate as parked.
 pub(super) const PARKED: [&str; 3] = ["parked", "parked_code", "parked_reason"];
 
-/// Returns the action of a transaction that moves a guard and changes its row.
+/// Returns the update that moves a guard and changes its row.
 pub(super) fn guard_update(
     table: &str,
     advance: &Advance,
     row: &RowUpdate,
     counted: Option<Counted>,
     now: i64,
-) -> Result<TransactWriteItem, ApplyError> {
+) -> Result<Update, ApplyError> {
     let mut expression = Expression::default();
     set_row(&mut expression, row);
     if let Some(event_id) = &advance.event_id {
@@ -38,7 +38,7 @@ pub(super) fn guard_update(
     expression.set_or_remove("cut", advance.to.cut.map(number));
     require_position(&mut expression, advance.from);
     expression.require("parked", advance.parked.map(|parked| number(parked.number())));
-    expression.into_update(table, row_key(&advance.stream)).map(transact)
+    expression.into_update(table, row_key(&advance.stream))
 }
 
 /// Requires that the guard is where it was read. A missing attribute means 0.

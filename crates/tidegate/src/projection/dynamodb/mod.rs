@@ -7,6 +7,8 @@ mod guard;
 mod model;
 mod names;
 mod table;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use model::{DynamoDbReadModel, ReadModelTables};

@@ -208,7 +208,7 @@ impl DynamoDbReadModel {
         PARKED.iter().for_each(|name| expression.remove(name));
         Self::require_guard(&mut expression, guard);
         let update = expression.into_update(&self.tables.rows, row_key(stream))?;
-        self.counters.transact(vec![transact(update)]).await
+        self.counters.alone(update).await
     }
 
     async fn write_unlist(&self, stream: &StreamId, guard: &Guard) -> Result<(), ApplyError> {

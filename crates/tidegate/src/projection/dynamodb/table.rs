@@ -3,6 +3,10 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::Update;
+
+use super::super::answer::row_error;
+use super::super::apply_error::ApplyError;
 use super::super::row::Key;
 use super::names::COUNTER_PARTITION_KEY;
 use crate::aws::DynamoDb;
@@ -18,6 +22,13 @@ pub(super) struct Counters {
 impl Counters {
     pub(super) fn new(client: DynamoDb, table: &str) -> Self {
         Self { client, table: table.into() }
+    }
+
+    /// Makes an update by itself. It costs half the write units of an update in a transaction.
+    pub(super) async fn alone(&self, update: Update) -> Result<(), ApplyError> {
+        let _turn = self.client.turn().await;
+        let written = self.client.update(update).send().await;
+        written.map(drop).map_err(|error| row_error(&error))
     }
 }
 

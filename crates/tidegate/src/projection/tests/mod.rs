@@ -30,6 +30,7 @@ mod newer;
 mod parked;
 mod parts;
 mod rivals;
+mod rows;
 mod throttling;
 
 // The name by which suites that the system tests include know it.
