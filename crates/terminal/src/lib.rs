@@ -14,3 +14,4 @@ pub mod output;
 pub mod problem;
 pub mod program;
 pub mod table;
+pub mod timeline;

@@ -11,7 +11,7 @@ use crate::arguments::{
 };
 use crate::{
     breaker, cost, dlq, effects, event_store, local, new, parked, process, projection, replay,
-    republish, topology,
+    republish, timeline, topology,
 };
 
 /// Runs the command.
@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Events(EventsCommand::Republish(options)) => {
                 republish::republish(&options).await
             }
+            Command::Timeline(options) => timeline::show(&options).await,
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,
             Command::Process(command) => process::run(&command).await,

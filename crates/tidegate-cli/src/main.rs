@@ -1,6 +1,6 @@
 //! The command `tidegate`.
 //!
-//! It starts the local system, shows the events of a stream, releases held effects and parked
+//! It starts the local system, shows events and timelines, releases held effects and parked
 //! aggregates, opens and closes circuit breakers, replays dead letters, rebuilds projections and
 //! creates functions.
 
@@ -26,6 +26,7 @@ mod projection;
 mod queue;
 mod replay;
 mod republish;
+mod timeline;
 mod topology;
 mod topology_file;
 

@@ -63,6 +63,7 @@
 //! | [`status`] | status of the whole system |
 //! | [`activity`] | the counter by which the engine recognises that it is idle |
 //! | [`operator`] | counts what waits for an operator |
+//! | [`timelines`] | reads timelines of messages, for the console |
 //! | [`history`] | the newest invocations and on-failure records |
 //! | [`logs`], `log_tail` | logs of all functions, merged; the end of one invocation's log |
 //! | `metrics`, `distribution`, `usage` | printed metrics; percentiles; CPU time and memory |
@@ -110,6 +111,7 @@ mod sqs;
 pub mod status;
 #[cfg(test)]
 mod tests;
+pub mod timelines;
 pub mod topic;
 mod trial;
 mod usage;

@@ -24,6 +24,7 @@ use crate::provision::Provisioned;
 use crate::proxy::{Proxy, ResourceCalls};
 use crate::scheduler::ScheduleTask;
 use crate::scheduler::registry::Registry;
+use crate::timelines::Timelines;
 use crate::topic::TopicFanout;
 use crate::wake::Wakes;
 use topology::Topology;
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) state_dir: PathBuf,
     pub(crate) resource_calls: Arc<ResourceCalls>,
     pub(crate) operator: Operator,
+    pub(crate) timelines: Option<Arc<dyn Timelines>>,
     pub(crate) schedules: Arc<Registry>,
     pub(crate) started: Instant,
 }

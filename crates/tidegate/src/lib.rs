@@ -20,6 +20,8 @@
 //! - [`breaker`] spares a provider that is down, and the messages that need it.
 //! - `publish` (feature `publish`) publishes what the event store holds.
 //! - `process` (feature `process`) coordinates: process managers with deadlines and compensation.
+//! - `timeline` (feature `timeline`) shows what became of a message across streams, and where it
+//!   waits.
 //! - `request` (feature `http`) answers HTTP requests, with idempotency keys and problem documents.
 //! - [`validation`] checks records by the rules of their types (derived with the feature `garde`).
 //! - `parameters` (feature `parameters`) reads parameters and secrets, with a cache.
@@ -104,6 +106,8 @@ pub mod test;
 #[cfg(test)]
 mod tests;
 mod time_left;
+#[cfg(feature = "timeline")]
+pub mod timeline;
 #[cfg(feature = "otel")]
 pub mod trace;
 pub mod validation;
@@ -128,6 +132,9 @@ mod pages {
     #[cfg(feature = "full")]
     #[doc = include_str!("../../../docs/concepts/handlers.md")]
     mod handlers {}
+    #[cfg(feature = "timeline")]
+    #[doc = include_str!("../../../docs/concepts/timelines.md")]
+    mod timelines {}
     #[doc = include_str!("../../../docs/concepts/delivery.md")]
     mod delivery {}
     #[doc = include_str!("../../../docs/concepts/failures.md")]

@@ -13,6 +13,7 @@ use super::new::NewCommand;
 use super::parked::ParkedCommand;
 use super::process::ProcessCommand;
 use super::projection::ProjectionCommand;
+use super::timeline::{self, Timeline};
 use super::topology::TopologyCommand;
 
 const EXIT_CODES: &str = "\
@@ -40,6 +41,10 @@ pub(crate) enum Command {
     /// Shows events of the event store, publishes them again, and replays the archive of a bus.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
+    /// Shows what became of a message across streams, with causes and durations, and where it
+    /// waits.
+    #[command(long_about = timeline::LONG)]
+    Timeline(Timeline),
     /// Lists, completes and releases held effects: those that may or may not have taken place.
     #[command(subcommand, arg_required_else_help = false)]
     Effects(EffectsCommand),
@@ -104,6 +109,9 @@ mod tests {
             ("tidegate events republish --all --type A", "cannot be used with", "republish"),
             ("tidegate events republish --after a", "'a' for '--after <STREAM@V", "order#536365@1"),
             ("tidegate events republish --all --rate 0", "'0' for '--rate <N>'", "above 0"),
+            ("tidegate timeline", "not provided: <STREAM|CORRELATION>", "`tidegate timeline"),
+            ("tidegate timeline a --stream b", "`b` is not a stream id", "order#536365"),
+            ("tidegate timeline a --events 0", "'0' for '--events <N>'", "from 1 to 100000"),
             ("tidegate effects complete", "not provided: <KEY>", "`tidegate effects complete"),
             ("tidegate effects complete k --result sent", "it is not JSON", "'\"like this\"'"),
             ("tidegate effects complete k --days 14", "'14' for '--days <N>'", "not in 15.."),

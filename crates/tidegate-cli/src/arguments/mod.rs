@@ -19,6 +19,7 @@ mod parked;
 mod place;
 mod process;
 mod projection;
+mod timeline;
 mod token;
 mod topology;
 
@@ -40,5 +41,6 @@ pub(crate) use process::{
     ProcessSkip, Speaking,
 };
 pub(crate) use projection::{ProjectionBack, ProjectionCommand, ProjectionList, ProjectionRebuild};
+pub(crate) use timeline::Timeline;
 pub(crate) use token::Token;
 pub(crate) use topology::{TopologyCheck, TopologyCommand};

@@ -8,6 +8,7 @@ mod logs;
 mod operator;
 mod schedules;
 mod status;
+mod timelines;
 mod token;
 mod up;
 mod wait;

@@ -22,6 +22,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::operator::ToolkitTables;
+use super::timelines::StoredTimelines;
 use crate::arguments::Up;
 use crate::topology::{lines, warnings};
 use crate::topology_file::{TOPOLOGY, topology_above};
@@ -170,6 +171,7 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
     };
     engine.port = options.port;
     engine.operator = Some(Arc::new(ToolkitTables));
+    engine.timelines = Some(Arc::new(StoredTimelines));
     engine.freeze = !options.no_freeze;
     engine.time_scale = options.time_scale;
     engine.pace = match options.pace {

@@ -1,45 +1,47 @@
-//! The local console: one page, and the JSON that it asks for.
+//! The local console: two pages, and the JSON that they ask for.
 //!
-//! It costs nothing while no page is open.
+//! They cost nothing while none is open.
 
+mod answer;
 mod graph;
 mod layout;
 mod path;
 mod state;
 mod subscribed;
+mod timeline;
 
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use serde_json::Value;
 
+use self::answer::{NO_SNIFFING, Refused, System, json};
 use crate::parts::Parts;
 
 /// Security policy: everything comes from this server, no other script runs, and no other page may
 /// embed this one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; \
                       frame-ancestors 'none'";
-const NO_SNIFFING: HeaderName = header::X_CONTENT_TYPE_OPTIONS;
 
-/// Returns the routes of the page, of its files, and of the JSON that it asks for every second.
+/// Returns the routes of the pages, of their files, and of the JSON that they ask for.
 pub(crate) fn router(parts: Weak<Parts>) -> Router {
+    let script = |text: &'static str| get(move || async move { file("text/javascript", text) });
+    let timeline = || async { file("text/html; charset=utf-8", include_str!("timeline.html")) };
     let page = || async { file("text/html; charset=utf-8", include_str!("page.html")) };
     Router::new()
         .route("/", get(page))
         .route("/console", get(page))
         .route("/console/page.css", get(|| async { file("text/css", include_str!("page.css")) }))
-        .route(
-            "/console/page.js",
-            get(|| async { file("text/javascript", include_str!("page.js")) }),
-        )
-        .route(
-            "/console/picture.js",
-            get(|| async { file("text/javascript", include_str!("picture.js")) }),
-        )
+        .route("/console/elements.js", script(include_str!("elements.js")))
+        .route("/console/page.js", script(include_str!("page.js")))
+        .route("/console/picture.js", script(include_str!("picture.js")))
+        .route("/console/timeline.js", script(include_str!("timeline.js")))
+        .route("/timeline", get(timeline))
+        .route("/console/timeline", get(timeline::timeline))
+        .route("/console/instances", get(timeline::instances))
         .route("/console/topology", get(topology))
         .route("/console/state", get(counts))
         .route("/console/deliveries", get(deliveries))
@@ -48,26 +50,6 @@ pub(crate) fn router(parts: Weak<Parts>) -> Router {
         .route("/console/dead-letters/{queue}/peek", post(peek))
         .route("/console/path", get(path))
         .with_state(System(parts))
-}
-
-/// The engine, which may already have ended.
-#[derive(Clone)]
-struct System(Weak<Parts>);
-
-impl System {
-    fn get(&self) -> Result<Arc<Parts>, Refused> {
-        let why = "the local system is shutting down\n".to_owned();
-        self.0.upgrade().ok_or(Refused(StatusCode::SERVICE_UNAVAILABLE, why))
-    }
-}
-
-/// Why a request has no answer.
-struct Refused(StatusCode, String);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, self.1).into_response()
-    }
 }
 
 fn file(kind: &'static str, content: &'static str) -> Response {
@@ -79,15 +61,6 @@ fn file(kind: &'static str, content: &'static str) -> Response {
         (NO_SNIFFING, "nosniff"),
     ];
     (headers, content).into_response()
-}
-
-fn json(value: &Value) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "application/json"),
-        (header::CACHE_CONTROL, "no-store"),
-        (NO_SNIFFING, "nosniff"),
-    ];
-    (headers, value.to_string()).into_response()
 }
 
 async fn topology(State(parts): State<System>) -> Result<Response, Refused> {

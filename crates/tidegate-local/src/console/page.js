@@ -1,26 +1,7 @@
 'use strict';
-// Everything that comes from data goes into the page as text, never as markup.
+// The page of the whole system. Everything that comes from data goes into the page as text, never as markup.
 
-const at = (id) => document.getElementById(id);
-const number = (value) => Number(value ?? 0).toLocaleString('en-US');
-const time = (text) => new Date(text).toISOString().slice(11, 23);
 const AGAIN = 1000;
-
-function element(name, attributes, ...children) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key === 'onclick') made.addEventListener('click', value);
-    else made.setAttribute(key, value);
-  }
-  made.append(...children);
-  return made;
-}
-const cell = (text, kind) => element('td', kind ? { class: kind } : {}, text);
-const json = async (path, options) => {
-  const answer = await fetch(path, options);
-  if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
-  return answer.json();
-};
 
 // A list is written again only when it is another one: what has the focus, or is selected, stays.
 function rewrite(place, key, make) {
@@ -93,6 +74,16 @@ function schedules(status) {
     cell(s.comes ? time(s.comes) : s.enabled ? 'never again' : 'disabled'), cell(number(s.fired), 'n'), cell(number(s.retries), 'n'), cell(number(s.failed), s.failed ? 'n bad' : 'n'))));
 }
 
+// Links to the timelines that a record or letter names: of its correlation id, and of its stream.
+function timelines(text) {
+  const links = [];
+  for (const name of ['correlationid', 'subject']) {
+    const found = new RegExp(`\\\\?"${name}\\\\?":\\s*\\\\?"([^"\\\\]+)`).exec(text);
+    if (found && !links.includes(found[1])) links.push(found[1]);
+  }
+  return links.map((id) => element('a', { class: 'timeline', href: `/timeline?id=${encodeURIComponent(id)}` }, `timeline of ${id}`));
+}
+
 const outcome = (d) => {
   const failed = `${d.failed} of ${d.records} failed`;
   return { ok: 'ok', reported: failed, ignored: `${failed}, ignored` }[d.outcome] ?? 'failed';
@@ -115,13 +106,13 @@ async function detail(which) {
     body.append(element('p', { class: 'soft' }, `${d.at} · ${d.took_ms.toFixed(1)} ms · request ${d.request_id} · ${d.records} ${d.records === 1 ? 'record' : 'records'}`));
     if (d.outcome === 'ignored') body.append(element('p', { class: 'bad' }, d.error));
     body.append(element('h3', {}, 'Answer'), element('pre', {}, d.answer || '(empty)'));
-    for (const record of d.content) body.append(element('h3', {}, record.positions.join(' ') || 'Event'), element('pre', {}, record.text));
+    for (const record of d.content) body.append(element('h3', {}, record.positions.join(' ') || 'Event'), element('pre', {}, record.text), ...timelines(record.text));
   } catch (error) {
     body.append(element('p', { class: 'bad' }, error.message));
   }
 }
 
-const letter = (l) => element('li', {}, element('div', { class: 'head' }, element('b', {}, l.to), element('span', { class: 'soft' }, `${time(l.at)} given up by ${l.function}`)), element('pre', {}, l.text));
+const letter = (l) => element('li', {}, element('div', { class: 'head' }, element('b', {}, l.to), element('span', { class: 'soft' }, `${time(l.at)} given up by ${l.function}`)), element('pre', {}, l.text), ...timelines(l.text));
 
 function letters(counts, newest) {
   const queues = Object.entries(counts).filter(([name]) => name !== 'total');
@@ -143,7 +134,7 @@ async function peek(queue) {
     const messages = await json(`/console/dead-letters/${encodeURIComponent(queue)}/peek`, { method: 'POST' });
     at('peek-note').textContent = messages.length ? `${messages.length} of ${queue}; the receive count of each went up by one` : `no message can be received from ${queue} now`;
     place.replaceChildren(...messages.map((m) => element('li', {}, element('div', { class: 'head' }, element('span', { class: 'id' }, m.id || ''),
-      element('span', { class: 'soft' }, `${m.sent || ''} · received ${m.receives ?? '?'} times`)), element('pre', {}, m.text))));
+      element('span', { class: 'soft' }, `${m.sent || ''} · received ${m.receives ?? '?'} times`)), element('pre', {}, m.text), ...timelines(m.text))));
     place.hidden = !messages.length;
   } catch (error) {
     at('peek-note').textContent = `cannot peek: ${error.message}`;
@@ -157,7 +148,7 @@ function step(s) {
     const failed = s.outcome !== 'ok';
     const made = element('li', { class: failed ? 'delivery failed' : 'delivery' }, head(`delivery from ${s.way.split(' → ')[0]}`,
       element('span', { class: failed ? 'bad' : 'good' }, outcome(s)), element('span', { class: 'soft' }, `${s.took_ms.toFixed(1)} ms`), opened(s)));
-    made.append(...s.about.map((text) => element('pre', {}, text)));
+    made.append(...s.about.flatMap((text) => [element('pre', {}, text), ...timelines(text)]));
     if (s.error) made.append(element('pre', { class: 'bad' }, s.error));
     return made;
   }

@@ -1,20 +1,7 @@
 'use strict';
 // The topology as a picture. The server says where everything stands; here it is drawn once, and its numbers are written again and again.
 
-const SVG = 'http://www.w3.org/2000/svg';
 const KINDS = { stream: 'Kinesis stream', table: 'table', queue: 'queue', 'dead-letters': 'dead letters', bucket: 'bucket', topic: 'topic', bus: 'event bus', email: 'e-mail', schedules: 'schedules', function: 'function', api: 'HTTP API', url: 'function URL' };
-
-function shape(name, attributes, ...children) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
-
-// What does not fit is cut; the whole is in the title.
-function fitted(text, most) {
-  return text.length > most ? text.slice(0, most - 1) + '…' : text;
-}
 
 function curve(points) {
   let path = `M${points[0][0]} ${points[0][1]}`;

@@ -8,6 +8,7 @@ use super::Injection;
 use crate::emulator::Backend;
 use crate::operator::WaitsForOperator;
 use crate::pace::Pace;
+use crate::timelines::Timelines;
 
 /// What an engine runs, and how.
 #[derive(Clone)]
@@ -33,6 +34,8 @@ pub struct Options {
     pub freeze: bool,
     /// Counts what waits for an operator, for the status. `None` counts nothing.
     pub operator: Option<Arc<dyn WaitsForOperator>>,
+    /// Reads timelines for the console. `None` reads none.
+    pub timelines: Option<Arc<dyn Timelines>>,
     /// URL at which the functions run elsewhere, such as `http://127.0.0.1:9000` for `cargo lambda
     /// watch`. `None` runs them here.
     pub invoke_url: Option<String>,
@@ -58,6 +61,7 @@ impl Options {
             freeze: true,
             faults: None,
             operator: None,
+            timelines: None,
         }
     }
 }

@@ -90,6 +90,7 @@ impl Engine {
             state_dir: claim.state_dir.clone(),
             resource_calls,
             operator: Operator::new(options.operator.clone()),
+            timelines: options.timelines.clone(),
             started: Instant::now(),
         };
         let (parts, events) = deliveries::start(parts, options).await?;

@@ -196,7 +196,10 @@ async fn the_console_shows_counts_failures_dead_letters_and_an_orders_path_and_r
     browser.evaluate("document.getElementById('detail').close()").await;
     assert_eq!(browser.evaluate("window.hacked === undefined && document.images.length").await, 0);
     let scripts = "[...document.scripts].map(script => new URL(script.src).pathname)";
-    assert_eq!(browser.evaluate(scripts).await, json!(["/console/picture.js", "/console/page.js"]));
+    assert_eq!(
+        browser.evaluate(scripts).await,
+        json!(["/console/elements.js", "/console/picture.js", "/console/page.js"])
+    );
 
     // Problems outside deliveries, and items that wait for an operator.
     let status = json!({

@@ -50,5 +50,6 @@ mod runtime_api;
 mod schedules;
 mod silent;
 mod statements;
+mod timelines;
 mod topics;
 mod wakes;

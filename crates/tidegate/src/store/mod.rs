@@ -45,6 +45,8 @@ pub use causes::Causes;
 pub use change::CommitChange;
 pub use commit::{Commit, CommitOutcome, RecordedCommit, RecordedDecision, RecordedEvent};
 pub use digest::{Content, Digest, InvalidDigest};
+#[cfg(feature = "timeline")]
+pub use dynamodb::Correlated;
 pub use dynamodb::{DynamoDbEventStore, DynamoDbRowStore, PARTITION_KEY, SORT_KEY};
 #[cfg(feature = "process")]
 pub(crate) use execute::execute_all_noting;
@@ -57,6 +59,8 @@ pub use load::{AggregateAt, load, load_with_snapshots};
 #[cfg(test)]
 pub(crate) use memory::MemoryEventStore;
 pub use origin::Origin;
+#[cfg(feature = "timeline")]
+pub(crate) use patience::is_incomplete;
 pub use port::{EventReader, EventStore};
 pub use reference::{content, resolve};
 pub use retry::Retry;

@@ -9,6 +9,12 @@ use crate::failure::Failure;
 /// Failure code for a stream in which a commit before another commit cannot be read yet.
 pub(super) const GAP: &str = "incomplete_stream";
 
+/// Returns whether a failure says that only a part of a stream or of a commit can be read.
+#[cfg(feature = "timeline")]
+pub(crate) fn is_incomplete(failure: &Failure) -> bool {
+    [INCOMPLETE, GAP].contains(&failure.code())
+}
+
 /// How often and how fast to read again while only a part of a transaction is visible. All pauses
 /// together take 0.3 s on average and 0.7 s at most.
 const AGAIN: Retry = Retry { attempts: 7, pause: Duration::from_millis(10) };

@@ -5,6 +5,7 @@
 
 mod cost;
 mod ends;
+mod timelines;
 mod trips;
 
 use std::collections::BTreeMap;
@@ -134,6 +135,11 @@ async fn every_trip_ends_as_it_must_and_services_hold_what_was_booked_while_ever
     for (trip, booking) in trips.iter().zip(&bookings) {
         ends::check_row(&tables, trip, booking).await;
     }
+    for (trip, booking) in trips.iter().zip(&bookings) {
+        timelines::check(&travel, trip, booking).await;
+    }
+    let booked = trips.iter().find(|trip| trip.end == End::Booked).unwrap();
+    timelines::check_ways(&travel, booked).await;
     let ended = |end| bookings.iter().filter(|booking| booking.end() == Some(end)).count();
     let events = |kind: &str| bookings.iter().filter_map(|booking| booking.events.get(kind)).sum();
     let (moved, refused, ignored): (usize, usize, usize) =

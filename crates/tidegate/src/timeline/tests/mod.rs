@@ -1,0 +1,7 @@
+//! Tests of timelines: of a process that runs by its handler, and of commits that were made up.
+
+mod hostile;
+mod made_up;
+mod process;
+mod scope;
+mod world;
