@@ -29,6 +29,7 @@ mod generations;
 pub mod input;
 mod lookup;
 pub mod model;
+mod part;
 pub mod pattern;
 pub mod route;
 pub mod schedule;
@@ -50,6 +51,7 @@ pub use model::{
     ScheduleGroup, ScheduleTarget, Source, StartingPosition, Statements, Stream, StreamView,
     Subscription, Table, Target, Throttling, Topic, Topology, Use,
 };
+pub use part::NotDeclared;
 pub use scheduled::{DECLARED_SCHEDULES, GroupVariable, NoTimetable, Scheduled};
 pub use subscribers::Subscriber;
 pub use targets::{RuleTarget, TargetKind};

@@ -76,6 +76,14 @@ pub(crate) struct Up {
     /// The topology file; by default infra/topology.auto.tfvars here or in a directory above.
     #[arg(long, value_name = "FILE")]
     pub(crate) topology: Option<PathBuf>,
+    /// Runs only these functions, with what leads to them; repeatable, or with commas between. All
+    /// streams, tables, queues and buses exist as before.
+    #[arg(long, value_name = "FUNCTION", value_delimiter = ',')]
+    pub(crate) only: Vec<String>,
+    /// Replaces a variable of a function's declared environment, such as
+    /// payment.PAYMENT_PROVIDER_URL=http://127.0.0.1:9000; repeatable.
+    #[arg(long, value_name = "FUNCTION.NAME=VALUE", value_parser = variable)]
+    pub(crate) set: Vec<Variable>,
     /// Emulator to start: ministack (the default) or localstack.
     #[arg(long, env = "BACKEND", value_name = "NAME", hide_env_values = true)]
     pub(crate) backend: Option<String>,
@@ -126,6 +134,24 @@ pub(crate) struct Up {
     pub(crate) own_session: bool,
     #[command(flatten)]
     pub(crate) state: StateDir,
+}
+
+/// A variable of a function, with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Variable {
+    pub(crate) function: String,
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+/// Parses a variable of a function with its value.
+fn variable(text: &str) -> Result<Variable, String> {
+    let parts = text.split_once('=').and_then(|(place, value)| {
+        let (function, name) = place.split_once('.')?;
+        Some(Variable { function: function.into(), name: name.into(), value: value.into() })
+    });
+    let named = parts.filter(|found| !found.function.is_empty() && !found.name.is_empty());
+    named.ok_or_else(|| "expected FUNCTION.NAME=VALUE".to_owned())
 }
 
 /// Pace of polling.
@@ -234,6 +260,20 @@ pub(crate) struct Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_ends_at_the_first_equals_sign() {
+        let found = variable("payment.URL=http://127.0.0.1:1/?a=b.c").unwrap();
+        let Variable { function, name, value } = &found;
+        assert_eq!(
+            (&**function, &**name, &**value),
+            ("payment", "URL", "http://127.0.0.1:1/?a=b.c")
+        );
+        assert_eq!(variable("payment.URL=").unwrap().value, "");
+        for wrong in ["payment.URL", "payment=URL", ".URL=a", "payment.=a", ""] {
+            assert!(variable(wrong).unwrap_err().contains("FUNCTION.NAME=VALUE"), "{wrong}");
+        }
+    }
 
     #[test]
     fn a_schedule_without_a_group_is_a_declared_one() {

@@ -32,7 +32,7 @@ pub(crate) use effects::{
     EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
 };
 pub(crate) use events::{CommitKey, EventsCommand, EventsReplay, EventsRepublish, EventsShow};
-pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up};
+pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up, Variable};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
 pub(crate) use place::{Place, StateDir};

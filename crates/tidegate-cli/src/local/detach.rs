@@ -14,7 +14,7 @@ use terminal::problem::Problem;
 use tokio::signal::ctrl_c;
 
 use super::up::{Place, running};
-use crate::arguments::{Pace, Up};
+use crate::arguments::{Pace, Up, Variable};
 
 /// Interval between looks at the background process while it starts.
 const LOOK: Duration = Duration::from_millis(50);
@@ -93,6 +93,12 @@ fn command(options: &Up, place: &Place) -> Result<Command, Problem> {
     let mut command = Command::new(own);
     command.args(["local", "up", "--own-session", "--state-dir"]).arg(&place.state_dir);
     command.arg("--topology").arg(&place.topology);
+    if !options.only.is_empty() {
+        command.arg("--only").arg(options.only.join(","));
+    }
+    for Variable { function, name, value } in &options.set {
+        command.arg("--set").arg(format!("{function}.{name}={value}"));
+    }
     if let Some(backend) = &options.backend {
         command.arg("--backend").arg(backend);
     }
@@ -156,6 +162,12 @@ mod tests {
             detach: true,
             json: true,
             topology: Some("t.tfvars".into()),
+            only: vec!["payment".to_owned(), "ledger".to_owned()],
+            set: vec![Variable {
+                function: "payment".to_owned(),
+                name: "URL".to_owned(),
+                value: "http://127.0.0.1:9".to_owned(),
+            }],
             backend: Some("localstack".to_owned()),
             endpoint_url: Some("http://127.0.0.1:4566".to_owned()),
             no_build: false,
@@ -177,7 +189,7 @@ mod tests {
             command.get_args().map(|part| part.to_string_lossy().into_owned()).collect();
         assert_eq!(
             line.join(" "),
-            "local up --own-session --state-dir s --topology t.tfvars --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 --key-set jwks.json \
+            "local up --own-session --state-dir s --topology t.tfvars --only payment,ledger --set payment.URL=http://127.0.0.1:9 --backend localstack --endpoint-url http://127.0.0.1:4566 --time-scale 2.5 --pace aws --port 9001 --no-freeze --invoke-url http://127.0.0.1:9000 --key-set jwks.json \
              --faults plan.toml --fault-seed 7 --fault-journal before.jsonl"
         );
         Arguments::try_parse_from(["tidegate".to_owned()].into_iter().chain(line)).unwrap();

@@ -12,7 +12,7 @@ use terminal::local_system::STATE;
 use terminal::output;
 use terminal::problem::Problem;
 use tidegate_local::emulator::Backend;
-use tidegate_local::engine::{Engine, Injection, Options, StartError};
+use tidegate_local::engine::{Engine, Injection, Options, StartError, Variable};
 use tidegate_local::fault::FaultPlan;
 use tidegate_local::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
@@ -162,11 +162,16 @@ fn engine_options(options: &Up, place: &Place) -> Result<Options, Problem> {
     let backend = Backend::named(options.endpoint_url.as_deref(), options.backend.as_deref());
     let backend = backend.map_err(|error| Problem::new(error.to_string()))?;
     let mut engine = Options::new(place.topology.clone(), backend, place.state_dir.clone());
+    engine.only.clone_from(&options.only);
+    let replaced = options.set.iter().map(|set| Variable {
+        function: set.function.clone(),
+        name: set.name.clone(),
+        value: set.value.clone(),
+    });
+    engine.environment = replaced.collect();
     engine.bin_dir = match &options.bin_dir {
         Some(directory) => Some(directory.clone()),
-        None if options.no_build && needs_binaries(&place.topology) => {
-            Some(built(&place.topology)?)
-        }
+        None if options.no_build && needs_binaries(&engine) => Some(built(&place.topology)?),
         None => None,
     };
     engine.port = options.port;
@@ -194,13 +199,14 @@ fn injection(options: &Up) -> Result<Option<Injection>, Problem> {
     Ok(Some(Injection { plan, again: options.fault_journal.clone() }))
 }
 
-/// Returns whether some function has no command of its own.
+/// Returns whether some function that runs has no command of its own.
 ///
-/// A topology with mistakes has other problems, which the engine reports.
-fn needs_binaries(topology: &Path) -> bool {
-    let checked = topology::check(topology);
-    checked.is_ok_and(|checked| {
-        checked.topology.functions.values().any(|function| function.command.is_none())
+/// A topology with mistakes, or an unknown name, is reported by the engine.
+fn needs_binaries(options: &Options) -> bool {
+    let declared = topology::load(&options.topology_path).ok();
+    let topology = declared.and_then(|declared| options.topology(declared).ok());
+    topology.is_some_and(|topology| {
+        topology.functions.values().any(|function| function.command.is_none())
     })
 }
 
@@ -247,15 +253,13 @@ fn announce(engine: &Engine, invoke_url: Option<&str>) -> Result<(), Problem> {
         let what = if gateway.kind == "api" { "api" } else { "url of" };
         lines.push(format!("  {what:<12}{} at {}", gateway.name, gateway.url));
     }
-    if let Ok(declared) = topology::load(&file.topology) {
-        for (function, name, source) in declared.sources() {
-            let from =
-                source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());
-            lines.push(format!("  {:<12}{} → {function}", "mapping", from.unwrap_or(name)));
-        }
-        for (rule, function) in declared.function_rules() {
-            lines.push(format!("  {:<12}{rule} → {function}", "rule"));
-        }
+    let topology = engine.topology();
+    for (function, name, source) in topology.sources() {
+        let from = source.stream.as_deref().or(source.table.as_deref()).or(source.queue.as_deref());
+        lines.push(format!("  {:<12}{} → {function}", "mapping", from.unwrap_or(name)));
+    }
+    for (rule, function) in topology.function_rules() {
+        lines.push(format!("  {:<12}{rule} → {function}", "rule"));
     }
     lines.push(
         "`tidegate local status --watch` shows its status, `tidegate local down` or Ctrl-C ends it"

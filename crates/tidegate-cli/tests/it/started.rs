@@ -106,3 +106,31 @@ async fn a_system_is_found_from_below_and_says_what_waits_for_a_person() {
     assert_eq!(effects.as_array().unwrap().len(), 1, "as the command counts: {effects:#}");
     project.down().await;
 }
+
+/// Two functions, one of which declares a variable.
+const TWO: &str = r#"
+functions = {
+  mailer  = { command = ["sleep", "600"], environment = { SENDER = "a@example.com" } }
+  printer = { command = ["no-such-program"] }
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_part_of_a_system_starts_with_another_value_of_a_variable() {
+    let project = Project::new(&[("topology.auto.tfvars", TWO)], None);
+    let up = ["local", "up", "--detach", "--topology", "topology.auto.tfvars", "--only"];
+    let refused = project.run(&[&up[..], &["mailer,prnter"]].concat()).await;
+    let text = stderr(&refused) + &stdout(&refused);
+    let said = "prnter is not a function of the topology, which declares mailer, printer";
+    assert!(!refused.status.success() && text.contains(said), "{text}");
+    let set = ["--set", "mailer.SENDER=b@example.com"];
+    let started = project.run(&[&up[..], &["mailer"], &set].concat()).await;
+    let text = stderr(&started) + &stdout(&started);
+    assert!(started.status.success(), "{text}");
+    let status = project.status().await;
+    let functions: Vec<&String> = status["functions"].as_object().unwrap().keys().collect();
+    assert_eq!(functions, ["mailer"]);
+    let variables = std::fs::read_to_string(project.file(".tidegate/functions/mailer.env"));
+    assert!(variables.unwrap().contains("\nSENDER=b@example.com\n"));
+    project.down().await;
+}

@@ -26,6 +26,6 @@ mod timing;
 mod topics;
 
 pub use injection::Injection;
-pub use options::Options;
+pub use options::{Options, Variable};
 pub use start_error::StartError;
 pub use system::Engine;

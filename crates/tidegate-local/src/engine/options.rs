@@ -9,6 +9,18 @@ use crate::emulator::Backend;
 use crate::operator::WaitsForOperator;
 use crate::pace::Pace;
 use crate::timelines::Timelines;
+use topology::{NotDeclared, Topology};
+
+/// A variable of a function, with its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    /// The function.
+    pub function: String,
+    /// Name of the variable.
+    pub name: String,
+    /// Value that the function gets.
+    pub value: String,
+}
 
 /// What an engine runs, and how.
 #[derive(Clone)]
@@ -19,6 +31,12 @@ pub struct Options {
     pub backend: Backend,
     /// State directory, for logs, checkpoints and the engine file.
     pub state_dir: PathBuf,
+    /// Functions that run, with what leads to them ([`Topology::part`]). Empty runs all of them.
+    ///
+    /// [`Topology::part`]: topology::Topology::part
+    pub only: Vec<String>,
+    /// Values that replace those of variables in the declared `environment` of functions.
+    pub environment: Vec<Variable>,
     /// Directory of the functions' binaries. `None` builds them with cargo.
     pub bin_dir: Option<PathBuf>,
     /// Divides the waiting times that AWS fixes, and the ages at which records are given up. 1 is
@@ -45,6 +63,20 @@ pub struct Options {
 }
 
 impl Options {
+    /// Returns the topology that the engine runs: the part of `declared` with the functions of
+    /// [`Options::only`], and the variables of [`Options::environment`].
+    ///
+    /// # Errors
+    /// A function or a variable is not declared.
+    pub fn topology(&self, declared: Topology) -> Result<Topology, NotDeclared> {
+        let mut topology = declared;
+        // First, so that a name is compared with all functions.
+        for Variable { function, name, value } in &self.environment {
+            topology.replace_variable(function, name, value)?;
+        }
+        if self.only.is_empty() { Ok(topology) } else { topology.part(&self.only) }
+    }
+
     /// Creates options with AWS's own waiting times, fast polling, frozen environments, and
     /// functions built with cargo.
     pub fn new(topology_path: PathBuf, backend: Backend, state_dir: PathBuf) -> Self {
@@ -52,6 +84,8 @@ impl Options {
             topology_path,
             backend,
             state_dir,
+            only: Vec::new(),
+            environment: Vec::new(),
             bin_dir: None,
             invoke_url: None,
             key_set: None,

@@ -36,7 +36,8 @@ impl Engine {
         if !(options.time_scale.is_finite() && options.time_scale > 0.0) {
             return Err(StartError::TimeScale(options.time_scale));
         }
-        let checked = topology::check(&options.topology_path)?;
+        let mut checked = topology::check(&options.topology_path)?;
+        checked.topology = options.topology(checked.topology)?;
         let runner = Runner::choose(options)?;
         let claim = Claim::take(options).await?;
 

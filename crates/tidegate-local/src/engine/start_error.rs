@@ -11,8 +11,8 @@ use crate::gateway::{IssuerError, KeySetError};
 use crate::provision::ProvisionError;
 use crate::proxy::ProxyError;
 use crate::remote::BadUrl;
-use topology::TopologyError;
 use topology::pattern::PatternError;
+use topology::{NotDeclared, TopologyError};
 
 /// Why the engine could not start.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +56,9 @@ pub enum StartError {
     /// The topology has mistakes.
     #[error(transparent)]
     Topology(#[from] TopologyError),
+    /// The options name a function or a variable that the topology does not declare.
+    #[error(transparent)]
+    NotDeclared(#[from] NotDeclared),
     /// What a subscription names is declared but was not created.
     #[error(
         "the topic, the queue or the dead-letter queue of subscription {0} is declared but was not created"

@@ -17,6 +17,7 @@ use crate::environment::Functions;
 use crate::parts::Parts;
 use crate::status::{Look, Status};
 use engine_client::engine_file::EngineFile;
+use topology::Topology;
 
 /// Time that a shutdown waits for invocations in flight.
 const GRACE: Duration = Duration::from_secs(5);
@@ -44,6 +45,11 @@ impl Engine {
     /// Returns the URL of the control API.
     pub fn control_url(&self) -> String {
         self.control.url()
+    }
+
+    /// Returns what the engine runs: the declared system, or the part that was asked for.
+    pub fn topology(&self) -> &Topology {
+        &self.parts.topology
     }
 
     /// Returns the functions.

@@ -36,6 +36,7 @@ mod killed_engine;
 mod logs;
 mod memory;
 mod nested;
+mod part;
 mod positions;
 mod probe;
 mod provision;
