@@ -16,6 +16,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[1]
 # What each crate has in `[dependencies]`, as it should be.
 CRATES = {
     "crates/aws-json": [],
+    "crates/compatibility": [],
     "crates/engine-client": [],
     "crates/lambda-shapes": ["aws-json"],
     "crates/shop": ["events"],

@@ -10,8 +10,8 @@ use crate::arguments::{
     Arguments, Command, Completions, EventsCommand, NewCommand, TopologyCommand,
 };
 use crate::{
-    breaker, cost, dlq, effects, event_store, local, new, parked, process, projection, replay,
-    republish, timeline, topology,
+    breaker, contracts, cost, dlq, effects, event_store, local, new, parked, process, projection,
+    replay, republish, timeline, topology,
 };
 
 /// Runs the command.
@@ -31,6 +31,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode, Problem> {
             Command::Events(EventsCommand::Republish(options)) => {
                 republish::republish(&options).await
             }
+            Command::Events(EventsCommand::Diff(options)) => contracts::diff(&options),
             Command::Timeline(options) => timeline::show(&options).await,
             Command::Effects(command) => effects::run(&command).await,
             Command::Parked(command) => parked::run(&command).await,

@@ -9,6 +9,7 @@ mod arn;
 mod breaker;
 mod commit_stream;
 mod connection;
+mod contracts;
 mod cost;
 mod declared;
 mod dispatch;

@@ -38,7 +38,8 @@ pub(crate) enum Command {
     /// Starts, inspects and ends the local system.
     #[command(subcommand, arg_required_else_help = false)]
     Local(LocalCommand),
-    /// Shows events of the event store, publishes them again, and replays the archive of a bus.
+    /// Shows events of the event store, publishes them again, replays the archive of a bus, and
+    /// compares schemas.
     #[command(subcommand, arg_required_else_help = false)]
     Events(EventsCommand),
     /// Shows what became of a message across streams, with causes and durations, and where it

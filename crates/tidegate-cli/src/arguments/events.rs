@@ -1,6 +1,7 @@
 //! Options of `tidegate events`.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -32,6 +33,17 @@ toolkit does not know the option yet publishes whole commits.
 
 The command can be ended at any time. It then says with which --after it goes on.";
 
+const DIFF: &str = "\
+Compares the schemas of the working tree with those of a git revision: what changed, and what breaks \
+which reader. The exit code is 1 if a reader breaks.
+
+Backward: a reader with the new schema meets a message that was written before. Forward: a reader \
+with the old schema meets a new message. A new version of a type breaks nothing, because readers \
+wait for what is newer than they are; the command says what its upcast has to decide.
+
+A schema is a file TYPE.vVERSION.json. Readers are the functions that the catalog names, and those \
+that a rule of the topology brings the type to.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
     /// Shows the events of one stream, in order.
@@ -42,6 +54,37 @@ pub(crate) enum EventsCommand {
     /// Publishes events of the event store again, by stream, type or time.
     #[command(long_about = REPUBLISH)]
     Republish(EventsRepublish),
+    /// Says what changed in the schemas since a git revision, and what breaks which reader.
+    #[command(long_about = DIFF)]
+    Diff(EventsDiff),
+}
+
+/// Options of `events diff`.
+#[derive(Debug, Args)]
+pub(crate) struct EventsDiff {
+    /// Revision to compare with: a commit, a branch or a tag, such as main or HEAD~1.
+    #[arg(value_name = "REV")]
+    pub(crate) revision: String,
+    /// Folder of the schemas; by default events/schemas here or in a directory above.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) schemas: Option<PathBuf>,
+    /// Catalog that names the readers; by default docs/catalog/catalog.json here or in a directory
+    /// above, if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<PathBuf>,
+    /// Topology with the rules; by default infra/topology.auto.tfvars here or in a directory above,
+    /// if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) topology: Option<PathBuf>,
+    /// Compares with every older state of a schema, too, from the revision back.
+    #[arg(long)]
+    pub(crate) transitive: bool,
+    /// Oldest commit whose state of the schemas counts, such as that of the first release.
+    #[arg(long, value_name = "REV", requires = "transitive")]
+    pub(crate) since: Option<String>,
+    /// Prints the differences as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Options of `events show`.

@@ -31,7 +31,9 @@ pub(crate) use dlq::Dlq;
 pub(crate) use effects::{
     EffectsCommand, EffectsComplete, EffectsList, EffectsPlace, EffectsRelease,
 };
-pub(crate) use events::{CommitKey, EventsCommand, EventsReplay, EventsRepublish, EventsShow};
+pub(crate) use events::{
+    CommitKey, EventsCommand, EventsDiff, EventsReplay, EventsRepublish, EventsShow,
+};
 pub(crate) use local::{Level, LocalCommand, Logs, Pace, Schedules, Up, Variable};
 pub(crate) use new::{FunctionSource, NewCommand, NewFunction};
 pub(crate) use parked::{ParkedCommand, ParkedList, ParkedOne, ParkedPlace, ParkedRelease};
