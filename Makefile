@@ -31,12 +31,12 @@ help: ## lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: setup programs ## starts the local system, feeds it INPUT (LIMIT invoices), checks the results
-	@scripts/demo "$(INPUT)" $(LIMIT)
+demo: setup programs ## feeds INPUT (LIMIT invoices) to the order path, or to all: SHOP=1 [OUTAGE=1]
+	@OUTAGE=$(OUTAGE) scripts/demo$(if $(SHOP),-shop) "$(INPUT)" $(LIMIT)
 
 .PHONY: down
-down: ## ends the local system that `make demo` left running
-	@if command -v tidegate >/dev/null; then tidegate local down; else echo "nothing was built, so nothing is running"; fi
+down: ## ends what `make demo` left running
+	@scripts/down
 
 .PHONY: test
 test: setup-backend programs ## runs unit and system tests; BACKEND=localstack uses LocalStack
@@ -44,7 +44,7 @@ test: setup-backend programs ## runs unit and system tests; BACKEND=localstack u
 	cargo test --locked --profile local --package system-tests --test system -- $(ONLY)
 
 # The run under all faults, and each story (tests/system/chaos/stories).
-CHAOS := $(or $(ONLY),all paused throttled hanging newer)
+CHAOS := $(or $(ONLY),all paused throttled hanging newer shop)
 
 .PHONY: chaos
 chaos: setup programs ## checks invoices under all faults, then the stories; see docs/faults.md
@@ -101,6 +101,7 @@ check: setup ## checks format, lints, unit tests, docs, licences, topology, infr
 	@scripts/detection --check
 	@scripts/api --check-if-possible
 	$(TARGET)/debug/tidegate topology check --strict
+	@scripts/events-diff $(TARGET)/debug/tidegate
 	scripts/check-infra
 
 .PHONY: api
@@ -151,6 +152,8 @@ infra-check: ## all that a change of infra/ needs, without an AWS account, in mi
 	@scripts/check-infra
 
 .PHONY: infra-test
+# What tests/infra deploys.
+infra-test: FUNCTIONS := event-publisher notification order-processor order-projection
 infra-test: setup build programs ## deploys into an emulator that enforces IAM, and sends orders
 	@scripts/terraform version >/dev/null
 	AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_SESSION_TOKEN= TIDEGATE_ZIPS=$(TARGET)/lambda \

@@ -270,6 +270,28 @@ locals {
     } : ["AWS/SES", metric, { label = label }] if length(local.email_addresses) > 0
   ]
 
+  schedule_lines = flatten([
+    for metric in ["TargetErrorCount", "InvocationDroppedCount", "InvocationsFailedToBeSentToDeadLetterCount"] : [
+      for group, physical in local.schedule_group_names : {
+        line = ["AWS/Scheduler", metric, "ScheduleGroup", physical, { label = "${group} ${metric}" }]
+      }
+    ]
+  ])[*].line
+  process_lines = flatten([for name, process in var.processes : [
+    for metric, function in { ProcessStuck = process.function, DeadlinesSwept = process.sweep } : {
+      line = [
+        var.metrics_namespace, metric, "function", local.names.functions[function], "process", name,
+        { label = "${name} ${metric}" },
+      ]
+    } if function != null
+  ] if var.metrics_namespace != null])[*].line
+  breaker_lines = [
+    for name, breaker in var.breakers : [
+      var.metrics_namespace, "BreakerOpened", "function", local.names.functions[breaker.function], "breaker", name,
+      { label = name },
+    ] if var.metrics_namespace != null
+  ]
+
   # CloudWatch refuses a graph without a line, so graphs of what the topology does not have are left
   # out.
   stuck_widgets = concat(local.iterator_age_widgets, local.mapping_widgets, [
@@ -296,6 +318,9 @@ locals {
           local.rule_lines.InvocationsFailedToBeSentToDlq,
         )
       },
+      { title = "Schedules: not handed over", stat = "Sum", metrics = local.schedule_lines },
+      { title = "Processes: stuck, and deadlines that the sweep found", stat = "Sum", metrics = local.process_lines },
+      { title = "Breakers that opened", stat = "Sum", metrics = local.breaker_lines },
       { title = "Requests that failed at the server", stat = "Sum", metrics = concat(local.api_lines["5xx"], local.url_lines) },
       { title = "Latency p99 of requests, ms", stat = "p99", metrics = local.api_lines.Latency },
       { title = "Requests refused by throttling", stat = "Sum", metrics = local.throttled_lines },

@@ -154,13 +154,18 @@ locals {
     },
   ] : statement if length(statement.Resource) > 0], local.uses_key) }
 
-  # Queues that a function reads and no rule writes to: programs outside fill them.
+  # Queues that a function reads, and that no rule and no function writes to: programs outside fill
+  # them.
   fed_queues = [
     for name in sort(keys(local.work_queues)) : name
     if anytrue(flatten([
       for function in var.functions : [for source in function.sources : source.queue == name]
-    ])) && length(local.rules_to_queue[name]) == 0
+    ])) && length(local.rules_to_queue[name]) == 0 && !contains(local.queues_of_functions, name)
   ]
+
+  queues_of_functions = flatten([
+    for function in var.functions : [for use in function.uses : use.queue if use.queue != null && use.access != "read"]
+  ])
 
   producer_policy = { Version = "2012-10-17", Statement = concat([for statement in [
     {

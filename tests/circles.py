@@ -19,6 +19,7 @@ CRATES = {
     "crates/compatibility": [],
     "crates/engine-client": [],
     "crates/lambda-shapes": ["aws-json"],
+    "crates/orders": ["events", "tidegate"],
     "crates/payment-simulator": ["terminal"],
     "crates/shop": ["events"],
     "crates/terminal": [],

@@ -1,7 +1,7 @@
 //! Writes the files that are generated from the types.
 //!
-//! These are schemas, documents of the schema registry, samples and Lambda events. The program
-//! refuses to change a published schema in a way that breaks its readers.
+//! These are schemas, documents of the schema registry, samples, Lambda events and the catalog of
+//! all messages. The program refuses to change a published schema in a way that breaks its readers.
 
 #[path = "../generate/mod.rs"]
 #[allow(
@@ -51,6 +51,22 @@ fn main() -> Result<(), Box<dyn Error>> {
     {
         std::fs::remove_file(generate::root().join(path))?;
         writeln!(std::io::stdout(), "removed events/{path}: no type makes it")?;
+    }
+    catalog()
+}
+
+/// Writes the catalog. Its page names the schemas, so it comes last.
+fn catalog() -> Result<(), Box<dyn Error>> {
+    for (path, text) in generate::catalog::files(&generate::all()?)? {
+        let file = generate::catalog::repository().join(&path);
+        if std::fs::read_to_string(&file).is_ok_and(|written| written == text) {
+            continue;
+        }
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(file, text)?;
+        writeln!(std::io::stdout(), "wrote {path}")?;
     }
     Ok(())
 }

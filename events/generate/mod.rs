@@ -3,21 +3,26 @@
 //! These are schemas, documents of the schema registry, samples and Lambda events. One program
 //! writes them, and a test compares them.
 
-mod compatibility;
+pub mod catalog;
+mod contents;
+mod described;
 mod lambda;
+mod list;
 mod registry;
 mod samples;
 mod schemas;
+mod services;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use compatibility::{Change, What};
 use serde_json::Value;
 
-pub use compatibility::breaking_changes;
+pub use described::Described;
 pub use lambda::commit;
-pub use samples::Samples;
+pub use list::all;
 
 /// The command that writes the files.
 pub const COMMAND: &str = "cargo run -p events --example schemas";
@@ -27,11 +32,11 @@ pub const FOLDERS: [&str; 4] = ["schemas", "registry", "payloads", "lambda"];
 
 /// Returns all files by their path in `events/`.
 pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
-    let samples = Samples::new()?;
-    let mut files = schemas::files()?;
-    files.extend(registry::files()?);
-    files.extend(samples.files()?);
-    files.extend(lambda::files(&samples)?);
+    let types = list::all()?;
+    let mut files = schemas::files(&types);
+    files.extend(registry::files(&types)?);
+    files.extend(samples::files(&types)?);
+    files.extend(lambda::files(&types)?);
     Ok(files)
 }
 
@@ -53,6 +58,16 @@ pub fn committed() -> Result<BTreeMap<String, Option<Value>>, Box<dyn Error>> {
         }
     }
     Ok(found)
+}
+
+/// Returns what in a change of a published schema breaks readers or writers of the same version.
+///
+/// A version may only gain fields, and only optional ones: a field that readers know stays. The
+/// result has one line per change, with its place.
+pub fn breaking_changes(published: &Value, now: &Value) -> Vec<String> {
+    let changes = compatibility::changes(published, now).into_iter();
+    let allowed = |of: &Change| of.what == What::FieldAdded && !of.breaks.any();
+    changes.filter(|change| !allowed(change)).map(|change| change.to_string()).collect()
 }
 
 /// Returns the schemas of older versions of existing types. Readers of old events need them.

@@ -1,41 +1,32 @@
 //! JSON Schemas of the envelope and of every type, as files.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 
-use events::{
-    OrderPlaced, OrderRejected, PlaceOrder, RecordReturn, ReturnRecorded, ReturnRejected,
-};
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
+use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
 use tidegate::envelope::{DataSchema, Envelope};
-use tidegate::message::Message;
+
+use super::described::Described;
 
 /// Version of the envelope.
 const ENVELOPE_VERSION: u32 = 1;
 
-pub fn files() -> Result<BTreeMap<String, Value>, Box<dyn Error>> {
-    Ok(BTreeMap::from([
-        of_type::<PlaceOrder>(),
-        of_type::<OrderPlaced>(),
-        of_type::<OrderRejected>(),
-        of_type::<RecordReturn>(),
-        of_type::<ReturnRecorded>(),
-        of_type::<ReturnRejected>(),
-        (
-            format!("schemas/envelope.v{ENVELOPE_VERSION}.json"),
-            identified(schema::<Envelope>(), &DataSchema::new("Envelope", ENVELOPE_VERSION)),
-        ),
-    ]))
+pub fn files(types: &[Described]) -> BTreeMap<String, Value> {
+    let envelope = generator().into_root_schema_for::<Envelope>();
+    let envelope = identified(envelope, &DataSchema::new("Envelope", ENVELOPE_VERSION));
+    let mut files: BTreeMap<String, Value> =
+        types.iter().map(|of| (format!("schemas/{}.json", of.file_stem()), schema(of))).collect();
+    files.insert(format!("schemas/envelope.v{ENVELOPE_VERSION}.json"), envelope);
+    files
 }
 
-fn of_type<M: Message + JsonSchema>() -> (String, Value) {
-    let path = format!("schemas/{}.v{}.json", M::TYPE, M::VERSION);
-    (path, identified(schema::<M>(), &DataSchema::new(M::TYPE, M::VERSION)))
+/// Returns the schema of a type's content.
+pub fn schema(of: &Described) -> Value {
+    identified((of.root_schema)(generator()), &DataSchema::new(of.kind, of.version))
 }
 
-fn schema<T: JsonSchema>() -> Schema {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().into_generator()
 }
 
 fn identified(mut schema: Schema, id: &DataSchema) -> Value {

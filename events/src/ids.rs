@@ -76,3 +76,21 @@ impl ReturnId {
         StreamId::new(Self::STREAM_KIND, &self.0)
     }
 }
+
+/// Kinds of the streams that belong to an order or a return. Their key is that of the order or
+/// return.
+pub mod stream_kind {
+    /// Reservation of an order's products: `reservation#536365`. Owned by `inventory`.
+    pub const RESERVATION: &str = "reservation";
+    /// Goods of a return that come back into the stock: `restock#C536379`. Owned by `inventory`.
+    pub const RESTOCK: &str = "restock";
+    /// What the supplier delivers for a reservation that made a product run low:
+    /// `supply#536365`. Owned by `inventory`.
+    pub const SUPPLY: &str = "supply";
+    /// Payment of an order or refund of a return: `payment#536365`. Owned by `payment`.
+    pub const PAYMENT: &str = "payment";
+    /// Shipment of an order: `shipment#536365`. Owned by `shipping`.
+    pub const SHIPMENT: &str = "shipment";
+    /// Process that fulfils an order: `fulfilment#536365`. Owned by `fulfilment`.
+    pub const FULFILMENT: &str = "fulfilment";
+}

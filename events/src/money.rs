@@ -5,12 +5,17 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Currency of an amount, ISO 4217.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Currency {
     /// Pound sterling; minor unit: penny, 1/100.
     #[serde(rename = "GBP")]
     Gbp,
+}
+
+impl Currency {
+    /// All currencies.
+    pub const ALL: [Self; 1] = [Self::Gbp];
 }
 
 impl fmt::Display for Currency {

@@ -1,4 +1,5 @@
-//! Names of attributes and keys of the read models that `order-projection` writes.
+//! Names of attributes and keys of the tables that others read: the read models that
+//! `order-projection` writes, and the stock of `inventory`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,6 +55,25 @@ pub mod sales {
     pub const RETURNED_UNITS: &str = "returned_units";
     /// Their value in minor units.
     pub const REFUNDED: &str = "refunded";
+}
+
+/// Attributes of a `stock` row. Its key is the code of the product.
+///
+/// A product that was never touched has no row. For each row,
+/// `received = on_hand + reserved + shipped`, and no amount is negative.
+pub mod stock {
+    /// Key: `85123A`.
+    pub const STOCK_CODE: &str = "stock_code";
+    /// Units in the warehouse that are available: no order reserved them.
+    pub const ON_HAND: &str = "on_hand";
+    /// Units in the warehouse that orders reserved.
+    pub const RESERVED: &str = "reserved";
+    /// Units that left the warehouse.
+    pub const SHIPPED: &str = "shipped";
+    /// Units that ever came in: the opening stock, deliveries of the supplier, and returns.
+    pub const RECEIVED: &str = "received";
+    /// Units that were ordered from the supplier and did not come yet.
+    pub const ON_ORDER: &str = "on_order";
 }
 
 /// Dimension by which sales are summed.

@@ -56,6 +56,11 @@ variables {
       events                 = "event-store"
     }
   }
+
+  processes       = {}
+  schedules       = {}
+  schedule_groups = {}
+  apis            = {}
 }
 
 run "a_function_gets_its_breaker_and_no_other_row" {

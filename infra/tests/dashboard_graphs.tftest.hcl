@@ -45,7 +45,8 @@ run "the_dashboard_shows_everything" {
         for metric in concat(alarm.metric_name == null ? [] : [alarm], flatten(alarm.metric_query[*].metric)) :
         "${metric.namespace} ${metric.metric_name} ${try(
           metric.dimensions.FunctionName, metric.dimensions.function, metric.dimensions.QueueName, metric.dimensions.RuleName,
-          metric.dimensions.TableName, metric.dimensions.StreamName, metric.dimensions.EventSourceMappingUUID, "of the account"
+          metric.dimensions.TableName, metric.dimensions.StreamName, metric.dimensions.EventSourceMappingUUID, metric.dimensions.ApiId,
+          metric.dimensions.ScheduleGroup, "of the account"
         )}"
       ]]),
       flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
@@ -55,7 +56,22 @@ run "the_dashboard_shows_everything" {
         ] if length(line) > 2 && try(line[length(line) - 1].visible, true)
       ] if widget.type == "metric"]),
     )) == 0
-    error_message = "The metric of an alarm is in no graph."
+    error_message = "The metric of an alarm is in no graph: ${join(", ", setsubtract(
+      flatten([for alarm in aws_cloudwatch_metric_alarm.this : [
+        for metric in concat(alarm.metric_name == null ? [] : [alarm], flatten(alarm.metric_query[*].metric)) :
+        "${metric.namespace} ${metric.metric_name} ${try(
+          metric.dimensions.FunctionName, metric.dimensions.function, metric.dimensions.QueueName, metric.dimensions.RuleName,
+          metric.dimensions.TableName, metric.dimensions.StreamName, metric.dimensions.EventSourceMappingUUID, metric.dimensions.ApiId,
+          metric.dimensions.ScheduleGroup, "of the account"
+        )}"
+      ]]),
+      flatten([for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : [
+        for line in widget.properties.metrics : [
+          for part in length(line) == 3 ? ["of the account"] :
+          slice(line, 3, length(line) - 1) : "${line[0]} ${line[1]} ${part}"
+        ] if length(line) > 2 && try(line[length(line) - 1].visible, true)
+      ] if widget.type == "metric"]),
+    ))}"
   }
 
   assert {
@@ -214,11 +230,16 @@ run "a_system_of_queues_alone_has_a_dashboard_too" {
   command = apply
 
   variables {
-    streams = {}
-    tables  = {}
-    buckets = {}
-    buses   = {}
-    rules   = {}
+    streams         = {}
+    tables          = {}
+    buckets         = {}
+    buses           = {}
+    rules           = {}
+    apis            = {}
+    breakers        = {}
+    processes       = {}
+    schedules       = {}
+    schedule_groups = {}
     queues = {
       refunds = {
         retention_seconds          = 345600

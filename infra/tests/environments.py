@@ -95,10 +95,12 @@ def differences(environments):
 def policies(name, resources):
     roles = of_type(resources, "aws_iam_role")
     functions = of_type(resources, "aws_lambda_function")
-    if len({values["name"] for _, values in roles}) != len(functions):
+    # Scheduler has a role for each group of schedules.
+    groups = of_type(resources, "aws_scheduler_schedule_group")
+    if len({values["name"] for _, values in roles}) != len(functions) + len(groups):
         yield (
-            f"{name} has {len(functions)} functions and {len(roles)} roles: each function has one"
-            " of its own"
+            f"{name} has {len(functions)} functions, {len(groups)} groups of schedules and"
+            f" {len(roles)} roles: each has one of its own"
         )
     for kind in ("aws_iam_role_policy_attachment", "aws_iam_policy_attachment", "aws_iam_policy"):
         for address, _ in of_type(resources, kind):
@@ -116,7 +118,8 @@ def policies(name, resources):
     for address, values in roles:
         trust = json.loads(values["assume_role_policy"])["Statement"]
         if any(
-            statement.get("Condition") != {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+            statement.get("Condition", {}).get("StringEquals")
+            != {"aws:SourceAccount": "123456789012"}
             for statement in trust
         ):
             yield f"{name}: {address} may be assumed on behalf of another account"
@@ -208,7 +211,9 @@ def production(resources):
                 " is promised"
             )
     for address, values in of_type(resources, "aws_lambda_event_source_mapping"):
-        if [config["metrics"] for config in values["metrics_config"]] != [["EventCount"]]:
+        # What a queue gives up is in its dead-letter queue.
+        is_stream = values["starting_position"] is not None
+        if is_stream and [config["metrics"] for config in values["metrics_config"]] != [["EventCount"]]:
             yield f"prod: {address} does not count the events that it gives up"
     for address, values in of_type(resources, "aws_dynamodb_table"):
         if (

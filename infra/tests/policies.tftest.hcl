@@ -42,11 +42,11 @@ run "no_policy_reaches_beyond_its_environment" {
   }
 
   # Where AWS knows no resources: lists, mappings (which a condition ties to the functions),
-  # composite alarms, SES's senders and new keys.
+  # composite alarms, deliveries of access logs, SES's senders and new keys.
   assert {
     condition = [
       for statement in jsondecode(output.deployer_policy).Statement : statement.Sid if contains(statement.Resource, "*")
-      ] == ["Mappings", "CompositeAlarms", "Senders", "NewKey", "NewKeyTags", "Lists"] && alltrue([
+      ] == ["Mappings", "CompositeAlarms", "LogDelivery", "Senders", "NewKey", "NewKeyTags", "Lists"] && alltrue([
         for statement in jsondecode(output.deployer_policy).Statement : can(statement.Condition) if contains(
           ["Mappings", "NewKey", "NewKeyTags", "OwnKey", "PassRole"], statement.Sid
         )
@@ -125,8 +125,20 @@ run "an_operator_works_on_letters_and_nothing_else" {
     condition = toset(flatten([
       for statement in jsondecode(output.operator_policy).Statement : statement.Resource
       if anytrue([for action in statement.Action : can(regex("dynamodb:(Put|Update|Delete|BatchWrite|Transact)", action))])
-    ])) == toset(["arn:aws:dynamodb:us-east-1:123456789012:table/shop-prod-idempotency"])
-    error_message = "An operator may change other tables than those of effects."
+      ])) == toset([
+      for table in ["breakers", "event-store", "idempotency"] : "arn:aws:dynamodb:us-east-1:123456789012:table/shop-prod-${table}"
+    ])
+    error_message = "An operator may change other tables than those of effects, breakers and their events."
+  }
+
+  assert {
+    condition = alltrue([
+      for statement in jsondecode(output.operator_policy).Statement :
+      try(statement.Condition["ForAllValues:StringLike"]["dynamodb:LeadingKeys"] == ["breaker#*"], false)
+      if anytrue([for action in statement.Action : can(regex("dynamodb:(Put|Update|Delete)", action))]) &&
+      anytrue([for resource in statement.Resource : endswith(resource, "table/shop-prod-event-store")])
+    ])
+    error_message = "An operator may write other events than those of breakers."
   }
 }
 

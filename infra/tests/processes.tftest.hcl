@@ -74,6 +74,11 @@ variables {
     trip = { function = "booking", queue = "booking-input", view = "processes", store = "event-store", deadlines = false }
   }
   email_addresses = {}
+
+  breakers        = {}
+  schedule_groups = {}
+  schedules       = {}
+  apis            = {}
 }
 
 run "a_process_is_watched_for_what_is_stuck_and_what_only_the_sweep_found" {

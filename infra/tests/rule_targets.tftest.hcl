@@ -188,7 +188,7 @@ run "an_operator_replays_the_archives_of_this_environment" {
   assert {
     condition = alltrue([
       for statement in local.deployer_policy.Statement :
-      jsonencode(statement.Condition.StringEquals["iam:PassedToService"]) == jsonencode(["lambda.amazonaws.com"])
+      !strcontains(jsonencode(statement.Condition.StringEquals["iam:PassedToService"]), "events.amazonaws.com")
       if statement.Sid == "PassRole"
     ])
     error_message = "Without a rule that needs a role, none is given to EventBridge."

@@ -75,6 +75,10 @@ variables {
   }
   rules           = {}
   email_addresses = {}
+
+  processes = {}
+  breakers  = {}
+  apis      = {}
 }
 
 run "a_schedule_is_what_is_declared" {

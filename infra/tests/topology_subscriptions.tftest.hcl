@@ -22,6 +22,12 @@ variables {
     stream-failures = { retention_seconds = 1209600 }
     async-failures  = { retention_seconds = 1209600 }
     rule-failures   = { retention_seconds = 1209600 }
+    queue-failures  = { retention_seconds = 1209600 }
+    fulfilment      = { visibility_timeout_seconds = 180, redrive = { queue = "queue-failures", maximum_receives = 1000 } }
+    inventory       = { visibility_timeout_seconds = 180, redrive = { queue = "queue-failures", maximum_receives = 1000 } }
+    ledger          = { visibility_timeout_seconds = 190, redrive = { queue = "queue-failures", maximum_receives = 1000 } }
+    payment         = { visibility_timeout_seconds = 180, redrive = { queue = "queue-failures", maximum_receives = 1000 } }
+    shipping        = { visibility_timeout_seconds = 180, redrive = { queue = "queue-failures", maximum_receives = 1000 } }
     work            = {}
     ordered         = { fifo = true }
     ordered-dead    = { fifo = true, retention_seconds = 1209600 }

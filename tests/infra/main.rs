@@ -32,6 +32,7 @@ mod emulator;
 mod inventory;
 mod order;
 mod order_path;
+mod part;
 mod permissions;
 #[path = "../system/programs.rs"]
 mod programs;

@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 use crate::emulator::tools;
+use crate::part::{self, ORDER_PATH};
 use crate::programs::{repository, shown};
 
 /// Variables of the caller that Terraform gets.
@@ -47,6 +48,7 @@ impl Terraform {
             directory.path().join("scripts/terraform"),
         )
         .unwrap();
+        part::write(&directory.path().join("infra/topology.auto.tfvars"));
         let terraform = Self { directory, endpoint: endpoint.to_owned(), zips: zips() };
         terraform.succeed(&["init", "-input=false"]).await;
         terraform
@@ -170,9 +172,8 @@ impl Terraform {
 pub(crate) fn zips() -> PathBuf {
     let given = std::env::var_os("TIDEGATE_ZIPS")
         .map_or_else(|| repository().join("target/lambda"), PathBuf::from);
-    let functions = std::fs::read_dir(repository().join("functions")).expect("functions/");
-    for function in functions {
-        let zip = given.join(function.unwrap().file_name()).join("bootstrap.zip");
+    for function in ORDER_PATH {
+        let zip = given.join(function).join("bootstrap.zip");
         assert!(
             zip.exists(),
             "{} is missing: run `make build`, which makes the release zips",

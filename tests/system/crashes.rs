@@ -15,7 +15,7 @@ use crate::programs::shown;
 use crate::world::{World, sample};
 
 /// Kills all processes of one function after the other, over and over.
-async fn kill_functions(world: &World) -> u32 {
+pub(crate) async fn kill_functions(world: &World) -> u32 {
     let mut killed = 0;
     for round in 0.. {
         let status = world.status().await;

@@ -11,17 +11,21 @@
     reason = "these are tests"
 )]
 
+mod api;
 mod bad_input;
 mod chaos;
 mod contract;
 mod crashes;
 mod feed;
+mod ledger;
 mod mail;
 mod order_path;
+mod payments;
 mod programs;
 mod publishing;
 mod rebuild;
 mod replay;
+mod shop;
 mod topology;
 mod visibility;
 mod world;

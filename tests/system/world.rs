@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tidegate_local::clients::Clients;
 use tidegate_local::emulator::{Backend, SentMail, sent_mail};
-use tidegate_local::engine::{Engine, Injection, Options};
+use tidegate_local::engine::{Engine, Injection, Options, Variable};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
@@ -23,9 +23,32 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// stories have, are 12 minutes old, and are given up at 18 minutes.
 const TIME_SCALE: f64 = 20.0;
 
+/// The functions of the order path: from an order on the stream to its e-mail.
+const ORDER_PATH: [&str; 4] =
+    ["order-processor", "event-publisher", "order-projection", "notification"];
+
+/// Which functions of the reference system run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Those from an order on the stream to its e-mail.
+    #[default]
+    OrderPath,
+    /// The ledger, with the publisher that feeds it.
+    Ledger,
+    /// Those that customers' requests need.
+    Api,
+    /// Payments alone; a test sends their commands.
+    Payment,
+    /// All of them.
+    Whole,
+}
+
 /// Parts of a system.
 #[derive(Default)]
 pub(crate) struct Setup {
+    pub(crate) part: Part,
+    /// Values that replace those of declared variables.
+    pub(crate) environment: Vec<Variable>,
     /// Directory of the functions' binaries; by default that of this build.
     pub(crate) functions: Option<PathBuf>,
     pub(crate) faults: Option<Injection>,
@@ -33,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) fields: &'static [(&'static str, &'static str)],
     /// Lines of the topology, and what is inserted behind them.
     pub(crate) inserts: &'static [(&'static str, &'static str)],
+    /// Factor by which waits are shorter; by default [`TIME_SCALE`].
+    pub(crate) time_scale: Option<f64>,
     /// Longest wait for anything; by default [`PATIENCE`].
     pub(crate) patience: Option<Duration>,
 }
@@ -67,8 +92,17 @@ impl World {
         let backend = Backend::from_environment().unwrap_or_else(|error| panic!("{error}"));
         let mut options = Options::new(topology, backend, state.path().to_owned());
         options.bin_dir = Some(setup.functions.unwrap_or_else(directory));
-        options.time_scale = TIME_SCALE;
+        options.time_scale = setup.time_scale.unwrap_or(TIME_SCALE);
         options.faults = setup.faults;
+        options.environment = setup.environment;
+        let only = match setup.part {
+            Part::OrderPath => &ORDER_PATH[..],
+            Part::Ledger => &["event-publisher", "ledger"],
+            Part::Api => &["order-api", "order-projection"],
+            Part::Payment => &["payment"],
+            Part::Whole => &[],
+        };
+        options.only = only.iter().map(|name| (*name).to_owned()).collect();
         let engine = Engine::start(options).await.unwrap_or_else(|error| panic!("{error}"));
         let clients = Clients::new(&engine.file().endpoint);
         Self { engine, state, patience: setup.patience.unwrap_or(PATIENCE), clients }

@@ -9,6 +9,12 @@ use events::view::Dimension;
 use terminal::endpoint::EndpointOption;
 use terminal::name_prefix::PhysicalName;
 
+use crate::event_store::EventStoreTable;
+use crate::ledger::options::LedgerCommand;
+use crate::shipment::options::ShipmentCommand;
+use crate::summary::options::SummaryOptions;
+use crate::whole::options::Whole;
+
 /// Seed of the sample that ships with the repository.
 pub(crate) const SEED: u64 = 1;
 
@@ -32,6 +38,12 @@ pub(crate) enum Command {
     /// Shows orders and returns.
     #[command(subcommand, arg_required_else_help = false)]
     Order(OrderCommand),
+    /// Shows statements of the ledger, and audits it.
+    #[command(subcommand, arg_required_else_help = false)]
+    Ledger(LedgerCommand),
+    /// Says what became of the shipment of an order.
+    #[command(subcommand, arg_required_else_help = false)]
+    Shipment(ShipmentCommand),
     /// Shows sales by day, country, product or customer.
     Sales(Sales),
     /// Generates a sample file: deterministic, with every kind of good and bad line.
@@ -40,6 +52,10 @@ pub(crate) enum Command {
     Check(Check),
     /// Reports what the local system has done since its start.
     Report(Report),
+    /// Places orders at a steady rate over the HTTP API, and says how long they take.
+    Load(crate::load::Load),
+    /// Counts orders by what became of them, with the time until they were confirmed.
+    Summary(SummaryOptions),
 }
 
 /// Format of an imported file.
@@ -60,6 +76,9 @@ pub(crate) struct Import {
     /// Only the first N invoices, of any kind.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
+    /// Leaves out the first N invoices, so that a file can be sent in parts.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) skip: usize,
     /// Sends every Nth record a second time, as a producer does after a lost response.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) resend_every: Option<u64>,
@@ -83,7 +102,7 @@ impl Import {
 /// What is done with orders and returns.
 #[derive(Debug, Subcommand)]
 pub(crate) enum OrderCommand {
-    /// Shows one order or return.
+    /// Shows one order or return, with its timeline.
     Show(OrderShow),
 }
 
@@ -97,6 +116,8 @@ pub(crate) struct OrderShow {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) view: OrderView,
+    #[command(flatten)]
+    pub(crate) events: EventStoreTable,
     #[command(flatten)]
     pub(crate) endpoint: EndpointOption,
 }
@@ -144,6 +165,8 @@ pub(crate) struct Check {
     /// Prints the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) whole: Whole,
     #[command(flatten)]
     pub(crate) sales: SalesTable,
     #[command(flatten)]
@@ -241,6 +264,18 @@ mod tests {
                 "`shop-dev-`",
             ),
             ("shop check f --top 3", "unexpected argument '--top'", "`shop check"),
+            ("shop check f --letters l", "not provided: --shop", "`shop check"),
+            ("shop ledger", "'shop ledger' needs a command", "`shop ledger <COMMAND>`"),
+            (
+                "shop ledger statement --at noon",
+                "invalid value 'noon' for '--at <TIME>'",
+                "a day as in 2026-11-30",
+            ),
+            (
+                "shop ledger statement --of till",
+                "invalid value 'till' for '--of <ACCOUNT>'",
+                "receivable, cash, liabilities, revenue, refunds",
+            ),
         ] {
             let said = one_line("shop", &Arguments::try_parse_from(line.split(' ')).unwrap_err());
             assert!(said.contains(wrong) && said.contains(instead), "{line}: {said}");

@@ -5,15 +5,23 @@
 mod amount;
 mod arguments;
 mod check;
+mod comparison;
 mod dispatch;
+mod documents;
+mod event_store;
 mod generate;
 mod import;
 mod input;
+mod ledger;
+mod load;
 mod order;
 mod percentile;
 mod read_model;
 mod report;
 mod sales;
+mod shipment;
+mod summary;
+mod whole;
 
 use std::process::ExitCode;
 

@@ -9,15 +9,19 @@
     reason = "clippy exempts test functions, and not the functions that they share"
 )]
 
+mod catalog;
 #[path = "../../generate/mod.rs"]
 #[allow(missing_docs, unreachable_pub, reason = "the example writes files with it too")]
 mod generate;
+mod openapi;
 mod registry;
+mod styles;
 
 use std::collections::BTreeMap;
 
-use events::{OrderCommand, OrderEvent, ReturnCommand, ReturnEvent};
-use generate::{COMMAND, Samples, breaking_changes};
+use events::OrderCommand;
+use events::routes::ROUTES;
+use generate::{COMMAND, Described, breaking_changes};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tidegate::envelope::Envelope;
@@ -149,49 +153,83 @@ fn every_kind_of_breaking_change_is_named_and_an_optional_field_is_none() {
 #[test]
 fn every_sample_fits_its_schemas_and_survives_the_round_trip() {
     let envelope_schema = schema("envelope.v1");
-    let mut kinds = Vec::new();
-    for sample in Samples::new().unwrap().all() {
-        let path = format!("payloads/{}.json", sample.kind);
+    for of in generate::all().unwrap() {
+        let path = format!("payloads/{}.json", of.kind);
         let file = committed(&path);
-        let kind = file["type"].as_str().unwrap().to_owned();
-        let version = file["dataschema"].as_str().unwrap().rsplit(':').next().unwrap().to_owned();
-        let data_schema = format!("{kind}.v{version}");
-        for (schema, value) in [(&envelope_schema, &file), (&schema(&data_schema), &file["data"])] {
+        let (kind, stem) = (of.kind, of.file_stem());
+        for (schema, value) in [(&envelope_schema, &file), (&schema(&stem), &file["data"])] {
             let errors: Vec<String> =
                 schema.iter_errors(value).map(|error| error.to_string()).collect();
             assert!(errors.is_empty(), "{path}: {errors:#?}");
         }
-        assert_eq!(committed(&format!("schemas/{data_schema}.json"))["$id"], file["dataschema"]);
+        assert_eq!(committed(&format!("schemas/{stem}.json"))["$id"], file["dataschema"]);
+        assert_eq!(file["type"], kind, "{path}");
 
         let envelope = Envelope::parse(file.to_string().as_bytes()).unwrap();
         assert_eq!(serde_json::to_value(&envelope).unwrap(), file, "{path}");
-        let data: Value = serde_json::from_str(&recoded(&envelope)).unwrap();
-        assert_eq!(data, file["data"], "{path}");
-        kinds.push(kind);
+        let recoded = (of.recode)(of.version, &file["data"].to_string()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&recoded).unwrap(), file["data"], "{path}");
     }
-    kinds.sort();
-    assert_eq!(
-        kinds,
-        [
-            "OrderPlaced",
-            "OrderRejected",
-            "PlaceOrder",
-            "RecordReturn",
-            "ReturnRecorded",
-            "ReturnRejected"
-        ]
-    );
 }
 
-/// Returns the content, decoded by its type and encoded again.
-fn recoded(envelope: &Envelope) -> String {
-    match envelope.kind.as_str() {
-        "PlaceOrder" => OrderCommand::from_envelope(envelope).unwrap().encode(),
-        "RecordReturn" => ReturnCommand::from_envelope(envelope).unwrap().encode(),
-        kind if kind.starts_with("Order") => OrderEvent::from_envelope(envelope).unwrap().encode(),
-        _ => ReturnEvent::from_envelope(envelope).unwrap().encode(),
+/// Returns the types of all sets of messages that a function of the shop reads or writes.
+fn types_of_sets() -> Vec<&'static str> {
+    let sets = [
+        events::OrderCommand::types(),
+        events::OrderEvent::types(),
+        events::ReturnCommand::types(),
+        events::ReturnEvent::types(),
+        events::InventoryCommand::types(),
+        events::InventoryEvent::types(),
+        events::PaymentCommand::types(),
+        events::PaymentEvent::types(),
+        events::ShippingCommand::types(),
+        events::ShippingEvent::types(),
+        events::FulfilmentEvent::types(),
+    ];
+    sets.concat()
+}
+
+#[test]
+fn the_list_has_every_type_once_and_a_routed_event_has_the_source_of_its_service() {
+    let types = generate::all().unwrap();
+    let mut listed: Vec<&str> = types.iter().map(|of| of.kind).collect();
+    listed.sort_unstable();
+    let count = listed.len();
+    listed.dedup();
+    assert_eq!(listed.len(), count, "a type is listed twice");
+    for kind in types_of_sets() {
+        assert!(listed.contains(&kind), "{kind} is not in events/generate/list.rs");
     }
-    .unwrap()
+    for route in ROUTES {
+        let of = types.iter().find(|of| of.kind == route.kind);
+        let of = of.unwrap_or_else(|| panic!("{} is not in events/generate/list.rs", route.kind));
+        assert_eq!(of.service.source, route.source, "{}", route.kind);
+        assert!(of.sample.sequence.is_some(), "{} is routed, and no event", route.kind);
+    }
+}
+
+#[test]
+fn every_derived_message_is_in_the_list() {
+    let types = generate::all().unwrap();
+    let mut missing = Vec::new();
+    let mut open = vec![generate::root().join("src")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let mut derived = false;
+        for line in std::fs::read_to_string(path).unwrap().lines() {
+            derived |= line.starts_with("#[derive(") && line.contains("Message");
+            let Some(rest) = line.strip_prefix("pub struct ") else { continue };
+            let name = rest.split(|end: char| !end.is_alphanumeric()).next().unwrap();
+            if std::mem::take(&mut derived) && !types.iter().any(|of| of.kind == name) {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0], "add them to events/generate/list.rs");
 }
 
 #[test]
@@ -227,9 +265,13 @@ fn lambda_event(function: &str) -> Box<RawValue> {
     RawValue::from_string(committed(&format!("lambda/{function}.json")).to_string()).unwrap()
 }
 
+/// Returns the committed sample of a type.
+fn payload(kind: &str) -> Value {
+    committed(&format!("payloads/{kind}.json"))
+}
+
 #[test]
 fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
-    let samples = Samples::new().unwrap();
     let event = lambda_event("order-processor");
     let processed = Source::Kinesis.split(&event).unwrap();
     let read: Vec<Result<String, String>> = processed
@@ -248,7 +290,9 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
         processed.iter().map(|delivery| (delivery.position.as_str(), ())).collect();
     assert_eq!(positions.len(), 3);
 
-    let expected = generate::commit(&samples.order_placed).unwrap();
+    let types = generate::all().unwrap();
+    let placed = types.iter().find(|of| of.kind == "OrderPlaced").unwrap();
+    let expected = generate::commit(&placed.sample).unwrap();
     for function in ["event-publisher", "order-projection"] {
         let event = lambda_event(function);
         let change =
@@ -256,10 +300,60 @@ fn the_lambda_events_are_read_by_the_toolkit_as_what_they_mean() {
         assert_eq!(change, CommitChange::Commit(expected.clone()), "{function}");
     }
     let placed = expected.envelope(&expected.events[0]).unwrap();
-    assert_eq!(serde_json::to_value(placed).unwrap(), committed("payloads/OrderPlaced.json"));
+    assert_eq!(serde_json::to_value(placed).unwrap(), payload("OrderPlaced"));
 
     let event = lambda_event("notification");
     let notified = Source::EventBridge.split(&event).unwrap();
     let envelope = Envelope::parse(notified[0].bytes().unwrap()).unwrap();
-    assert_eq!(serde_json::to_value(envelope).unwrap(), committed("payloads/OrderPlaced.json"));
+    assert_eq!(serde_json::to_value(envelope).unwrap(), payload("OrderPlaced"));
+}
+
+#[test]
+fn a_queues_lambda_event_has_every_type_that_goes_to_the_queue() {
+    let types = generate::all().unwrap();
+    for (queue, some) in [
+        ("fulfilment", &["OrderPlaced", "StockReserved", "ShipmentDispatched"][..]),
+        ("inventory", &["ReserveStock", "StockReordered", "ReturnRecorded"]),
+        ("ledger", &["PaymentAuthorised", "PaymentRefunded"]),
+        ("payment", &["AuthorisePayment", "ReturnRecorded"]),
+        ("shipping", &["DispatchOrder", "HandOver"]),
+    ] {
+        let event = lambda_event(queue);
+        let deliveries = Source::Sqs.split(&event).unwrap();
+        let read: Vec<String> = deliveries
+            .iter()
+            .map(|delivery| {
+                let envelope = Envelope::parse(delivery.bytes().unwrap()).unwrap();
+                let kind = envelope.kind.clone();
+                assert_eq!(serde_json::to_value(envelope).unwrap(), payload(&kind), "{queue}");
+                kind
+            })
+            .collect();
+        for kind in some {
+            assert!(read.iter().any(|read| read == kind), "{queue} does not have {kind}: {read:?}");
+        }
+        for route in ROUTES.iter().filter(|route| route.to.contains(&queue)) {
+            assert!(read.iter().any(|read| read == route.kind), "{queue}: {}", route.kind);
+        }
+        let commands = types.iter().filter(|of| of.is_command() && of.service.name == queue);
+        for Described { kind, .. } in commands {
+            assert!(read.iter().any(|read| read == kind), "{queue}: {kind}");
+        }
+    }
+    let request = committed("lambda/order-api.json");
+    assert_eq!(request["requestContext"]["http"]["method"], "POST");
+    assert_eq!(request["requestContext"]["authorizer"]["jwt"]["claims"]["sub"], "17850");
+    let event = lambda_event("fulfilment-sweep");
+    let fired = &Source::EventBridge.split(&event).unwrap()[0];
+    assert_eq!(fired.bytes().unwrap(), b"{}", "a schedule without input brings an empty object");
+}
+
+#[test]
+fn every_function_of_the_workspace_has_a_lambda_event() {
+    let functions = generate::root().join("../functions");
+    for entry in std::fs::read_dir(functions).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let path = format!("lambda/{name}.json");
+        assert!(generate::committed().unwrap().contains_key(&path), "events/{path} is missing");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use events::routes::{BUS, ROUTES};
 use serde_json::{Value, json};
 
 use crate::{committed, generate};
@@ -139,10 +140,9 @@ fn validator(document: &Value) -> jsonschema::Validator {
 
 #[test]
 fn every_event_of_the_bus_has_a_document_under_a_name_the_registry_allows() {
-    let samples = generate::Samples::new().unwrap();
-    let events = samples.all().into_iter().filter(|sample| sample.sequence.is_some());
+    let published = ROUTES.iter().filter(|route| route.to.contains(&BUS));
     let mut expected: Vec<String> =
-        events.map(|event| format!("{}@{}", event.source, event.kind)).collect();
+        published.map(|route| format!("{}@{}", route.source, route.kind)).collect();
     expected.sort();
     let documents = documents();
     assert_eq!(documents.keys().cloned().collect::<Vec<_>>(), expected);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use events::{OrderCommand, ReturnCommand, ReturnId};
+use orders::{Order, Return};
 use tidegate::batch::{BatchContext, Decode, Outcome, StreamHandler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
@@ -11,9 +12,6 @@ use tidegate::message::MessageSet;
 use tidegate::source::Delivery;
 use tidegate::store::{EventStore, Origin, Retry, execute_all};
 use tracing::Span;
-
-use crate::order::Order;
-use crate::returns::Return;
 
 /// Handles the commands of orders and returns.
 pub(crate) struct Orders {
@@ -117,8 +115,11 @@ fn command(
         }
         _ => {
             let command = OrderCommand::from_envelope(envelope)?;
-            let OrderCommand::PlaceOrder(place) = &command;
-            let stream = place.order_id.stream().map_err(invalid_id)?;
+            let order_id = match &command {
+                OrderCommand::PlaceOrder(place) => &place.order_id,
+                OrderCommand::CancelOrder(cancel) => &cancel.order_id,
+            };
+            let stream = order_id.stream().map_err(invalid_id)?;
             let origin = Origin::delivered::<OrderCommand>(envelope, delivery);
             Ok((stream, Command::Order(command), origin))
         }

@@ -1,9 +1,6 @@
 //! Takes commands from the stream `orders` and stores what they lead to in the event store.
 
 mod handler;
-mod lines;
-mod order;
-mod returns;
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -59,6 +59,9 @@ fn order(event: &OrderEvent) -> Result<Projected, Failure> {
             },
         ),
         OrderEvent::OrderRejected(rejected_order) => Ok(rejected(&rejected_order.reasons)),
+        OrderEvent::CancellationRequested(_) | OrderEvent::CancellationRejected(_) => {
+            Ok(Projected::default())
+        }
     }
 }
 

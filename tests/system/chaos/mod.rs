@@ -3,6 +3,7 @@
 mod detection;
 mod journey;
 mod rollout;
+mod shop;
 mod shrink;
 mod stories;
 pub(crate) mod verdict;
@@ -53,7 +54,6 @@ async fn chaos() {
 ///
 /// Environment variables override file, invoices and seeds.
 async fn run(input: Input, seeds: &str) {
-    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let file = set("CHAOS_INPUT").map_or(input.file, PathBuf::from);
     let limit = set("CHAOS_INVOICES")
         .map_or(input.limit, |limit| limit.parse().expect("CHAOS_INVOICES is a number"));
@@ -84,6 +84,11 @@ async fn run(input: Input, seeds: &str) {
         }
     }
     assert!(wrong.is_empty(), "{name}: differences with the seeds {wrong:?}");
+}
+
+/// Value of an environment variable that is set and not empty.
+fn set(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The invoices of a real shop where `TIDEGATE_RETAIL` names their file, otherwise the sample.

@@ -101,8 +101,19 @@ async fn every_variable_a_function_needs_is_declared_and_every_declared_one_is_n
                 problem.strip_suffix(" is missing").unwrap_or_else(|| panic!("{name}: {problem}"))
             })
             .partition(|variable| variable.starts_with("TIDEGATE_"));
-        let declared: BTreeSet<&str> =
-            function.uses.keys().chain(function.environment.keys()).map(String::as_str).collect();
+        let groups = function.uses.iter().filter(|(_, used)| used.schedule_group.is_some());
+        let of_groups: Vec<String> = groups
+            .flat_map(|(variable, used)| {
+                let group = &topology.schedule_groups[used.schedule_group.as_ref().unwrap()];
+                let targets =
+                    group.targets.keys().map(|target| format!("TARGET_{}", target.to_uppercase()));
+                let fixed = ["ROLE_ARN", "DEAD_LETTER_ARN"].map(str::to_owned);
+                let of = targets.chain(fixed).collect::<Vec<_>>();
+                of.into_iter().map(move |of| format!("{variable}_{of}"))
+            })
+            .collect();
+        let own = function.uses.keys().chain(function.environment.keys()).chain(&of_groups);
+        let declared: BTreeSet<&str> = own.map(String::as_str).collect();
         assert_eq!(needed, declared, "variables of {name}");
 
         let set = Provisioned::default().environment(&topology, name);

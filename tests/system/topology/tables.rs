@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use events::view::{order_view, sales};
+use events::view::{order_view, sales, stock};
 use tidegate::{idempotency, projection, store};
 use topology::{KeyType, StreamView, Table, Topology};
 
@@ -23,6 +23,15 @@ fn text_and_number(partition: &str, sort: &str) -> Keys {
     (partition.to_owned(), KeyType::S, Some((sort.to_owned(), KeyType::N)))
 }
 
+fn counters() -> Keys {
+    text_and_number(projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY)
+}
+
+fn entries() -> Keys {
+    let (partition, sort) = (projection::ENTRY_PARTITION_KEY, projection::ENTRY_SORT_KEY);
+    (partition.to_owned(), KeyType::S, Some((sort.to_owned(), KeyType::S)))
+}
+
 /// The tables of a variable, over all functions.
 fn behind<'a>(topology: &'a Topology, variable: &str) -> Vec<(&'a str, &'a Table)> {
     let uses = topology
@@ -41,12 +50,17 @@ fn the_keys_of_every_table_are_those_of_the_code_that_uses_it() {
         ("EVENT_STORE_TABLE", text_and_number(store::PARTITION_KEY, store::SORT_KEY)),
         ("IDEMPOTENCY_TABLE", text(idempotency::PARTITION_KEY)),
         ("ORDER_VIEW_TABLE", text(projection::ROW_KEY)),
-        (
-            "SALES_TABLE",
-            text_and_number(projection::COUNTER_PARTITION_KEY, projection::COUNTER_SORT_KEY),
-        ),
+        ("FULFILMENTS_TABLE", text(projection::ROW_KEY)),
+        ("LEDGER_TABLE", text(projection::ROW_KEY)),
+        ("SALES_TABLE", counters()),
+        ("FULFILMENT_COUNTERS_TABLE", counters()),
+        ("BALANCES_TABLE", counters()),
+        ("JOURNAL_TABLE", entries()),
+        ("STOCK_TABLE", text(stock::STOCK_CODE)),
     ];
     let mut checked = BTreeSet::new();
+    // The topology's own check compares the keys of breakers.
+    checked.extend(topology.breakers.values().map(|breaker| breaker.table.as_str()));
     for (variable, expected) in expected {
         for (name, table) in behind(&topology, variable) {
             assert_eq!(keys(table), expected, "keys of {name}, which {variable} names");

@@ -16,8 +16,8 @@ const SHOWN: usize = 20;
 
 /// The comparison of all read models.
 #[derive(Debug, Serialize)]
-pub(super) struct Comparison {
-    pub(super) equal: bool,
+pub(crate) struct Comparison {
+    pub(crate) equal: bool,
     read_models: Vec<ReadModel>,
     /// Lines of the input that must become dead letters.
     unreadable_lines: u64,
@@ -75,7 +75,7 @@ impl Comparison {
     }
 
     /// Text for the terminal.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut lines = Vec::new();
         for read_model in &self.read_models {
             lines.push(read_model.headline());

@@ -14,26 +14,40 @@ use terminal::output;
 use terminal::problem::Problem;
 
 use crate::arguments;
+use crate::documents::Documents;
 use crate::input::Lines;
 use crate::read_model::{read_orders, read_sales};
 
-use self::compare::Comparison;
 use self::fold::Expected;
+
+pub(crate) use self::compare::Comparison;
 
 /// Compares every read model with the input.
 ///
 /// # Errors
 /// The file or a table cannot be read. A difference is not an error: the exit code is 1.
 pub(crate) async fn check(options: &arguments::Check) -> Result<ExitCode, Problem> {
-    let expected = Expected::from_lines(&mut Lines::open(&options.file)?, options.limit)?;
+    let documents = Documents::from_lines(&mut Lines::open(&options.file)?, options.limit)?;
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
-    let sales = read_sales(&connection, &options.sales.table(&options.endpoint)).await?;
-    let orders = read_orders(&connection, &options.view.table(&options.endpoint)).await?;
-    let comparison = Comparison::new(&expected, &sales, &orders);
+    let comparison = compare(options, &documents, &connection).await?;
     if options.json {
         output::json(&comparison)?;
     } else {
         output::line(&comparison.text())?;
     }
     Ok(if comparison.equal { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Compares the read models of orders and sales with the input.
+///
+/// # Errors
+/// A table cannot be read.
+pub(crate) async fn compare(
+    options: &arguments::Check,
+    documents: &Documents,
+    connection: &Connection,
+) -> Result<Comparison, Problem> {
+    let sales = read_sales(connection, &options.sales.table(&options.endpoint)).await?;
+    let orders = read_orders(connection, &options.view.table(&options.endpoint)).await?;
+    Ok(Comparison::new(&Expected::from_documents(documents), &sales, &orders))
 }

@@ -22,6 +22,12 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
+    /// Returns the invoices without the first `skipped`.
+    pub(super) fn behind(mut self, skipped: usize) -> Self {
+        self.slots.drain(..skipped.min(self.slots.len()));
+        self
+    }
+
     /// Number of records for these invoices.
     pub(super) fn records(&self) -> u64 {
         self.slots

@@ -91,7 +91,7 @@ pub(crate) async fn online_retail(
     options: &arguments::Import,
     file: &Path,
 ) -> Result<ExitCode, Problem> {
-    let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?;
+    let gathered = invoices::gather(&mut Lines::open(file)?, options.limit)?.behind(options.skip);
     let connection = Connection::open(&options.endpoint, Intent::Change).await?;
     let sender = Sender::new(connection.kinesis(), options.stream());
     sender.probe().await.map_err(|problem| connection.explain(problem))?;
@@ -274,6 +274,19 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
         for (limit, records) in [(1, 1), (2, 3), (3, 4), (4, 5), (5, 6), (6, 7), (7, 8), (100, 8)] {
             assert_eq!(import(HAND_MADE, Some(limit)).len(), records, "limit {limit}");
         }
+    }
+
+    #[test]
+    fn a_file_that_is_sent_in_parts_is_sent_once() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        write!(file, "{}\n{HAND_MADE}", COLUMNS.join(",")).unwrap();
+        let part = |limit: Option<usize>, skip: usize| -> Vec<Record> {
+            let gathered = invoices::gather(&mut Lines::open(file.path()).unwrap(), limit).unwrap();
+            records_of(gathered.behind(skip)).collect()
+        };
+        let parts = [part(Some(3), 0), part(Some(5), 3), part(None, 5)].concat();
+        assert_eq!(parts, part(None, 0));
+        assert_eq!(part(None, 100), [], "there are no more invoices");
     }
 
     #[test]

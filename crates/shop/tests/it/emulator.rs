@@ -78,6 +78,8 @@ impl Emulator {
         let sales = [("key", ScalarAttributeType::S), ("slice", ScalarAttributeType::N)];
         self.table(&name("sales"), &sales).await;
         self.table(&name("order-view"), &[("stream", ScalarAttributeType::S)]).await;
+        let events = [("stream", ScalarAttributeType::S), ("version", ScalarAttributeType::N)];
+        self.table(&name("event-store"), &events).await;
     }
 
     async fn table(&self, name: &str, keys: &[(&str, ScalarAttributeType)]) {

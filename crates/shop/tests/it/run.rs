@@ -6,7 +6,11 @@ use std::process::{Command, Output};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::types::ShardIteratorType;
+use jiff::Timestamp;
 use serde_json::Value;
+use tidegate::envelope::DataSchema;
+use tidegate::ids::{Cause, Version};
+use tidegate::store::{Commit, DynamoDbEventStore, EventStore as _, RecordedCommit, RecordedEvent};
 
 use crate::emulator::Emulator;
 
@@ -242,4 +246,44 @@ async fn stream_and_read_models_of_a_deployed_system_are_found_behind_its_prefix
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains(missing) && text.contains("--name-prefix"), "{text}");
     }
+}
+
+#[tokio::test]
+async fn an_order_is_shown_with_its_timeline_and_without_where_there_is_no_event_store() {
+    let Some(emulator) = Emulator::start().await else { return };
+    let row = [("stream", s("order#1")), ("status", s("placed")), ("units", n(1))];
+    put(&emulator, "order-view", &row).await;
+    let store = DynamoDbEventStore::new(emulator.dynamodb.clone(), "event-store");
+    // The fulfilment of the order is known by its cause, that of another order by nothing.
+    for (stream, kind, of, second) in [
+        ("order#1", "OrderPlaced", Cause::new("shop.import", "c-1"), 1),
+        ("fulfilment#1", "OrderConfirmed", Cause::new("shop", "order#1"), 3),
+        ("payment#1", "PaymentRefunded", Cause::new("shop", "another"), 2),
+    ] {
+        let at = Timestamp::from_second(second).unwrap();
+        let schema = DataSchema::new(kind, 1);
+        let event = RecordedEvent::new(stream, Version::new(1), schema, at, "{}");
+        let stream = stream.parse().unwrap();
+        let commit = RecordedCommit::new(stream, "shop", of, at, vec![event]);
+        store.commit(&Commit::new(commit, "1")).await.unwrap();
+    }
+    let show = |arguments: &[&str]| shop(&emulator, &[&["order", "show"], arguments].concat());
+    let shown = json(&show(&["1", "--json"]));
+    assert_eq!(shown["status"], "placed");
+    let entries = shown["timeline"]["entries"].as_array().unwrap();
+    let of = |entry: &Value| (entry["stream"].to_string(), entry["cause"].as_u64());
+    let expected = [("\"order#1\"".to_owned(), None), ("\"fulfilment#1\"".to_owned(), Some(1))];
+    assert_eq!(entries.iter().map(of).collect::<Vec<_>>(), expected, "{shown:#}");
+    assert_eq!(entries[1]["since_cause_ms"], 2000);
+
+    let drawn = String::from_utf8_lossy(&show(&["1"]).stdout).into_owned();
+    assert!(drawn.contains("2.0 s  ╰─●  fulfilment#1  OrderConfirmed ← #1"), "{drawn}");
+    assert!(drawn.contains("placed"), "{drawn}");
+
+    let without = show(&["1", "--json", "--event-store-table", "none"]);
+    assert!(without.status.success());
+    assert_eq!(json(&without).get("timeline"), None);
+    let said = String::from_utf8_lossy(&without.stderr).into_owned();
+    assert!(said.contains("the order has no timeline:"), "{said}");
+    assert!(said.contains("there is no table `none`"), "{said}");
 }

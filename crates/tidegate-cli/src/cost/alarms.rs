@@ -204,7 +204,8 @@ mod tests {
         let mut topology = topology::load(&infra("topology.auto.tfvars")).unwrap();
         let before = count(&topology, false, false);
         assert_eq!(count(&topology, true, false), before + topology.functions.len() as u64);
-        let detailed = topology.functions.len() + topology.sources().count();
+        let streams = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count();
+        let detailed = topology.functions.len() + streams;
         assert_eq!(count(&topology, false, true), before + detailed as u64);
         let queue = topology.queues["dead-letters"].clone();
         topology.queues.insert("work".to_owned(), queue);

@@ -58,7 +58,14 @@ mod tests {
         let none = NamePrefix::default();
         let names: Vec<String> =
             chosen(&topology, &none, &[]).unwrap().into_iter().map(|queue| queue.name).collect();
-        assert_eq!(names, ["async-failures", "dead-letters", "rule-failures", "stream-failures"]);
+        let declared = [
+            "async-failures",
+            "dead-letters",
+            "queue-failures",
+            "rule-failures",
+            "stream-failures",
+        ];
+        assert_eq!(names, declared);
         assert!(matches!(
             chosen(&topology, &none, &["orders".to_owned()]),
             Err(Problem::Misuse(_))

@@ -35,7 +35,7 @@ impl WaitsForOperator for ToolkitTables {
                 waits.push(said("held effects", table, counted, "tidegate effects ls"));
             }
             for (function, declared) in &topology.functions {
-                if let Some(tables) = parked::tables(topology, declared) {
+                for tables in parked::tables(topology, declared) {
                     let counted = on_the_list(clients, tables.rows, tables.counters).await;
                     waits.push(said("parked aggregates", function, counted, "tidegate parked ls"));
                 }

@@ -35,23 +35,19 @@ pub(super) fn places(system: &System, function: Option<&str>) -> Result<Vec<Plac
         if wanted.is_some_and(|wanted| wanted != name) {
             continue;
         }
-        let Some(Tables { event_store, rows, counters }) = tables(&topology, declared) else {
-            continue;
-        };
-        let feed = Feed::of(declared, event_store);
-        let [event_store, rows, counters] =
-            [event_store, rows, counters].map(|table| prefix.physical(table));
-        let tables =
-            ReadModelTables { rows: rows.to_string(), counters: counters.to_string(), slice: 0 };
-        let read_model = DynamoDbReadModel::new(system.dynamodb(), tables);
-        places.push(Place {
-            function: prefix.physical(name),
-            event_store,
-            rows,
-            counters,
-            feed,
-            read_model,
-        });
+        for Tables { event_store, rows, counters } in tables(&topology, declared) {
+            let feed = Feed::of(declared, event_store);
+            let [event_store, rows, counters] =
+                [event_store, rows, counters].map(|table| prefix.physical(table));
+            let own = ReadModelTables {
+                rows: rows.to_string(),
+                counters: counters.to_string(),
+                slice: 0,
+            };
+            let read_model = DynamoDbReadModel::new(system.dynamodb(), own);
+            let function = prefix.physical(name);
+            places.push(Place { function, event_store, rows, counters, feed, read_model });
+        }
     }
     if places.is_empty() {
         let whose = function
@@ -72,25 +68,29 @@ pub(crate) struct Tables<'a> {
     pub(crate) counters: &'a str,
 }
 
-/// Returns the tables of a projection, or `None` if the function is not a projection.
-pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Option<Tables<'a>> {
+/// Returns the tables of each projection of a function: none if it is not a projection.
+///
+/// A function with several projections has a table of rows and a table of counters for each. They
+/// belong together in the order of the variables that name them: the first table of rows and the
+/// first of counters, then the second of each.
+pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Vec<Tables<'a>> {
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))
     };
     let sources = function.sources.values().filter_map(|source| source.table.as_deref());
     // Messages may feed it too. Then it reads the event store.
     let mut read = sources.chain(function.uses.values().filter_map(|used| used.table.as_deref()));
-    let event_store = read.find(|table| has(table, PARTITION_KEY, Some(SORT_KEY)))?;
+    let Some(event_store) = read.find(|table| has(table, PARTITION_KEY, Some(SORT_KEY))) else {
+        return Vec::new();
+    };
     let written = || {
         let uses = function.uses.values().filter(|used| used.access == Access::ReadWrite);
         uses.filter_map(|used| used.table.as_deref())
     };
-    Some(Tables {
-        event_store,
-        rows: written().find(|table| has(table, ROW_KEY, None))?,
-        counters: written()
-            .find(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)))?,
-    })
+    let rows = written().filter(|table| has(table, ROW_KEY, None));
+    let counters =
+        written().filter(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)));
+    rows.zip(counters).map(|(rows, counters)| Tables { event_store, rows, counters }).collect()
 }
 
 fn keys(table: &Table, partition: &str, sort: Option<&str>) -> bool {
@@ -154,9 +154,18 @@ functions = {{
         ] {
             let topology = declared(source, store);
             let function = &topology.functions["projection"];
-            let found = tables(&topology, function);
+            let found = tables(&topology, function).pop();
             let feeds = found.map(|tables| Feed::of(function, tables.event_store));
             assert_eq!(feeds, feed, "{source} {store}");
         }
+    }
+
+    #[test]
+    fn a_function_with_several_projections_has_the_tables_of_each() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../infra/topology.auto.tfvars");
+        let topology = topology::load(std::path::Path::new(file)).unwrap();
+        let found = tables(&topology, &topology.functions["order-projection"]);
+        let found: Vec<_> = found.iter().map(|tables| (tables.rows, tables.counters)).collect();
+        assert_eq!(found, [("fulfilments", "fulfilment-counters"), ("order-view", "sales")]);
     }
 }

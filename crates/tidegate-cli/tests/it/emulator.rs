@@ -59,7 +59,10 @@ impl System {
                 .map(|(name, declared)| (format!("{prefix}{name}"), declared))
                 .collect()
         }
-        let Topology { streams, tables, queues, .. } = topology();
+        let Topology { streams, tables, mut queues, .. } = topology();
+        for redrive in queues.values_mut().filter_map(|queue| queue.redrive.as_mut()) {
+            redrive.queue = format!("{prefix}{}", redrive.queue);
+        }
         let declared = Topology {
             streams: named(prefix, streams),
             tables: named(prefix, tables),
@@ -68,6 +71,11 @@ impl System {
             buses: BTreeMap::new(),
             rules: BTreeMap::new(),
             functions: BTreeMap::new(),
+            apis: BTreeMap::new(),
+            breakers: BTreeMap::new(),
+            processes: BTreeMap::new(),
+            schedules: BTreeMap::new(),
+            schedule_groups: BTreeMap::new(),
             ..topology()
         };
         let mut system = Self::start_with(&declared, &format!("{prefix}idempotency")).await?;

@@ -14,6 +14,7 @@ mod bad_input;
 mod bank;
 mod breaker;
 mod command;
+mod consumer;
 mod contracts;
 mod cost;
 mod credentials;

@@ -186,6 +186,8 @@ mod tests {
             ("DEAD_LETTER_BUCKET", "dead-letters"),
             ("DEAD_LETTER_QUEUE_URL", "http://queue"),
             ("EVENT_STORE_TABLE", "event-store"),
+            ("FULFILMENTS_TABLE", "fulfilments"),
+            ("FULFILMENT_COUNTERS_TABLE", "fulfilment-counters"),
             ("ORDER_VIEW_TABLE", "order-view"),
             ("SALES_SLICES", "4"),
             ("SALES_TABLE", "sales"),

@@ -106,7 +106,10 @@ async fn the_price_is_for_as_many_units_as_are_asked_for() {
     let million = work(&estimate(directory.path(), &[]).await);
     let thousand = work(&estimate(directory.path(), &["--per", "1000"]).await);
     assert!((million / thousand / 1000.0 - 1.0).abs() < 1e-9);
-    let halves = work(&estimate(directory.path(), &["--unit", "halves", "--count", "20000"]).await);
+    let file = directory.path().join("infra/measurement.json");
+    let measured: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    let twice = (measured["unit"]["count"].as_u64().unwrap() * 2).to_string();
+    let halves = work(&estimate(directory.path(), &["--unit", "halves", "--count", &twice]).await);
     assert!((million / halves - 2.0).abs() < 1e-9);
     let arguments = [
         "cost",
@@ -133,7 +136,7 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
     )
     .unwrap();
     let mut renamed = measurement.clone();
-    renamed["functions"]["shipping"] = renamed["functions"]["notification"].clone();
+    renamed["functions"]["packing"] = renamed["functions"]["notification"].clone();
     let mut empty = measurement.clone();
     empty["unit"]["count"] = json!(0);
     let prices: Value =
@@ -152,7 +155,7 @@ async fn what_keeps_it_from_an_estimate_is_one_line_that_says_what_to_do() {
         (
             spoil("measurement.json", &renamed.to_string()),
             &saved,
-            "shipping was measured and is not declared",
+            "packing was measured and is not declared",
         ),
         (spoil("measurement.json", &empty.to_string()), &saved, "nothing was measured"),
         (spoil("prices.json", "{"), &saved, "this is not a price table"),
@@ -269,11 +272,13 @@ fn the_committed_measurement_is_of_declared_functions_that_worked() {
     let topology = topology::load(Path::new(&file("infra/topology.auto.tfvars"))).unwrap();
     let measured = measurement["functions"].as_object().unwrap();
     assert!(!measured.is_empty());
+    // What was measured came by the stream, so functions of an API may have had nothing to do.
+    let answers = |name: &str| {
+        topology.apis.values().any(|api| api.routes.values().any(|route| route.function == name))
+    };
     for (name, used) in measured {
         assert!(topology.functions.contains_key(name), "{name} was measured and is not declared");
-        assert!(
-            used["invocations"].as_u64() > Some(0) && used["billed_ms"].as_u64() > Some(0),
-            "{name}"
-        );
+        let worked = used["invocations"].as_u64() > Some(0) && used["billed_ms"].as_u64() > Some(0);
+        assert!(worked || answers(name), "{name}");
     }
 }

@@ -134,7 +134,7 @@ async fn a_function_that_was_added_with_all_that_belongs_to_it_takes_no_sum_from
     function["sources"] = json!({ "parcels": source });
     function["uses"]["PARCELS"] = json!({ "table": "parcels", "access": "read-write" });
     let mut rule = topology["rules"]["order-placed-notification"].clone();
-    rule["target"]["function"] = json!("shipping");
+    rule["target"]["function"] = json!("packing");
     let asynchronous = topology["functions"]["notification"]["asynchronous"].clone();
     function["asynchronous"] = asynchronous;
     let letters = topology["queues"]["dead-letters"].clone();
@@ -142,18 +142,15 @@ async fn a_function_that_was_added_with_all_that_belongs_to_it_takes_no_sum_from
         ("streams", "parcels", topology["streams"]["orders"].clone()),
         ("tables", "parcels", topology["tables"]["order-view"].clone()),
         ("queues", "parcel-failures", letters),
-        ("rules", "order-placed-shipping", rule),
-        ("functions", "shipping", function),
+        ("rules", "order-placed-packing", rule),
+        ("functions", "packing", function),
     ] {
         topology[section][name] = value;
     }
     write(&file, &topology);
     let words: Vec<&str> = COMMAND.split(' ').skip(1).collect();
     let whole = stdout(&tidegate(&words, directory.path(), &[]).await);
-    assert!(
-        whole.contains("the work of") && whole.contains("shipping was not measured"),
-        "{whole}"
-    );
+    assert!(whole.contains("the work of") && whole.contains("packing was not measured"), "{whole}");
     assert!(whole.contains("parcels"), "its shards are paid every month: {whole}");
     assert_eq!(screen_of_measured(directory.path()).await, before);
 }
