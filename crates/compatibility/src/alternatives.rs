@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::schema::{Document, members, types, words};
+use crate::schema::{Document, keywords, list, members, types, words};
 
 /// Keywords whose schemas are alternatives.
-const ALTERNATIVES: [&str; 2] = ["oneOf", "anyOf"];
+pub(crate) const ALTERNATIVES: [&str; 2] = ["oneOf", "anyOf"];
 
 /// An alternative of the old schema, of the new one, or of both.
 pub(crate) struct Pair<'a> {
@@ -14,9 +14,29 @@ pub(crate) struct Pair<'a> {
     pub(crate) is: Option<&'a Value>,
 }
 
-/// Returns the alternatives of a schema: those of `oneOf` or `anyOf`, or the schema itself.
-pub(crate) fn alternatives(schema: &Value) -> Option<&[Value]> {
-    ALTERNATIVES.iter().find_map(|keyword| schema.get(keyword)?.as_array().map(Vec::as_slice))
+/// What a schema has of alternatives.
+pub(crate) enum Alternatives<'a> {
+    /// The schema is the only one of its own.
+    None,
+    /// `oneOf` or `anyOf`.
+    One(&'a [Value]),
+    /// `oneOf` and `anyOf`, which both hold.
+    Both,
+}
+
+/// Returns the alternatives of a schema.
+pub(crate) fn alternatives(schema: &Value) -> Alternatives<'_> {
+    let [first, second] = ALTERNATIVES.map(|keyword| list(schema, keyword));
+    match (first, second) {
+        (None, None) => Alternatives::None,
+        (Some(list), None) | (None, Some(list)) => Alternatives::One(list),
+        (Some(_), Some(_)) => Alternatives::Both,
+    }
+}
+
+/// Returns whether nothing but its alternatives limits a schema.
+pub(crate) fn stand_alone(schema: &Value) -> bool {
+    keywords(schema).all(|keyword| ALTERNATIVES.contains(&keyword))
 }
 
 /// Pairs alternatives of the same name. Those of one name are paired in their order.

@@ -12,11 +12,15 @@
 //! not know unless its schema forbids them (`additionalProperties`). So an optional field may come
 //! or go.
 //!
+//! Keywords beside a `$ref` hold together with the schema to which it leads, as in JSON Schema
+//! 2020-12. A field that a schema does not name is compared with its `additionalProperties`.
+//!
 //! What cannot be judged, such as a changed `not`, counts as a break in both directions.
 
 mod alternatives;
 mod change;
 mod compare;
+mod fields;
 mod limits;
 mod schema;
 #[cfg(test)]

@@ -63,12 +63,13 @@ pub(crate) fn compare(was: &Value, is: &Value, found: &mut impl FnMut(String, Br
             found(text, Breaks::BOTH);
         }
     }
-    let outside = |schema: &Value| schema.get("$ref").cloned();
-    if outside(was) != outside(is) {
-        let (old, new) = (was.get("$ref"), is.get("$ref"));
-        let text = format!("{}; it leads out of the file", changed("$ref", old, new));
-        found(text, Breaks::BOTH);
-    }
+}
+
+/// Compares the references of schemas to which references lead: they lead out of the file.
+pub(crate) fn compare_outside(was: &Value, is: &Value) -> Option<String> {
+    let (old, new) = (was.get("$ref"), is.get("$ref"));
+    let text = || format!("{}; it leads out of the file", changed("$ref", old, new));
+    (old != new).then(text)
 }
 
 fn compare_types(was: &Value, is: &Value, found: &mut impl FnMut(String, Breaks)) {
@@ -122,7 +123,7 @@ fn range(old: Option<&Value>, new: Option<&Value>, accepts_less: Ordering) -> Br
     }
 }
 
-pub(crate) fn changed(keyword: &str, old: Option<&Value>, new: Option<&Value>) -> String {
+fn changed(keyword: &str, old: Option<&Value>, new: Option<&Value>) -> String {
     let shown = |value: Option<&Value>| value.map_or_else(|| "absent".to_owned(), Value::to_string);
     format!("`{keyword}` was {}, is {}", shown(old), shown(new))
 }

@@ -12,6 +12,8 @@ use super::schemas::{Older, Schemas, TypeVersion};
 pub(super) struct Comparison {
     /// Versions of types that were compared.
     pub(super) compared: usize,
+    /// There was an older state of any schema.
+    pub(super) has_older: bool,
     /// Those that changed, came or went.
     pub(super) differences: Vec<Difference>,
 }
@@ -87,11 +89,12 @@ impl Comparison {
             };
             differences.push(difference);
         }
-        Self { compared: all.len(), differences }
+        Self { compared: all.len(), has_older: !then.is_empty(), differences }
     }
 
     /// Compares older states of the schemas with those of now. Only what breaks is added.
     pub(super) fn add_history(&mut self, history: &[Older], now: &Schemas, readers: &Readers) {
+        self.has_older |= history.iter().any(|older| !older.schemas.is_empty());
         for older in history {
             for (of, was) in &older.schemas {
                 match now.get(of) {

@@ -7,7 +7,8 @@ use terminal::problem::Problem;
 
 /// A repository, seen from one of its folders.
 pub(super) struct Repository {
-    folder: PathBuf,
+    /// Top of the working tree.
+    top: PathBuf,
     /// Path of the folder in the repository, with a slash at its end. Empty at the top.
     prefix: String,
     shallow: bool,
@@ -25,8 +26,7 @@ pub(super) struct Blob {
 impl Repository {
     /// Finds the repository around a folder.
     pub(super) fn around(folder: &Path) -> Result<Self, Problem> {
-        let folder = folder.to_owned();
-        let output = run(&folder, &["rev-parse", "--is-shallow-repository", "--show-prefix"])?;
+        let output = run(folder, &["rev-parse", "--is-shallow-repository", "--show-prefix"])?;
         if !output.status.success() {
             return Err(Problem::new(format!(
                 "{} is not in a git repository that can be read: {}",
@@ -37,7 +37,23 @@ impl Repository {
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         let (shallow, prefix) = text.split_once('\n').unwrap_or((&text, ""));
         let prefix = prefix.strip_suffix('\n').unwrap_or(prefix).to_owned();
-        Ok(Self { shallow: shallow == "true", prefix, folder })
+        let top = folder.join("../".repeat(prefix.matches('/').count()));
+        Ok(Self { shallow: shallow == "true", prefix, top })
+    }
+
+    /// Returns the repository, seen from another folder: its path with a slash at its end.
+    pub(super) fn seen_from(&self, prefix: &str) -> Self {
+        Self { top: self.top.clone(), prefix: prefix.to_owned(), shallow: self.shallow }
+    }
+
+    /// Returns the path of the folder in the repository.
+    pub(super) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    /// Returns whether the working tree has something at a path of the repository.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.top.join(path).exists()
     }
 
     /// Returns whether commits are missing.
@@ -53,7 +69,7 @@ impl Repository {
             return Err(Problem::misuse(text));
         }
         let named = format!("{revision}^{{commit}}");
-        let output = run(&self.folder, &["rev-parse", "--verify", "--quiet", &named])?;
+        let output = run(&self.top, &["rev-parse", "--verify", "--quiet", &named])?;
         let id = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let is_id = id.len() >= 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if output.status.success() && is_id {
@@ -68,19 +84,32 @@ impl Repository {
 
     /// Returns the files of the folder in a commit. Folders below are left out.
     pub(super) fn files(&self, commit: &str) -> Result<Vec<Blob>, Problem> {
-        let mut arguments = vec!["ls-tree", "-z", "--full-tree", commit];
+        let mut arguments = vec!["ls-tree", "-z", "--full-tree", "--", commit];
         if !self.prefix.is_empty() {
             arguments.push(&self.prefix);
         }
-        let listing = self.read(&arguments)?;
+        let mut blobs = self.listed(&arguments)?;
+        for blob in &mut blobs {
+            blob.name = blob.name.strip_prefix(&self.prefix).unwrap_or_default().to_owned();
+        }
+        Ok(blobs)
+    }
+
+    /// Returns the paths of all files in a commit.
+    pub(super) fn paths(&self, commit: &str) -> Result<Vec<String>, Problem> {
+        let blobs = self.listed(&["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        Ok(blobs.into_iter().map(|blob| blob.name).collect())
+    }
+
+    fn listed(&self, arguments: &[&str]) -> Result<Vec<Blob>, Problem> {
+        let listing = self.read(arguments)?;
         let listing = String::from_utf8_lossy(&listing);
-        let entries = listing.split('\0').filter_map(|entry| {
+        let blobs = listing.split('\0').filter_map(|entry| {
             let (kind, path) = entry.split_once('\t')?;
             let id = kind.split_once(" blob ")?.1;
-            let name = path.strip_prefix(&self.prefix)?;
-            Some(Blob { name: name.to_owned(), id: id.to_owned() })
+            Some(Blob { name: path.to_owned(), id: id.to_owned() })
         });
-        Ok(entries.collect())
+        Ok(blobs.collect())
     }
 
     /// Returns the content of a file.
@@ -97,7 +126,7 @@ impl Repository {
         let before = since.map(|since| format!("^{since}"));
         let mut arguments = vec!["rev-list", "--full-history", commit];
         arguments.extend(before.as_deref());
-        arguments.extend(["--", "."]);
+        arguments.extend(["--", if self.prefix.is_empty() { "." } else { &self.prefix }]);
         let listing = self.read(&arguments)?;
         let mut commits: Vec<String> =
             String::from_utf8_lossy(&listing).lines().map(str::to_owned).collect();
@@ -106,7 +135,7 @@ impl Repository {
     }
 
     fn read(&self, arguments: &[&str]) -> Result<Vec<u8>, Problem> {
-        let output = run(&self.folder, arguments)?;
+        let output = run(&self.top, arguments)?;
         if output.status.success() {
             return Ok(output.stdout);
         }

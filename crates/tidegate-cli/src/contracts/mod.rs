@@ -10,6 +10,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 
@@ -17,6 +18,7 @@ use crate::arguments::EventsDiff;
 use comparison::Comparison;
 use git::Repository;
 use readers::Readers;
+use schemas::Schemas;
 
 /// Default folder of the schemas.
 const SCHEMAS: &str = "events/schemas";
@@ -26,6 +28,14 @@ const CATALOG: &str = "docs/catalog/catalog.json";
 /// Compares the schemas of the working tree with those of a revision.
 ///
 /// The exit code is 1 if a change breaks a reader.
+///
+/// A revision may have no schemas in the folder:
+///
+/// - If it has them in another folder, which has them no more, the folder was moved. They are
+///   compared, so that a move hides no break.
+/// - Otherwise these are the first schemas, and nothing is compared. This is not a problem: a gate
+///   has to let the commit pass that brings them. But a revision may also be the wrong one, so a
+///   note says what happened.
 ///
 /// # Errors
 /// There are no schemas, no repository, no such revision, or a file is not what it must be.
@@ -42,17 +52,18 @@ pub(crate) fn diff(options: &EventsDiff) -> Result<ExitCode, Problem> {
     let now = schemas::of_folder(&folder)?;
     let repository = Repository::around(&folder)?;
     let commit = repository.commit(&options.revision)?;
-    let then = schemas::of_commit(&repository, &commit)?;
+    let (repository, then) = older(repository, &commit, &now)?;
     let since = options.since.as_deref().map(|since| repository.commit(since)).transpose()?;
-    let older = match options.transitive {
+    let history = match options.transitive {
         true => schemas::history(&repository, &commit, since.as_deref())?,
         false => Vec::new(),
     };
     let readers = readers(options)?;
     for function in readers.undeclared() {
         output::note(&format!(
-            "tidegate: the catalog names the function {function}, which the topology does not \
-             declare; generate the catalog anew"
+            "tidegate: the catalog names the function {}, which the topology does not \
+             declare; generate the catalog anew",
+            escaped(function)
         ));
     }
     if options.transitive && repository.is_shallow() {
@@ -62,7 +73,7 @@ pub(crate) fn diff(options: &EventsDiff) -> Result<ExitCode, Problem> {
         );
     }
     let mut comparison = Comparison::new(&then, &now, &readers);
-    comparison.add_history(&older, &now, &readers);
+    comparison.add_history(&history, &now, &readers);
     let breaks = comparison.breaks();
     let here = env::current_dir().unwrap_or_default();
     let shown = folder.strip_prefix(here).unwrap_or(&folder);
@@ -72,6 +83,42 @@ pub(crate) fn diff(options: &EventsDiff) -> Result<ExitCode, Problem> {
         output::line(&report::text(&comparison, shown, &commit))?;
     }
     Ok(if breaks { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns the schemas of a commit, and the repository as seen from their folder in it.
+fn older(
+    repository: Repository,
+    commit: &str,
+    now: &Schemas,
+) -> Result<(Repository, Schemas), Problem> {
+    let then = schemas::of_commit(&repository, commit)?;
+    if !then.is_empty() {
+        return Ok((repository, then));
+    }
+    let short = commit.get(..12).unwrap_or(commit);
+    let none = format!("commit {short} has no schemas in {}", named(repository.prefix()));
+    let Some(folder) = schemas::moved_from(&repository, commit, now)? else {
+        output::note(&format!(
+            "tidegate: {none}, so every schema counts as new; if they are not the first ones, name \
+             another revision"
+        ));
+        return Ok((repository, then));
+    };
+    output::note(&format!(
+        "tidegate: {none}; they were in {} then, and are compared with those",
+        named(&folder)
+    ));
+    let repository = repository.seen_from(&folder);
+    let then = schemas::of_commit(&repository, commit)?;
+    Ok((repository, then))
+}
+
+/// Returns a folder of a repository as a note names it.
+fn named(prefix: &str) -> String {
+    match prefix.trim_end_matches('/') {
+        "" => "the repository's top".to_owned(),
+        folder => escaped(folder).into_owned(),
+    }
 }
 
 fn readers(options: &EventsDiff) -> Result<Readers, Problem> {

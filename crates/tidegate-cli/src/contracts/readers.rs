@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use terminal::problem::Problem;
 use topology::pattern::Pattern;
-use topology::{SourceKind, TargetKind, Topology};
+use topology::{SourceKind, Subscriber, TargetKind, Topology};
 
 /// The parts of a catalog that say who reads what.
 #[derive(Deserialize)]
@@ -96,6 +96,9 @@ fn messages(file: &Path) -> Result<BTreeMap<String, Message>, Problem> {
 }
 
 /// Adds the functions to which a rule may bring the type, as far as type and source decide it.
+///
+/// Filters of mappings and of subscriptions are not looked at. A rule's target that is a bus has
+/// its own rules, which are looked at as those of every bus.
 fn subscribers(
     topology: &Topology,
     kind: &str,
@@ -106,33 +109,62 @@ fn subscribers(
     if let (Some(source), Some(event)) = (source, event.as_object_mut()) {
         event.insert("source".to_owned(), source.into());
     }
+    let reading = |kind: SourceKind<'_>| -> Vec<String> {
+        let sources = topology.sources().filter(|(_, _, source)| source.kind() == Some(kind));
+        sources.map(|(function, _, _)| function.to_owned()).collect()
+    };
     for rule in topology.rule_targets() {
-        // A rule that says nothing of types brings events of a source that may not be this one's.
-        if rule.declared.pattern.get("detail-type").is_none() {
-            continue;
-        }
-        let mut decisive = Map::new();
-        for field in ["detail-type", "source"] {
-            let (of_rule, of_event) = (rule.declared.pattern.get(field), event.get(field));
-            if let (Some(value), Some(_)) = (of_rule, of_event) {
-                decisive.insert(field.to_owned(), value.clone());
-            }
-        }
-        let Ok(pattern) = Pattern::parse(&Value::Object(decisive)) else { continue };
-        if !pattern.matches(&Json::from(&event)) {
+        // A rule that type and source do not decide may bring what another source sends.
+        if matches(&rule.declared.pattern, &event) != Some(true) {
             continue;
         }
         match rule.target.kind() {
             Some(TargetKind::Function(function)) => {
                 readers.insert(function.to_owned());
             }
-            Some(TargetKind::Queue(queue)) => {
-                let reading = topology
-                    .sources()
-                    .filter(|(_, _, source)| source.kind() == Some(SourceKind::Queue(queue)));
-                readers.extend(reading.map(|(function, _, _)| function.to_owned()));
+            Some(TargetKind::Queue(queue)) => readers.extend(reading(SourceKind::Queue(queue))),
+            Some(TargetKind::Stream(stream)) => {
+                readers.extend(reading(SourceKind::Stream(stream)));
             }
-            _ => {}
+            Some(TargetKind::Topic(topic)) => {
+                for (_, subscription) in topology.subscriptions_of(topic) {
+                    match subscription.subscriber() {
+                        Some(Subscriber::Function(function)) => {
+                            readers.insert(function.to_owned());
+                        }
+                        Some(Subscriber::Queue(queue)) => {
+                            readers.extend(reading(SourceKind::Queue(queue)));
+                        }
+                        None => {}
+                    }
+                }
+            }
+            Some(TargetKind::Bus(_)) | None => {}
         }
+    }
+}
+
+/// Returns whether the fields of an event match a rule's pattern. `None`: they do not decide it.
+fn matches(pattern: &Value, event: &Value) -> Option<bool> {
+    let fields = pattern.as_object()?.iter().filter(|(field, _)| event.get(field).is_some());
+    let fields: Map<String, Value> =
+        fields.map(|(field, value)| (field.clone(), value.clone())).collect();
+    let decided = match fields.is_empty() {
+        true => None,
+        false => {
+            let pattern = Pattern::parse(&Value::Object(fields)).ok();
+            pattern.map(|pattern| pattern.matches(&Json::from(event)))
+        }
+    };
+    let alternatives = pattern.get("$or").and_then(Value::as_array);
+    let alternatives = alternatives.and_then(|alternatives| {
+        let each = alternatives.iter().map(|alternative| matches(alternative, event));
+        // Undecided is more than refused, and less than accepted.
+        each.max_by_key(|decided| decided.map_or(1, |matches| 2 * u8::from(matches)))?
+    });
+    match (decided, alternatives) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), _) | (_, Some(true)) => Some(true),
+        (None, None) => None,
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use compatibility::Breaks;
 use serde_json::{Value, json};
 use terminal::counted::counted;
-use terminal::escape::escaped_lines;
+use terminal::escape::escaped;
 
 use super::comparison::{Became, Comparison, Difference, Found, OlderVersion};
 
@@ -20,7 +20,7 @@ pub(super) fn json(comparison: &Comparison, folder: &Path, commit: &str) -> Valu
     })
 }
 
-/// Returns a line with the sums, then each difference with what it breaks.
+/// Returns a line with the sums, then each difference with what it breaks. Each line is escaped.
 pub(super) fn text(comparison: &Comparison, folder: &Path, commit: &str) -> String {
     let differences = &comparison.differences;
     let broken = differences.iter().filter(|difference| difference.breaks.any()).count();
@@ -29,13 +29,12 @@ pub(super) fn text(comparison: &Comparison, folder: &Path, commit: &str) -> Stri
         1 => "1 breaks readers".to_owned(),
         more => format!("{more} break readers"),
     };
-    let mut lines = vec![format!(
-        "{} against {}: {} compared, {} different; {verdict}",
-        folder.display(),
-        short(commit),
-        counted(comparison.compared, "schema", "schemas"),
-        differences.len()
-    )];
+    let schemas = counted(comparison.compared, "schema", "schemas");
+    let sums = match comparison.has_older {
+        true => format!("{schemas} compared, {} different; {verdict}", differences.len()),
+        false => format!("{schemas}, all new; nothing was compared"),
+    };
+    let mut lines = vec![format!("{} against {}: {sums}", folder.display(), short(commit))];
     let is_new = |difference: &&Difference| difference.what == Became::TypeAdded;
     let new: Vec<&str> = differences.iter().filter(is_new).map(|of| of.kind.as_str()).collect();
     if !new.is_empty() {
@@ -45,7 +44,8 @@ pub(super) fn text(comparison: &Comparison, folder: &Path, commit: &str) -> Stri
         lines.push(String::new());
         lines.extend(described(difference));
     }
-    escaped_lines(&lines.join("\n")).into_owned()
+    // A schema's names may have line ends, which must not forge lines.
+    lines.iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\n")
 }
 
 fn described(difference: &Difference) -> Vec<String> {

@@ -70,6 +70,25 @@ pub(super) fn of_commit(repository: &Repository, commit: &str) -> Result<Schemas
     Ok(schemas)
 }
 
+/// Returns the folder that had most of these schemas in a commit and has them no more: they were
+/// moved since. Its path ends in a slash; that of the repository's top is empty.
+pub(super) fn moved_from(
+    repository: &Repository,
+    commit: &str,
+    now: &Schemas,
+) -> Result<Option<String>, Problem> {
+    let mut folders: BTreeMap<String, usize> = BTreeMap::new();
+    for path in repository.paths(commit)? {
+        let (folder, name) = path.split_at(path.rfind('/').map_or(0, |slash| slash + 1));
+        let is_known = TypeVersion::parse(name).is_some_and(|of| now.contains_key(&of));
+        if is_known && !repository.has(&path) {
+            *folders.entry(folder.to_owned()).or_default() += 1;
+        }
+    }
+    let most = folders.into_iter().max_by_key(|(_, schemas)| *schemas);
+    Ok(most.map(|(folder, _)| folder))
+}
+
 /// Reads every other content that a schema had between `since` and this commit, newest first.
 pub(super) fn history(
     repository: &Repository,

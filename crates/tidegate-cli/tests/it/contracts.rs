@@ -301,6 +301,164 @@ functions = {
     assert!(note.contains("names the function stock-keeper"), "{note}");
 }
 
+/// Rules that bring the type by its source alone, and by ways with several steps.
+const WAYS: &str = r#"
+buses   = { lamps = { archive_days = 1 } }
+streams = { sold = { shards = 1, retention_hours = 24 } }
+queues = {
+  direct     = { visibility_timeout_seconds = 60 }
+  subscribed = { visibility_timeout_seconds = 60 }
+}
+topics = { sold = {} }
+subscriptions = {
+  billing = { topic = "sold", queue = "subscribed" }
+  alerts  = { topic = "sold", function = "of-a-topic" }
+}
+rules = {
+  stream = {
+    bus     = "lamps"
+    pattern = { source = ["lamps"] }
+    target  = { stream = "sold" }
+  }
+  others = {
+    bus     = "lamps"
+    pattern = { detail-type = ["LampSold"] }
+    targets = { queue = { queue = "direct" }, topic = { topic = "sold" } }
+  }
+  either = {
+    bus     = "lamps"
+    pattern = { "$or" = [{ source = ["chairs"] }, { detail-type = ["LampSold"] }] }
+    target  = { function = "of-either" }
+  }
+  elsewhere = {
+    bus     = "lamps"
+    pattern = { source = ["chairs"] }
+    target  = { function = "of-another-source" }
+  }
+  undecided = {
+    bus     = "lamps"
+    pattern = { detail = { lamp = ["red"] } }
+    target  = { function = "of-any-event" }
+  }
+}
+functions = {
+  of-a-stream = {
+    sources = {
+      sold = {
+        stream                     = "sold"
+        starting_position          = "TRIM_HORIZON"
+        batch_size                 = 1
+        maximum_retry_attempts     = 1
+        maximum_record_age_seconds = 60
+      }
+    }
+  }
+  of-a-queue            = { sources = { direct = { queue = "direct", maximum_concurrency = 2 } } }
+  of-a-subscribed-queue = {
+    sources = { subscribed = { queue = "subscribed", maximum_concurrency = 2 } }
+  }
+  of-a-topic        = {}
+  of-either         = {}
+  of-another-source = {}
+  of-any-event      = {}
+  stock-keeper      = {}
+  till              = {}
+}
+"#;
+
+#[tokio::test]
+async fn readers_are_also_those_behind_streams_queues_and_topics_and_rules_of_a_source() {
+    let repository = Repository::new();
+    std::fs::write(repository.path().join("topology.auto.tfvars"), WAYS).unwrap();
+    let mut changed = schema();
+    changed["required"] = json!(["lamp"]);
+    repository.write("events/schemas/LampSold.v1.json", &changed);
+    let (report, _) = repository.diff(&["HEAD", "--topology", "topology.auto.tfvars"]).await;
+    assert_eq!(
+        report["differences"][0]["readers"],
+        json!([
+            "of-a-queue",
+            "of-a-stream",
+            "of-a-subscribed-queue",
+            "of-a-topic",
+            "of-either",
+            "stock-keeper",
+            "till"
+        ])
+    );
+}
+
+#[tokio::test]
+async fn a_name_in_a_schema_forges_no_line() {
+    let repository = Repository::new();
+    let mut changed = schema();
+    changed["required"] = json!(["lamp"]);
+    changed["properties"]["x\nLampSold version 1: compatibility full"] = json!({});
+    repository.write("events/schemas/LampSold.v1.json", &changed);
+    let output = tidegate(&["events", "diff", "HEAD"], repository.path(), &[]).await;
+    let text = stdout(&output);
+    let verdicts: Vec<&str> = text.lines().filter(|line| line.starts_with("LampSold")).collect();
+    assert_eq!(verdicts, ["LampSold version 1: compatibility backward"], "{text}");
+    assert!(text.contains("data.x\\nLampSold version 1"), "{text}");
+}
+
+#[tokio::test]
+async fn a_revision_without_schemas_is_compared_with_nothing_and_a_note_says_so() {
+    let repository = Repository::new();
+    repository.git(&["mv", "events/schemas/LampSold.v1.json", "examples.json"]);
+    repository.commit();
+    repository.write("events/schemas/LampSold.v1.json", &schema());
+    let output = tidegate(&["events", "diff", "HEAD"], repository.path(), &[]).await;
+    assert_eq!(output.status.code(), Some(0), "a gate lets the first schemas pass");
+    let (text, note) = (stdout(&output), stderr(&output));
+    assert!(text.contains(": 1 schema, all new; nothing was compared\n"), "{text}");
+    assert!(note.contains("has no schemas in events/schemas, so every schema"), "{note}");
+    assert!(note.contains("name another revision"), "{note}");
+
+    let (report, code) = repository.diff(&["HEAD", "--transitive"]).await;
+    assert_eq!((report["breaks"].clone(), code), (json!(false), 0));
+    let mut other = schema();
+    other["properties"]["lamp"] = json!({ "type": "integer" });
+    repository.write("events/schemas/LampSold.v1.json", &other);
+    let (report, code) = repository.diff(&["HEAD", "--transitive"]).await;
+    assert_eq!(code, 1, "an older state is in the history: {report:#}");
+}
+
+#[tokio::test]
+async fn schemas_that_moved_are_compared_with_those_where_they_were() {
+    let repository = Repository::new();
+    let mut without = schema();
+    without["properties"].as_object_mut().unwrap().remove("note");
+    repository.write("events/schemas/LampSold.v1.json", &without);
+    repository.commit();
+    repository.git(&["mv", "events", "contracts"]);
+    let moved = ["HEAD", "--schemas", "contracts/schemas"];
+    let (report, code) = repository.diff(&moved).await;
+    assert_eq!((report["compared"].clone(), code), (json!(1), 0), "{report:#}");
+    assert_eq!(report["differences"], json!([]));
+    let all = [&["events", "diff"], &moved[..]].concat();
+    let note = stderr(&tidegate(&all, repository.path(), &[]).await);
+    assert!(
+        note.contains("has no schemas in contracts/schemas; they were in events/schemas"),
+        "{note}"
+    );
+
+    let mut other = schema();
+    other["properties"]["note"] = json!({ "type": "integer" });
+    repository.write("contracts/schemas/LampSold.v1.json", &other);
+    assert_eq!(repository.diff(&moved).await.1, 0);
+    let (report, code) = repository.diff(&[&moved[..], &["--transitive"]].concat()).await;
+    assert_eq!(code, 1, "the history of the older folder counts: {report:#}");
+    other["required"] = json!(["lamp", "price", "note"]);
+    repository.write("contracts/schemas/LampSold.v1.json", &other);
+    let (report, code) = repository.diff(&moved).await;
+    assert_eq!(code, 1, "a move hides no break: {report:#}");
+
+    repository.write("events/schemas/LampSold.v1.json", &schema());
+    let (report, code) = repository.diff(&moved).await;
+    assert_eq!(code, 0, "a copy of schemas that are still there is new: {report:#}");
+}
+
 #[tokio::test]
 async fn what_keeps_it_from_a_comparison_is_one_line_that_says_what_to_do() {
     let repository = Repository::new();

@@ -1,5 +1,9 @@
 //! Tests that each break has a witness: a message that one schema accepts and the other refuses.
 
+mod depth;
+mod fields;
+mod together;
+
 use serde_json::{Value, json};
 
 use crate::{Breaks, Change, What, changes};
@@ -241,4 +245,10 @@ fn a_change_says_its_kind_and_the_compatibility_that_is_left() {
     assert_eq!(found[2].to_string(), "data.b: was added");
     assert_eq!(Breaks::BOTH.compatibility(), "none");
     assert_eq!(Breaks::NARROWER.compatibility(), "forward");
+}
+
+/// Returns what all changes together break.
+fn breaks(was: &Value, is: &Value) -> Breaks {
+    let found = changes(was, is);
+    found.iter().fold(Breaks::NOTHING, |all, change| all.or(change.breaks))
 }
