@@ -20,8 +20,11 @@ use topology::Topology;
 /// - `waits`: objects with `for` (kind) and `text`.
 /// - `summary` and `missing`: lines about the whole, and about what is not there.
 ///
-/// The list of instances has objects with `instance`, `state`, `since` and `ended`. If they are
-/// known: `due` and `stuck`.
+/// The answer to the list of instances is an object:
+///
+/// - `instances`: objects with `instance`, `state`, `since` and `ended`. If they are known: `due`
+///   and `stuck`.
+/// - `missing`: lines about what is not there.
 pub trait Timelines: Send + Sync {
     /// Returns the timeline of a stream or correlation id; `None` if nothing has this id.
     ///

@@ -3,8 +3,9 @@
 use tidegate::failure::Failure;
 use tidegate::ids::StreamId;
 use tidegate::store::DynamoDbEventStore;
-use tidegate::timeline::{Timeline, Trail, read};
+use tidegate::timeline::{Trail, read};
 
+use super::found::Found;
 use super::scan::scan;
 
 /// What was asked for: a stream or a correlation id.
@@ -58,16 +59,19 @@ impl Asked {
 ///
 /// # Errors
 /// The event store cannot be read.
-pub(crate) async fn find(store: &DynamoDbEventStore, asked: &Asked) -> Result<Timeline, Failure> {
+pub(crate) async fn find(store: &DynamoDbEventStore, asked: &Asked) -> Result<Found, Failure> {
+    let mut unknown_commits = 0;
     let trail = match &asked.stream {
         Some(stream) => Trail::from_streams([stream.clone()]).also(asked.named.clone()),
         None if asked.reads_all() => {
-            Trail::from_correlation(&asked.id, scan(store, &asked.id).await?)
+            let scanned = scan(store, &asked.id).await?;
+            unknown_commits = scanned.unknown;
+            Trail::from_correlation(&asked.id, scanned.streams)
         }
         None => Trail::from_correlation(&asked.id, asked.named.clone()),
     };
     let trail = trail.also(asked.instances.clone()).at_most(Trail::STREAMS, asked.events);
-    read(store, &trail).await
+    Ok(Found { timeline: read(store, &trail).await?, unknown_commits })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `tidegate timeline`: shows what became of a message across streams.
 
 mod find;
+mod found;
 mod scan;
 
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ use tidegate::timeline::HEADER;
 use topology::Topology;
 
 pub(crate) use self::find::{Asked, find};
+pub(crate) use self::found::Found;
 use crate::arguments;
 use crate::connection::System;
 use crate::event_store::declared_store;
@@ -42,17 +44,17 @@ pub(crate) async fn show(options: &arguments::Timeline) -> Result<ExitCode, Prob
         output::note(&format!("reading all of {name} to find the correlation id …"));
     }
     let store = DynamoDbEventStore::new(system.dynamodb(), name.as_str());
-    let timeline = match find(&store, &asked).await {
-        Ok(timeline) => timeline,
+    let found = match find(&store, &asked).await {
+        Ok(found) => found,
         Err(failure) => return Err(system.explain_table(&name, failure.reason()).await),
     };
-    if timeline.is_empty() {
+    if found.timeline.is_empty() {
         return Err(Problem::new(asked.nothing(name.as_str())));
     }
     if options.json {
-        output::json(&timeline)?;
+        output::json(&found)?;
     } else {
-        output::line(&drawn(HEADER, timeline.rows(), &timeline.summary()))?;
+        output::line(&drawn(HEADER, found.timeline.rows(), &found.summary()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -109,8 +109,8 @@ async function show(id) {
 
 async function instances() {
   try {
-    const list = await json('/console/instances');
-    at('instances-note').textContent = list.length ? '' : 'none';
+    const { instances: list, missing } = await json('/console/instances');
+    at('instances-note').textContent = [...(list.length ? [] : ['none']), ...missing].join('; ');
     at('instances').tBodies[0].replaceChildren(...list.map((one) => element('tr', { 'data-instance': one.instance }, cell(linked(one.instance)), cell(one.ended ? `ended: ${one.state}` : one.state),
       cell(when(one.since)), cell(one.due ? when(one.due) : '–'), cell(one.stuck || '', 'text bad'))));
   } catch (error) {

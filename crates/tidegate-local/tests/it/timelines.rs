@@ -42,7 +42,8 @@ impl Timelines for Prepared {
         let instances = json!([
             { "instance": "trip#1", "state": "Asking", "since": "2026-01-01T00:00:01Z", "ended": false, "due": "2026-01-03T00:00:00Z", "stuck": EVIL },
         ]);
-        ready(Ok(instances)).boxed()
+        let missing = ["more instances of trip may be stuck"];
+        ready(Ok(json!({ "instances": instances, "missing": missing }))).boxed()
     }
 }
 
@@ -132,6 +133,7 @@ async fn the_page_of_a_timeline_draws_what_is_in_its_table_and_runs_nothing_that
     let instances = "document.querySelector('[data-instance=\"trip#1\"]').textContent";
     browser.until("document.querySelectorAll('[data-instance]').length", |rows| *rows == 1).await;
     assert!(browser.evaluate(instances).await.as_str().unwrap().contains(EVIL), "as text");
+    assert_eq!(text(&mut browser, "instances-note").await, "more instances of trip may be stuck");
     assert_eq!(browser.evaluate("window.hacked === undefined && document.images.length").await, 0);
 
     for (asked, said) in [

@@ -195,14 +195,15 @@ impl<P> Projector<P> {
         }
         let mut stop = Stop::OutOfTime;
         for attempt in 0..self.retry.attempts {
-            deadline.pause(self.pace.pause()).await;
+            let began = self.pace.state();
+            deadline.pause(began.pause()).await;
             if deadline.is_over() {
                 return Err(stop);
             }
             let result = deadline.call(self.read_model.apply(&transaction)).await;
             match result {
                 Ok(()) => {
-                    self.pace.taken();
+                    self.pace.taken_since(began);
                     if let Some(delta) = transaction.delta {
                         counting.last = delta.number;
                         counting.waiting.push(delta);
@@ -233,7 +234,7 @@ impl<P> Projector<P> {
                     return Err(unnamed(failure));
                 }
                 Err(ApplyError::Failed(failure)) if failure.code() == Failure::THROTTLED => {
-                    self.pace.throttled();
+                    self.pace.throttled_since(began);
                     stop = Stop::Failed(failure);
                 }
                 Err(ApplyError::Failed(failure)) => return Err(Stop::Failed(failure)),

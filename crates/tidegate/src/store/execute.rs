@@ -20,8 +20,9 @@ use crate::ids::StreamId;
 /// A command leads to one decision, however often it is delivered. Every delivery returns it.
 ///
 /// A command that creates the aggregate costs one write. Any other command costs one read and one
-/// write. A duplicate costs one read, and makes no write that succeeds. After a lost race, the
-/// command is decided again on the winner's state, after a pause.
+/// write. A duplicate costs one read. If it creates the aggregate, it also costs the write that was
+/// tried first and refused. After a lost race, the command is decided again on the winner's state,
+/// after a pause.
 ///
 /// # Errors
 /// - `version_conflict` (transient): every attempt lost its race.

@@ -7,22 +7,23 @@ use super::entry::What;
 use crate::ids::{Cause, StreamId};
 use crate::process::{ProcessMoved, RecordedInput, StoredEvent, messages};
 use crate::publish::Published;
+use crate::store::rows::command_of;
 use crate::store::{RecordedCommit, RecordedDecision, RecordedEvent};
 
 /// Entries of the streams that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     pub(super) all: Vec<Draft>,
-    /// Events that were taken.
-    pub(super) events: usize,
+    /// Events that were looked at.
+    events: usize,
     decisions: usize,
 }
 
 impl Drafts {
     /// Adds the entries of a stream, which is read as the one at this place, as long as there are
-    /// at most `most` events.
+    /// at most `most` events of all streams.
     ///
-    /// Returns the subjects of its commands, and the number of events that were left out.
+    /// Returns the subjects of its commands, and the number of events that were not looked at.
     pub(super) fn add(
         &mut self,
         stream: usize,
@@ -36,7 +37,7 @@ impl Drafts {
             passed: HashMap::new(),
             subjects: Vec::new(),
         };
-        let mut left_out = 0;
+        let mut not_looked_at = 0;
         for commit in commits {
             for (decision, events) in commit.parts() {
                 of_stream.drafts.decisions += 1;
@@ -46,12 +47,12 @@ impl Drafts {
                         of_stream.drafts.events += 1;
                         of_stream.event(commit, decision, event);
                     } else {
-                        left_out += 1;
+                        not_looked_at += 1;
                     }
                 }
             }
         }
-        (of_stream.subjects, left_out)
+        (of_stream.subjects, not_looked_at)
     }
 }
 
@@ -81,7 +82,10 @@ impl OfStream<'_> {
             what: What::Event { kind: of_type.0.clone(), type_version: of_type.1 },
             name: Some(Cause::new(&commit.source, &event.id)),
             part_of: self.step,
-            causes: vec![decision.cause.clone()],
+            // A stage of a command has a cause of its own, which nothing else names.
+            causes: std::iter::once(decision.cause.clone())
+                .chain(command_of(&decision.cause))
+                .collect(),
             arrived_at: decision.arrived_at,
             correlation_id: decision.correlation_id.clone(),
         };

@@ -29,14 +29,18 @@ pub struct InstanceState {
 }
 
 /// An instance, and what it waits for besides answers.
-pub(super) struct Told {
+pub(super) struct InstanceView {
     pub(super) state: InstanceState,
     pub(super) waits: Vec<Wait>,
 }
 
-/// Returns the state of the instance that these commits are the stream of. `None` if it is not a
+/// Returns the view of the instance that these commits are the stream of. `None` if it is not a
 /// stream of a process.
-pub(super) fn told(stream: &StreamId, commits: &[RecordedCommit], whole: bool) -> Option<Told> {
+pub(super) fn instance(
+    stream: &StreamId,
+    commits: &[RecordedCommit],
+    whole: bool,
+) -> Option<InstanceView> {
     let (mut outline, mut uncertain, mut is_process) = (Outline::default(), !whole, false);
     for event in commits.iter().flat_map(|commit| &commit.events) {
         let known = StoredEvent::knows(&event.kind);
@@ -78,5 +82,5 @@ pub(super) fn told(stream: &StreamId, commits: &[RecordedCommit], whole: bool) -
         at: outline.at,
         uncertain,
     };
-    Some(Told { state, waits })
+    Some(InstanceView { state, waits })
 }

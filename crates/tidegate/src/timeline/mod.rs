@@ -23,6 +23,7 @@ mod entry;
 mod fold;
 mod instance;
 mod lanes;
+mod limit;
 mod links;
 mod order;
 mod read;

@@ -1,16 +1,17 @@
 //! Reads a timeline from the event store.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::connected::connected;
 use super::draft::Draft;
 use super::entry::{Entry, What};
 use super::fold::Drafts;
-use super::instance::{Told, told};
+use super::instance::{InstanceView, instance};
+use super::limit::limit;
 use super::links::links;
 use super::order::order;
 use super::stream::Stream;
-use super::timeline::{LeftOut, Timeline, millis_between};
+use super::timeline::{LeftOut, Timeline, Unreadable, millis_between};
 use super::trail::Trail;
 use super::unanswered::unanswered;
 use crate::failure::Failure;
@@ -24,8 +25,8 @@ use crate::store::EventReader;
 /// question came after the read of the other stream. It then has no cause.
 ///
 /// # Errors
-/// The store cannot be read (transient). A commit that cannot be read is no error: it is in
-/// [`Timeline::unreadable`].
+/// The store cannot be read (transient). A commit that cannot be read is not an error:
+/// [`Timeline::unreadable`] has it.
 pub async fn read(reader: &dyn EventReader, trail: &Trail) -> Result<Timeline, Failure> {
     let mut reading = Reading::default();
     let mut open: VecDeque<StreamId> = trail.streams.iter().chain(&trail.also).cloned().collect();
@@ -35,7 +36,7 @@ pub async fn read(reader: &dyn EventReader, trail: &Trail) -> Result<Timeline, F
             continue;
         }
         if reading.tried >= trail.most_streams {
-            reading.timeline.left_out.push(LeftOut { stream, events: None });
+            reading.left_out.push(LeftOut { stream, events: None, connected: false });
             continue;
         }
         let read = Stream::read(reader, &stream).await?;
@@ -53,9 +54,11 @@ struct Reading {
     /// Streams of which everything is known.
     whole: HashSet<StreamId>,
     drafts: Drafts,
-    /// Instances and what left them out, by the place of their stream.
-    instances: HashMap<usize, Told>,
-    timeline: Timeline,
+    /// Instances, by the place of their stream.
+    instances: BTreeMap<usize, InstanceView>,
+    unreadable: Vec<Unreadable>,
+    /// What was not looked at.
+    left_out: Vec<LeftOut>,
 }
 
 impl Reading {
@@ -63,14 +66,16 @@ impl Reading {
     fn add(&mut self, stream: StreamId, read: Stream, trail: &Trail) -> Vec<StreamId> {
         self.tried += 1;
         let is_whole = read.unreadable.is_empty();
-        self.timeline.unreadable.extend(read.unreadable);
+        self.unreadable.extend(read.unreadable);
         let place = self.streams.len();
-        if let Some(told) = told(&stream, &read.commits, is_whole) {
-            self.instances.insert(place, told);
+        if let Some(instance) = instance(&stream, &read.commits, is_whole) {
+            self.instances.insert(place, instance);
         }
-        let (subjects, events) = self.drafts.add(place, &read.commits, trail.most_events);
+        let most = trail.most_events.max(Trail::LOOKED_AT);
+        let (subjects, events) = self.drafts.add(place, &read.commits, most);
         if events > 0 {
-            self.timeline.left_out.push(LeftOut { stream: stream.clone(), events: Some(events) });
+            let (stream, events) = (stream.clone(), Some(events));
+            self.left_out.push(LeftOut { stream, events, connected: false });
         } else if is_whole {
             self.whole.insert(stream.clone());
         }
@@ -87,24 +92,33 @@ impl Reading {
         };
         let is_instance = |stream: usize| self.instances.contains_key(&stream);
         let keep = connected(&drafts, &links, begins, is_instance);
-        let order = order(&drafts, &links, &keep);
-        let entries = self.entries(&drafts, &links, &order);
-        let mut timeline = self.timeline;
+        let limited = limit(&drafts, &order(&drafts, &links, &keep), trail.most_events);
+        let mut entries = self.entries(&drafts, &links, &limited.order);
+        let states: Vec<_> = self.instances.values().map(|one| one.state.clone()).collect();
+        // An answer may be beyond the limit. So the limit comes last.
+        let mut unanswered = unanswered(&entries, &states);
+        entries.truncate(limited.within);
+        unanswered.retain(|wait| wait.number().is_none_or(|number| number <= limited.within));
+        let left_out = limited.beyond.into_iter().filter_map(|(place, events)| {
+            let (stream, events) = (self.streams.get(place)?.clone(), Some(events));
+            Some(LeftOut { stream, events, connected: true })
+        });
+        let mut timeline = Timeline {
+            unreadable: self.unreadable,
+            left_out: left_out.chain(self.left_out).collect(),
+            ..Timeline::default()
+        };
         for entry in &entries {
             if !timeline.streams.contains(&entry.stream) {
                 timeline.streams.push(entry.stream.clone());
             }
         }
         let shown: HashSet<&StreamId> = timeline.streams.iter().collect();
-        let mut instances: Vec<_> = self.instances.into_iter().collect();
-        instances.sort_by_key(|(place, _)| *place);
-        for (_, told) in
-            instances.into_iter().filter(|(_, told)| shown.contains(&told.state.stream))
-        {
-            timeline.instances.push(told.state);
-            timeline.waits.extend(told.waits);
+        for one in self.instances.into_values().filter(|one| shown.contains(&one.state.stream)) {
+            timeline.instances.push(one.state);
+            timeline.waits.extend(one.waits);
         }
-        timeline.waits.extend(unanswered(&entries, &timeline.instances));
+        timeline.waits.extend(unanswered);
         timeline.entries = entries;
         timeline
     }

@@ -78,10 +78,12 @@ impl fmt::Display for Unreadable {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.events {
-            Some(events) => write!(f, "left out: the newest {events} events of {}", self.stream),
-            None => write!(f, "left out: {}, which was not read", self.stream),
+        let Self { stream, events, connected } = self;
+        match events {
+            Some(events) => write!(f, "left out: the newest {events} events of {stream}")?,
+            None => return write!(f, "left out: {stream}, which was not read"),
         }
+        if *connected { Ok(()) } else { f.write_str(", which were not looked at") }
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Unreadable {
     /// First version that cannot be read.
     pub from: Version,
     /// Version from which on the stream can be read again; absent if none was found.
+    ///
+    /// If `from` and the eight versions behind it cannot be read, some of those further behind are
+    /// not looked at. They may hold commits that can be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub until: Option<Version>,
     /// Code of the failure, such as `corrupt_commit` or `newer_version`.
@@ -56,6 +59,8 @@ pub struct LeftOut {
     /// Number of events, the newest ones; absent if the stream was not read at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub events: Option<usize>,
+    /// Whether the events belong to the timeline. If not, they were not looked at.
+    pub connected: bool,
 }
 
 impl Timeline {

@@ -17,6 +17,8 @@ impl Trail {
     pub const STREAMS: usize = 64;
     /// Number of events that are taken by default, of all streams together.
     pub const EVENTS: usize = 2_000;
+    /// Number of events that are looked at, of all streams together. More only if more are taken.
+    pub(super) const LOOKED_AT: usize = 50_000;
 
     /// Creates the trail of everything in these streams, and of what is connected with it.
     pub fn from_streams(streams: impl IntoIterator<Item = StreamId>) -> Self {
@@ -50,9 +52,12 @@ impl Trail {
         self
     }
 
-    /// Sets how many streams are read, and how many of their events are taken. At least one each.
+    /// Sets how many streams are read, and how many events are taken of those that belong to the
+    /// timeline. At least one each.
     ///
-    /// A stream is read whole, also if not all of its events are taken.
+    /// A stream is read whole, also if not all of its events are taken. To find those that belong
+    /// to the timeline, the oldest 50,000 events are looked at, stream by stream. That takes about
+    /// 40 MB.
     #[must_use]
     pub fn at_most(mut self, streams: usize, events: usize) -> Self {
         (self.most_streams, self.most_events) = (streams.max(1), events.max(1));

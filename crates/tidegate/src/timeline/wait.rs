@@ -71,6 +71,16 @@ pub enum Wait {
     },
 }
 
+impl Wait {
+    /// Returns the number of the entry that waits, if it is a command.
+    pub(super) fn number(&self) -> Option<usize> {
+        match self {
+            Self::Command { number, .. } | Self::Answer { number, .. } => Some(*number),
+            Self::Operator { .. } | Self::Deadline { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Wait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

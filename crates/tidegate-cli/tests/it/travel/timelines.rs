@@ -76,7 +76,8 @@ pub(super) async fn check_ways(travel: &Travel, trip: &Trip) {
     assert!(shown["entries"][0]["text"].is_string() && shown["waits"].is_array(), "{shown:#}");
 
     let instances = get(&file, "/console/instances").await;
-    let listed = instances.as_array().unwrap().iter().find(|one| one["instance"] == id.as_str());
+    let mut listed = instances["instances"].as_array().unwrap().iter();
+    let listed = listed.find(|one| one["instance"] == id.as_str());
     assert_eq!(listed.unwrap()["state"], "Booked", "{instances:#}");
 
     for (asked, expected) in [

@@ -128,3 +128,26 @@ async fn rows_that_were_not_begun_in_time_are_told_from_those_that_were() {
     let not_run = |outcome: &&Outcome| **outcome == Outcome::NotRun(NotRun::OutOfTime);
     assert_eq!(outcomes.iter().filter(not_run).count(), 40 - begun);
 }
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_are_throttled_together_double_the_pause_once() {
+    let commits = paid(0..17);
+    let world = World::with(&commits).await;
+    // After the first call, each call begins with a pause, so sixteen rows begin together.
+    for number in std::iter::once(1).chain(3..=18) {
+        world.faults.at(Call::Apply, number, Fault::Throttled);
+    }
+    let model = Arc::new(Faulty::new(Arc::clone(&world.model), world.faults.clone()));
+    let projector = Projector::new(Statuses, model, Arc::<MemoryEventStore>::clone(&world.store));
+    let deliver = async |commits: &[RecordedCommit]| {
+        let change = |commit: &RecordedCommit| CommitChange::Commit(commit.clone());
+        let items: Vec<_> = commits.iter().map(|commit| Item::new("", change(commit))).collect();
+        projector.handle_batch(&items, &BatchContext::new(Duration::from_secs(30))).await
+    };
+    assert_eq!(deliver(&commits[..1]).await, [APPLIED]);
+    let began = Instant::now();
+    assert_eq!(deliver(&commits[1..]).await, [APPLIED; 16]);
+    assert_eq!(world.faults.calls(Call::Apply), 2 + 16 + 16);
+    // 37 ms before the guards are read, and 37 and 75 ms before the two attempts of a row.
+    assert!(began.elapsed() < Duration::from_millis(160), "{:?}", began.elapsed());
+}

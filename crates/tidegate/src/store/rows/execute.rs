@@ -10,8 +10,9 @@ use super::aggregate::RowAggregate;
 use super::port::{RowOutcome, RowStore};
 use super::row_change::check_key;
 use super::stage::Stage;
+use super::stage_cause::cause_of;
 use crate::batch::catch;
-use crate::failure::Failure;
+use crate::failure::{Class, Failure};
 use crate::ids::{Cause, StreamId, Version};
 use crate::store::commit::{Commit, RecordedCommit};
 use crate::store::digest::resent;
@@ -36,7 +37,8 @@ use crate::store::retry::Retry;
 /// - `version_conflict` (transient): every attempt lost the race for the next version.
 /// - `transaction_conflict` (transient): in every attempt, other writers were at work on the rows.
 /// - `cause_reused` (permanent): the command came before with other content.
-/// - `corrupt_row` (permanent): a row cannot be read as [`RowAggregate::Row`].
+/// - `corrupt_row` (permanent): a row cannot be read as [`RowAggregate::Row`], and the command is
+///   not stored yet.
 /// - [`Failure::NEWER`] (transient): a newer version of the function wrote to the stream.
 /// - The failures of [`RowAggregate::decide`] and of the store.
 pub async fn execute_with_rows<A: RowAggregate>(
@@ -53,12 +55,17 @@ pub async fn execute_with_rows<A: RowAggregate>(
         if let Some(executed) = loaded.decided(stream, origin)? {
             return Ok(executed);
         }
-        let rows = read::<A>(store, &loaded.aggregate, command).await?;
-        let stage = match catch(|| loaded.aggregate.decide(command, &rows)) {
+        let decided = match read::<A>(store, &loaded.aggregate, command).await {
+            Ok(rows) => catch(|| loaded.aggregate.decide(command, &rows)),
+            Err(failure) if failure.class() == Class::Permanent => Err(failure),
+            Err(failure) => return Err(failure),
+        };
+        let stage = match decided {
             Ok(stage) => stage,
             Err(failure) => {
-                // The rows were read after the stream. If a twin stored the command meanwhile, they
-                // are newer than the state, and may contradict it.
+                // The command may be stored already: a creating one is decided before the stream is
+                // read. Or a twin stored it meanwhile. The rows are then newer than the state, and
+                // may contradict it.
                 let newest = Loaded::load(store, stream).await?;
                 if newest.version == loaded.version {
                     return Err(failure);
@@ -80,8 +87,8 @@ pub async fn execute_with_rows<A: RowAggregate>(
             continue;
         }
         let elsewhere = matches!(outcome, RowOutcome::Duplicate | RowOutcome::Conflict);
-        // The first write of a command that creates is no attempt: nothing was loaded that could
-        // have been out of date.
+        // The first write of a creating command does not count as an attempt. It is decided without
+        // a load, so nothing loaded can be out of date.
         if !(guessed && elsewhere) {
             lost += 1;
             if lost >= retry.attempts.max(1) {
@@ -95,11 +102,6 @@ pub async fn execute_with_rows<A: RowAggregate>(
             loaded = Loaded::load(store, stream).await?;
         }
     }
-}
-
-/// Returns the cause of the stage with this number, counted from 1, if it is not the last.
-fn cause_of(command: &Cause, stage: usize) -> Cause {
-    Cause::new(command.source.as_str(), format!("{}/{stage}", command.id))
 }
 
 /// Reads the rows that the next stage depends on.

@@ -23,7 +23,8 @@ use crate::store::port::{EventReader, EventStore};
 const KEY: &str = "key";
 
 /// An event store and rows in memory, for tests. It passes the same contract tests as
-/// [`DynamoDbRowStore`](crate::store::DynamoDbRowStore).
+/// [`DynamoDbRowStore`](crate::store::DynamoDbRowStore). It refuses a sum out of the range of
+/// `i64`, which DynamoDB stores.
 ///
 /// By default a request takes no time. With [`Self::requests_take`], a transaction that meets
 /// another one at a row or in a stream is [`RowOutcome::Busy`] or [`RowOutcome::Conflict`], as in

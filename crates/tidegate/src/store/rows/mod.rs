@@ -11,6 +11,7 @@ pub(crate) mod memory;
 mod port;
 mod row_change;
 mod stage;
+mod stage_cause;
 mod turns;
 
 pub use aggregate::RowAggregate;
@@ -19,6 +20,8 @@ pub use port::{RowOutcome, RowStore};
 pub use row_change::RowChange;
 pub(super) use row_change::check;
 pub use stage::Stage;
+#[cfg(feature = "timeline")]
+pub(crate) use stage_cause::command_of;
 pub(super) use turns::Turns;
 
 #[cfg(test)]

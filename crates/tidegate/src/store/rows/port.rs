@@ -22,7 +22,10 @@ pub trait RowStore: EventStore {
     /// # Errors
     /// - `invalid_rows` (permanent): more rows than a transaction holds, a row twice, a key that no
     ///   table can have, or a change without an effect.
-    /// - `unstorable` (permanent): a value that no table can hold, or a sum out of range.
+    /// - `unstorable` (permanent): a value that no table can hold, or a sum that the store cannot
+    ///   hold. DynamoDB holds sums of up to 38 digits, so a sum can leave the range of `i64`. A row
+    ///   that has it as an `i64` cannot be read any more. To exclude that, require with
+    ///   [`RowChange::if_at_most`] that the attribute leaves room.
     /// - The failures of [`EventStore::commit`].
     fn commit_with_rows<'a>(
         &'a self,

@@ -20,8 +20,8 @@ async fn a_corrupt_commit_is_said_and_hides_no_other() {
     let mut store = MadeUp::default();
     store
         .event("a#1", "one", "outside", 1)
-        .broken("a#1", Failure::permanent("corrupt_commit", "a#1: it is not an item"))
-        .broken("a#1", Failure::transient(Failure::NEWER, "a#1: format 9"))
+        .broken("a#1", 1, Failure::permanent("corrupt_commit", "a#1: it is not an item"))
+        .broken("a#1", 1, Failure::transient(Failure::NEWER, "a#1: format 9"))
         .event("a#1", "four", "one", 4);
     let found = timeline(&store, &["a#1"]).await;
     let versions: Vec<u64> = found.entries.iter().map(|entry| entry.version.number()).collect();
@@ -33,10 +33,40 @@ async fn a_corrupt_commit_is_said_and_hides_no_other() {
 }
 
 #[tokio::test]
+async fn a_corrupt_commit_of_any_size_hides_no_commit_behind_it() {
+    for size in [1, 2, 7, 8, 9, 15, 16, 17, 39, 1_000, 3_000, 4_096] {
+        for behind in [1, 2, 20] {
+            let mut store = MadeUp::default();
+            store.event("a#1", "first", "outside", 1);
+            store.broken("a#1", size, Failure::permanent("corrupt_commit", "it is not an item"));
+            for number in 0..behind {
+                store.event("a#1", &number.to_string(), "outside", 2);
+            }
+            let found = timeline(&store, &["a#1"]).await;
+            assert_eq!(found.entries.len(), 1 + behind, "{size} {behind}: {found:?}");
+            let [gap] = &found.unreadable[..] else { panic!("{:?}", found.unreadable) };
+            let until = gap.until.unwrap().number();
+            assert_eq!((gap.from.number(), until), (2, 2 + size as u64), "{size} {behind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_corrupt_commits_hide_no_commit_between_them() {
+    let mut store = MadeUp::default();
+    for number in 0..20 {
+        store.broken("a#1", 8, Failure::permanent("corrupt_commit", "it is not an item"));
+        store.event("a#1", &number.to_string(), "outside", number);
+    }
+    let found = timeline(&store, &["a#1"]).await;
+    assert_eq!((found.entries.len(), found.unreadable.len()), (20, 20));
+}
+
+#[tokio::test]
 async fn a_stream_of_which_nothing_can_be_read_is_not_taken_for_one_that_does_not_exist() {
     let mut store = MadeUp::default();
     for _ in 0..100 {
-        store.broken("a#1", Failure::transient(Failure::NEWER, "a#1: format 9"));
+        store.broken("a#1", 1, Failure::transient(Failure::NEWER, "a#1: format 9"));
     }
     let found = timeline(&store, &["a#1"]).await;
     assert!(!found.is_empty() && found.entries.is_empty());
@@ -46,7 +76,7 @@ async fn a_stream_of_which_nothing_can_be_read_is_not_taken_for_one_that_does_no
 #[tokio::test]
 async fn a_store_that_does_not_answer_is_an_error_and_no_empty_timeline() {
     let mut store = MadeUp::default();
-    store.broken("a#1", Failure::transient(Failure::THROTTLED, "slow down"));
+    store.broken("a#1", 1, Failure::transient(Failure::THROTTLED, "slow down"));
     let streams = ["a#1".parse().unwrap()];
     let failure = read(&store, &Trail::from_streams(streams)).await.unwrap_err();
     assert_eq!((failure.code(), failure.reason()), (Failure::THROTTLED, "a#1: slow down"));
@@ -88,22 +118,4 @@ async fn a_clock_that_is_behind_puts_nothing_before_its_cause() {
     assert_eq!(causes(&found), [(1, "a#1", None), (2, "b#1", Some(1)), (3, "b#1", None)]);
     assert_eq!(found.entries[1].since_cause_ms, Some(-10_000));
     assert_eq!(found.took_ms(), 10_000);
-}
-
-#[tokio::test]
-async fn limits_are_kept_and_said() {
-    let mut store = MadeUp::default();
-    for number in 0..20 {
-        let (id, of) = (number.to_string(), "outside".to_owned());
-        store.event("a#1", &id, &of, number).event("b#1", &format!("b{id}"), &of, number);
-    }
-    let streams = ["a#1", "b#1", "c#1"].map(|stream| stream.parse().unwrap());
-    let trail = Trail::from_streams(streams).at_most(2, 25);
-    let found = read(&store, &trail).await.unwrap();
-    assert_eq!(found.entries.len(), 25);
-    let left_out: Vec<String> = found.left_out.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        left_out,
-        ["left out: the newest 15 events of b#1", "left out: c#1, which was not read"]
-    );
 }

@@ -11,10 +11,24 @@ use crate::failure::Failure;
 use crate::ids::{StreamId, Version};
 use crate::store::{EventReader, RecordedCommit, RecordedEvent};
 
-/// Commits by stream. A place without a commit has a failure.
+/// A commit, or the failure to read it.
+#[derive(Clone)]
+struct Stored {
+    first: Version,
+    events: usize,
+    commit: Result<RecordedCommit, Failure>,
+}
+
+impl Stored {
+    fn last(&self) -> Version {
+        Version::new(self.first.number() + self.events as u64 - 1)
+    }
+}
+
+/// Commits by stream.
 #[derive(Default)]
 pub(super) struct MadeUp {
-    streams: BTreeMap<StreamId, Vec<Result<RecordedCommit, Failure>>>,
+    streams: BTreeMap<StreamId, Vec<Stored>>,
 }
 
 impl MadeUp {
@@ -34,40 +48,60 @@ impl MadeUp {
         kind: &str,
         data: &str,
     ) -> &mut Self {
-        let stream: StreamId = stream.parse().unwrap();
         let at = Timestamp::from_second(second).unwrap();
-        let commits = self.streams.entry(stream.clone()).or_default();
-        let version = Version::new(commits.len() as u64 + 1);
-        let event = RecordedEvent::new(id, version, DataSchema::new(kind, 1), at, data);
-        commits.push(Ok(RecordedCommit::new(stream, "tests", cause(of), at, vec![event])));
+        let event = RecordedEvent::new(id, self.next(stream), DataSchema::new(kind, 1), at, data);
+        let id: StreamId = stream.parse().unwrap();
+        let commit = RecordedCommit::new(id, "tests", cause(of), at, vec![event]);
+        self.add(stream, 1, Ok(commit))
+    }
+
+    /// Adds a commit of several events that cannot be read.
+    pub(super) fn broken(&mut self, stream: &str, events: usize, failure: Failure) -> &mut Self {
+        self.add(stream, events, Err(failure))
+    }
+
+    fn add(
+        &mut self,
+        stream: &str,
+        events: usize,
+        commit: Result<RecordedCommit, Failure>,
+    ) -> &mut Self {
+        let first = self.next(stream);
+        let commits = self.streams.entry(stream.parse().unwrap()).or_default();
+        commits.push(Stored { first, events, commit });
         self
     }
 
-    /// Adds a commit that cannot be read.
-    pub(super) fn broken(&mut self, stream: &str, failure: Failure) -> &mut Self {
-        self.streams.entry(stream.parse().unwrap()).or_default().push(Err(failure));
-        self
+    fn next(&self, stream: &str) -> Version {
+        let stream: StreamId = stream.parse().unwrap();
+        let last = self.streams.get(&stream).and_then(|all| all.last());
+        last.map_or(Version::NONE, Stored::last).next()
     }
 }
 
+/// Reads as DynamoDB does.
 impl EventReader for MadeUp {
     fn read<'a>(
         &'a self,
         stream: &'a StreamId,
         after: Version,
     ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
-        let all = self.streams.get(stream).cloned().unwrap_or_default();
-        let from = usize::try_from(after.number()).unwrap();
-        ready(all.into_iter().skip(from).collect()).boxed()
+        let all = self.streams.get(stream).cloned().unwrap_or_default().into_iter();
+        let above = all.filter(|stored| stored.last() > after);
+        ready(above.map(|stored| stored.commit).collect()).boxed()
     }
 
+    /// Looks at the last commit that begins at or before the version. So behind a commit that
+    /// cannot be read, nothing tells where the stream ends.
     fn read_at<'a>(
         &'a self,
         stream: &'a StreamId,
         version: Version,
     ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
-        let place = usize::try_from(version.number()).unwrap() - 1;
-        let found = self.streams.get(stream).and_then(|all| all.get(place)).cloned();
-        ready(found.transpose()).boxed()
+        let all = self.streams.get(stream).into_iter().flatten();
+        let found = all.rev().find(|stored| stored.first <= version);
+        let holds = |commit: &RecordedCommit| commit.last_version() >= version;
+        let found = found.map(|stored| stored.commit.clone()).transpose();
+        ready(found.map(|commit| commit.filter(holds))).boxed()
     }
 }

@@ -319,15 +319,41 @@ async fn what_cannot_be_decided_or_read_costs_its_command() {
     assert_eq!((failure.class(), failure.code()), (Class::Transient, "panic"));
     let failure = board(&store, "two", &[""]).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "invalid_rows"));
-    // A row that another program changed.
+    write(&store, RowUpdate::default().set("free", "many")).await.unwrap();
+    let failure = board(&store, "three", &["a"]).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_row"));
+    assert!(failure.reason().contains("row a cannot be read"), "{failure}");
+}
+
+/// Changes the row `a` as another program may.
+async fn write(store: &MemoryRowStore, update: RowUpdate) -> Result<RowOutcome, Failure> {
     let time = Timestamp::UNIX_EPOCH;
     let schema = crate::envelope::DataSchema::new("Full", 1);
     let event = RecordedEvent::new("e", Version::new(1), schema, time, "{\"car\":\"a\"}");
     let cause = Cause::new("test", "spoils");
-    let record = RecordedCommit::new(group("spoils"), "train", cause, time, vec![event]);
-    let spoiled = RowChange::new("a", RowUpdate::default().set("free", "many"));
-    store.commit_with_rows(&Commit::new(record, "attempt"), &[spoiled]).await.unwrap();
-    let failure = board(&store, "three", &["a"]).await.unwrap_err();
+    let stream = group(&store.commits().len().to_string());
+    let record = RecordedCommit::new(stream, "train", cause, time, vec![event]);
+    let commit = Commit::new(record, "attempt");
+    store.commit_with_rows(&commit, &[RowChange::new("a", update)]).await
+}
+
+#[tokio::test]
+async fn a_stored_command_is_a_duplicate_also_if_its_rows_cannot_be_read_any_more() {
+    let store = MemoryRowStore::default();
+    let first = board(&store, "one", &["a", "b"]).await.unwrap();
+    write(&store, RowUpdate::default().set("free", "many")).await.unwrap();
+    let again = board(&store, "one", &["a", "b"]).await.unwrap();
+    assert!(again.duplicate);
+    assert_eq!(again.decision, first.decision);
+    let failure = board(&store, "two", &["a"]).await.unwrap_err();
     assert_eq!((failure.class(), failure.code()), (Class::Permanent, "corrupt_row"));
-    assert!(failure.reason().contains("row a cannot be read"), "{failure}");
+}
+
+#[tokio::test]
+async fn the_double_refuses_a_sum_that_no_row_of_integers_can_have() {
+    let store = MemoryRowStore::default();
+    write(&store, RowUpdate::default().set("free", i64::MAX)).await.unwrap();
+    let failure = write(&store, RowUpdate::default().add("free", 1)).await.unwrap_err();
+    assert_eq!((failure.class(), failure.code()), (Class::Permanent, "unstorable"));
+    assert_eq!(free(&store), [("a".to_owned(), i64::MAX)]);
 }
