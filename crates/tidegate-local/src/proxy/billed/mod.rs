@@ -4,12 +4,15 @@
 //! The proxy does not request `ConsumedCapacity` for this. Emulators answer it differently, and it
 //! would change the request that the function signed.
 
+mod change;
 mod dynamodb;
+mod index;
 mod item;
 mod items;
 mod messages;
 mod meter;
 mod quantities;
+mod recent;
 mod reply;
 mod topics;
 mod units;

@@ -1,5 +1,7 @@
 //! Converts bytes into billed units.
 
+/// Bytes of a write unit of DynamoDB.
+pub(super) const WRITE: usize = 1024;
 /// Factor of transactional reads and writes of DynamoDB.
 pub(super) const TRANSACTIONAL: f64 = 2.0;
 

@@ -17,10 +17,11 @@
 //!
 //! A statement of PartiQL is billed like the single write that does the same.
 //!
-//! A write that takes effect costs as much again in each global secondary index of its table, and
-//! is not doubled there in a transaction. That is too much for an index that has few attributes,
-//! none of those that change, or not the item. It is too little if the item's key in the index
-//! changes, which takes two writes.
+//! A write that takes effect costs what it changes in each global secondary index of its table
+//! ([`super::index`]), and is not doubled there in a transaction. Where an item was in an index
+//! follows from what was written before. The estimate is too small if an item was written by
+//! something else than the functions, or if a statement of PartiQL removes an attribute of the key
+//! of an index. An index with some of the attributes counts those that the request has.
 //!
 //! # Reads
 //!

@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::reads::{READ, consistency, page};
-use super::writes::{WRITE, write_of};
+use super::writes::write_of;
 use crate::partiql::{self, Statement, Verb};
+use crate::proxy::billed::change::Change;
 use crate::proxy::billed::item::item_bytes;
 use crate::proxy::billed::items::{Items, size_of};
 use crate::proxy::billed::meter::{Quantity, READ_UNITS, WRITE_UNITS};
 use crate::proxy::billed::reply::BilledReply;
-use crate::proxy::billed::units::{TRANSACTIONAL, units};
+use crate::proxy::billed::units::{TRANSACTIONAL, WRITE, units};
 
 /// Errors of a statement in a batch that are billed, because DynamoDB has read the item.
 const BILLED_ERRORS: [&str; 2] = ["ConditionalCheckFailed", "DuplicateItem"];
@@ -101,8 +102,13 @@ fn write_units(statement: &Statement, outcome: &Outcome<'_>, factor: f64, items:
     };
     let shown = outcome.shown.and_then(size_of);
     let units = units(write_of(kind, &action, written, shown, items, outcome.done), WRITE);
-    let writes = outcome.done && statement.verb != Verb::Select;
-    units * factor + if writes { units * items.indexes(Some(table)) } else { 0.0 }
+    let change = match statement.verb {
+        Verb::Select => return units * factor,
+        Verb::Update => Change::sets(&statement.written),
+        Verb::Insert | Verb::Delete => Change::of(&action),
+    };
+    let of_indexes = if outcome.done { items.in_indexes(&action, &change, units) } else { 0.0 };
+    units * factor + of_indexes
 }
 
 fn bytes(outcome: &Outcome<'_>, size: usize) -> f64 {

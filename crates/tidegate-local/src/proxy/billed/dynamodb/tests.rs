@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::reads::PAGE;
 use super::*;
+use crate::proxy::billed::index::Index;
 use crate::proxy::billed::items::TableKeys;
 
 fn billed(operation: &str, request: &Value, answer: &Value, error: Option<&str>) -> f64 {
@@ -18,8 +19,15 @@ fn done(operation: &str, request: Value, answer: Value) -> f64 {
 }
 
 #[test]
-fn a_write_that_takes_effect_costs_as_much_again_in_each_index() {
-    let items = Items::new(TableKeys::from_table("t", "key", 2));
+fn a_write_that_takes_effect_costs_as_much_again_in_an_index_of_all_attributes() {
+    let index = |name: &str| {
+        let partition_key = topology::Key { name: name.to_owned(), kind: topology::KeyType::S };
+        let projection = topology::IndexProjection::All;
+        let attributes = Vec::new();
+        let declared = topology::Index { partition_key, sort_key: None, projection, attributes };
+        Index::new(&declared, &["key".to_owned()])
+    };
+    let items = Items::new(TableKeys::from_table("t", "key", vec![index("key"), index("key")]));
     let billed = |operation, request: &Value, answer: &Value, error| {
         let body = answer.to_string();
         quantities(operation, request, BilledReply { error, body: body.as_bytes() }, &items)[0].1
@@ -82,7 +90,7 @@ fn an_update_costs_its_key_and_what_it_assigns() {
 
 #[test]
 fn an_update_costs_the_whole_item_once_tables_are_known_to_be_changed() {
-    let items = Items::new(TableKeys::from_table("t", "key", 0));
+    let items = Items::new(TableKeys::from_table("t", "key", Vec::new()));
     let answer = |operation: &str, request: Value, error: Option<&str>| {
         let quantities =
             quantities(operation, &request, BilledReply { error, body: b"{}" }, &items);
@@ -231,7 +239,7 @@ fn each_statement_of_a_batch_costs_what_the_single_write_costs() {
 
 #[test]
 fn a_statement_is_billed_by_the_size_of_the_item_that_another_one_wrote() {
-    let items = Items::new(TableKeys::from_table("t", "key", 0));
+    let items = Items::new(TableKeys::from_table("t", "key", Vec::new()));
     let batch = |statements: Value, answers: Value| {
         let (request, answer) = (json!({"Statements": statements}), json!({"Responses": answers}));
         let body = answer.to_string();

@@ -2,12 +2,9 @@
 
 use serde_json::Value;
 
-use crate::proxy::billed::item::value_bytes;
+use crate::proxy::billed::change::Change;
 use crate::proxy::billed::items::{Items, size_of};
-use crate::proxy::billed::units::{TRANSACTIONAL, units};
-
-/// Bytes of a write unit.
-pub(super) const WRITE: usize = 1024;
+use crate::proxy::billed::units::{TRANSACTIONAL, WRITE, units};
 
 pub(super) fn single_write(
     operation: &str,
@@ -24,8 +21,7 @@ pub(super) fn single_write(
 
 /// Returns the units of a write in the indexes of its table.
 fn of_indexes(action: &Value, units: f64, items: &Items, done: bool) -> f64 {
-    let table = action.get("TableName").and_then(Value::as_str);
-    if done { units * items.indexes(table) } else { 0.0 }
+    if done { items.in_indexes(action, &Change::of(action), units) } else { 0.0 }
 }
 
 /// Returns the bytes by which an action is billed, and remembers what it wrote.
@@ -62,41 +58,23 @@ fn written_bytes(action: &Value) -> usize {
         return item;
     }
     let key = action.get("Key").and_then(size_of).unwrap_or(0);
-    key + action
-        .get("UpdateExpression")
-        .and_then(Value::as_str)
-        .map_or(0, |text| assigned(text, action))
-}
-
-/// Returns the bytes of names and values that an update expression mentions. Those in the condition
-/// alone are not written.
-fn assigned(expression: &str, action: &Value) -> usize {
-    let mut words: Vec<&str> = expression
-        .split(|letter: char| !(letter.is_alphanumeric() || "#:_-".contains(letter)))
-        .filter(|word| !word.is_empty())
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    let found = |map: &str, word: &str| action.get(map).and_then(|map| map.get(word));
-    let bytes = words.into_iter().map(|word| {
-        let name = found("ExpressionAttributeNames", word).and_then(Value::as_str).map(str::len);
-        name.or_else(|| found("ExpressionAttributeValues", word).map(value_bytes)).unwrap_or(0)
-    });
-    bytes.sum()
+    key + Change::of(action).attributes.values().map(|written| written.bytes).sum::<usize>()
 }
 
 pub(super) fn batch_write(request: &Value, answer: &Value, items: &Items) -> f64 {
-    let count = |value: &Value, field: &str| {
-        let tables = value.get(field).and_then(Value::as_object).into_iter().flatten();
-        let of_table = tables.map(|(table, writes)| {
-            let writes = writes.as_array().into_iter().flatten();
-            let actions = writes.filter_map(|write| write.as_object()?.values().next());
-            let units: f64 = actions.map(|action| units(written_bytes(action), WRITE)).sum();
-            units * (1.0 + items.indexes(Some(table)))
-        });
-        of_table.sum::<f64>()
-    };
-    count(request, "RequestItems") - count(answer, "UnprocessedItems")
+    let tables = request.get("RequestItems").and_then(Value::as_object).into_iter().flatten();
+    let units = tables.flat_map(|(table, writes)| {
+        let left = answer.get("UnprocessedItems").and_then(|tables| tables.get(table)?.as_array());
+        let writes = writes.as_array().into_iter().flatten();
+        let done = writes.filter(move |write| left.is_none_or(|left| !left.contains(write)));
+        done.filter_map(move |write| {
+            let mut action = write.as_object()?.values().next()?.clone();
+            action.as_object_mut()?.insert("TableName".to_owned(), table.as_str().into());
+            let units = units(written_bytes(&action), WRITE);
+            Some(units + of_indexes(&action, units, items, true))
+        })
+    });
+    units.sum()
 }
 
 pub(super) fn transaction(request: &Value, answer: &Value, items: &Items, done: bool) -> f64 {
