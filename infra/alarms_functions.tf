@@ -113,11 +113,18 @@ locals {
     }) if var.detailed_metrics
   }
 
-  # Only a function that reads a table's stream and writes tables of its own can be a projection.
+  # A projection reads an event store, whatever feeds it, and writes rows and counters. Their tables
+  # are known by their keys.
+  table_keys = { for name, table in var.tables : name => join(" ", compact([table.partition_key.name, try(table.sort_key.name, "")])) }
   projections = [
     for name, function in var.functions : name
-    if anytrue([for source in function.sources : source.table != null]) &&
-    anytrue([for use in function.uses : use.table != null && use.access == "read-write"])
+    if contains([
+      for table in concat([for source in function.sources : source.table], [for use in function.uses : use.table]) :
+      local.table_keys[table] if table != null
+    ], "stream version") &&
+    length(setsubtract(["stream", "key slice"], [
+      for use in function.uses : local.table_keys[use.table] if use.table != null && use.access == "read-write"
+    ])) == 0
   ]
 
   parked_alarms = {

@@ -107,11 +107,13 @@ locals {
       Resource = sort(distinct([for process in var.processes : "${local.arns.tables[process.view]}/index/by-stuck"]))
     },
     {
-      # An operator's word is an input of its process.
-      Sid      = "ProcessInputs"
-      Effect   = "Allow"
-      Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-      Resource = sort(distinct([for process in var.processes : local.arns.queues[process.queue]]))
+      # An operator's word is an input of its process. Other queues declare that operators send.
+      Sid    = "Inputs"
+      Effect = "Allow"
+      Action = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+      Resource = [for name in sort(keys(var.queues)) : local.arns.queues[name]
+        if var.queues[name].operators_send || contains([for process in var.processes : process.queue], name)
+      ]
     },
     {
       Sid      = "Effects"

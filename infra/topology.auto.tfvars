@@ -83,7 +83,7 @@ tables = {
 queues = {
   dead-letters    = { retention_seconds = 1209600 } # from functions: payload and reason
   stream-failures = { retention_seconds = 1209600 } # from mappings: pointers into a stream
-  async-failures  = { retention_seconds = 1209600 } # from asynchronous invocations
+  async-failures  = { retention_seconds = 1209600 } # from asynchronous invocations and schedules
   rule-failures   = { retention_seconds = 1209600 } # from EventBridge: events for a rule's target
   queue-failures  = { retention_seconds = 1209600 } # from queues: messages received too often
 
@@ -107,6 +107,7 @@ queues = {
   shipping = {
     visibility_timeout_seconds = 180
     redrive                    = { queue = "queue-failures", maximum_receives = 1000 }
+    operators_send             = true # `shop shipment` hands over and reports
   }
 }
 

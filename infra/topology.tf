@@ -119,6 +119,7 @@ variable "queues" {
     fifo                       = optional(bool, false)
     visibility_timeout_seconds = optional(number, 30)
     redrive                    = optional(object({ queue = string, maximum_receives = number }))
+    operators_send             = optional(bool, false)
   }))
   description = "SQS queues by name."
   default     = {}

@@ -98,6 +98,14 @@ run "an_operator_works_on_letters_and_nothing_else" {
     error_message = "An operator cannot read or delete the events of held effects, or may do more: ${output.operator_policy}"
   }
 
+  # The process's words, and what `shop shipment` sends.
+  assert {
+    condition = [
+      for statement in jsondecode(output.operator_policy).Statement : toset(statement.Resource) if statement.Sid == "Inputs"
+    ] == [toset([for name in ["fulfilment", "shipping"] : "arn:aws:sqs:us-east-1:123456789012:shop-prod-${name}"])]
+    error_message = "An operator sends to other queues than those of operators: ${output.operator_policy}"
+  }
+
   # So that what has expired is told from what is forbidden.
   assert {
     condition = [

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use topology::{Access, FilterPolicyScope, Function, Topology};
+use topology::{FilterPolicyScope, Function, Topology};
+
+use crate::parked;
 
 /// Watched metrics per entry of each group of alarms.
 ///
@@ -51,13 +53,7 @@ pub(super) fn count(topology: &Topology, reserve_concurrency: bool, detailed_met
     let functions = topology.functions.len();
     let reads_a_stream =
         |function: &&Function| function.sources.values().any(|source| source.queue.is_none());
-    let projects = |function: &&Function| {
-        function.sources.values().any(|source| source.table.is_some())
-            && function
-                .uses
-                .values()
-                .any(|used| used.table.is_some() && used.access == Access::ReadWrite)
-    };
+    let projects = |function: &&Function| !parked::tables(topology, function).is_empty();
     let projections = topology.functions.values().filter(projects).count();
     let readers = topology.functions.values().filter(reads_a_stream).count();
     let stream_sources = topology.sources().filter(|(_, _, source)| source.queue.is_none()).count();

@@ -70,9 +70,9 @@ pub(crate) struct Tables<'a> {
 
 /// Returns the tables of each projection of a function: none if it is not a projection.
 ///
-/// A function with several projections has a table of rows and a table of counters for each. They
-/// belong together in the order of the variables that name them: the first table of rows and the
-/// first of counters, then the second of each.
+/// A function with several projections has a table of rows and a table of counters for each. A
+/// declared projection names both. The other tables belong together in the order of the variables
+/// that name them: the first table of rows and the first of counters, then the second of each.
 pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Vec<Tables<'a>> {
     let has = |name: &str, partition: &str, sort: Option<&str>| {
         topology.tables.get(name).is_some_and(|table| keys(table, partition, sort))
@@ -87,10 +87,20 @@ pub(crate) fn tables<'a>(topology: &'a Topology, function: &'a Function) -> Vec<
         let uses = function.uses.values().filter(|used| used.access == Access::ReadWrite);
         uses.filter_map(|used| used.table.as_deref())
     };
-    let rows = written().filter(|table| has(table, ROW_KEY, None));
-    let counters =
-        written().filter(|table| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY)));
-    rows.zip(counters).map(|(rows, counters)| Tables { event_store, rows, counters }).collect()
+    let mut rows: Vec<&str> = written().filter(|table| has(table, ROW_KEY, None)).collect();
+    let counts = |table: &&str| has(table, COUNTER_PARTITION_KEY, Some(COUNTER_SORT_KEY));
+    let mut counters: Vec<&str> = written().filter(counts).collect();
+    let mut pairs = Vec::new();
+    for projection in topology.projections.values() {
+        let Some(of_rows) = projection.counters.as_deref() else { continue };
+        if rows.contains(&&*projection.rows) && counters.contains(&of_rows) {
+            rows.retain(|table| *table != projection.rows);
+            counters.retain(|table| *table != of_rows);
+            pairs.push((&*projection.rows, of_rows));
+        }
+    }
+    pairs.extend(rows.into_iter().zip(counters));
+    pairs.into_iter().map(|(rows, counters)| Tables { event_store, rows, counters }).collect()
 }
 
 fn keys(table: &Table, partition: &str, sort: Option<&str>) -> bool {
@@ -167,5 +177,60 @@ functions = {{
         let found = tables(&topology, &topology.functions["order-projection"]);
         let found: Vec<_> = found.iter().map(|tables| (tables.rows, tables.counters)).collect();
         assert_eq!(found, [("fulfilments", "fulfilment-counters"), ("order-view", "sales")]);
+    }
+
+    #[test]
+    fn a_declared_projection_says_which_tables_belong_together() {
+        let rows = |name: &str| {
+            format!("{name} = {{ partition_key = {{ name = \"stream\", type = \"S\" }} }}")
+        };
+        let sums = |name: &str| {
+            format!(
+                "{name} = {{ partition_key = {{ name = \"key\", type = \"S\" }}, \
+                 sort_key = {{ name = \"slice\", type = \"N\" }} }}"
+            )
+        };
+        let [orders, returns] = ["orders", "returns"].map(rows);
+        let [sold, back] = ["sold", "back"].map(sums);
+        let uses =
+            [("ORDERS", "orders"), ("RETURNS", "returns"), ("BACK", "back"), ("SOLD", "sold")]
+                .map(|(variable, table)| {
+                    format!("{variable} = {{ table = \"{table}\", access = \"read-write\" }}")
+                })
+                .join("\n");
+        let text = format!(
+            r#"
+tables = {{
+  events = {{
+    partition_key = {{ name = "stream", type = "S" }}
+    sort_key      = {{ name = "version", type = "N" }}
+    stream_view   = "NEW_IMAGE"
+  }}
+  pointers = {{ partition_key = {{ name = "projection", type = "S" }} }}
+  {orders}
+  {returns}
+  {sold}
+  {back}
+}}
+projections = {{
+  orders = {{
+    function = "view", store = "events", rows = "orders", counters = "sold", pointers = "pointers"
+  }}
+}}
+functions = {{
+  view = {{
+    uses    = {{
+      STORE = {{ table = "events", access = "read" }}
+      {uses}
+    }}
+    sources = {{ events = {{ table = "events", starting_position = "LATEST" }} }}
+  }}
+}}
+"#
+        );
+        let topology = topology::parse(&text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let found = tables(&topology, &topology.functions["view"]);
+        let found: Vec<_> = found.iter().map(|tables| (tables.rows, tables.counters)).collect();
+        assert_eq!(found, [("orders", "sold"), ("returns", "back")]);
     }
 }

@@ -131,6 +131,9 @@ pub struct Queue {
     pub visibility_timeout_seconds: u32,
     /// Dead-letter queue for messages that were received too often.
     pub redrive: Option<Redrive>,
+    /// Whether operators send messages to it by hand, as they do to the queue of a process.
+    #[serde(default)]
+    pub operators_send: bool,
 }
 
 fn default_message_retention() -> u32 {
