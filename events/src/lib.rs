@@ -10,14 +10,17 @@ mod fulfilment;
 mod ids;
 mod inventory;
 pub mod ledger;
+pub mod limits;
 mod money;
 mod order;
 mod payment;
 mod rejection;
 mod returns;
 pub mod routes;
+mod rules;
 mod shipping;
 mod status;
+mod subject;
 pub mod view;
 
 pub use cancellation::{
@@ -47,6 +50,7 @@ pub use shipping::{
     TrackingRecorded, TrackingRejected, TrackingStatus,
 };
 pub use status::{OrderProgress, OrderStatus};
+pub use subject::{stream_of, subject_of};
 
 /// `source` of the events of orders and returns.
 pub const ORDERS_SOURCE: &str = "shop.orders";
@@ -89,12 +93,6 @@ tidegate::messages! {
 }
 
 tidegate::messages! {
-    /// Commands to a reservation.
-    #[derive(Clone, Debug, PartialEq)]
-    pub enum InventoryCommand { ReserveStock, ReleaseStock, ShipStock }
-}
-
-tidegate::messages! {
     /// Events of stock: of reservations, of returns, and of what the supplier delivers.
     #[derive(Clone, Debug, PartialEq)]
     pub enum InventoryEvent {
@@ -109,12 +107,6 @@ tidegate::messages! {
         StockReceived,
         StockReturned,
     }
-}
-
-tidegate::messages! {
-    /// Commands to a payment.
-    #[derive(Clone, Debug, PartialEq)]
-    pub enum PaymentCommand { AuthorisePayment, CapturePayment, ReleasePayment }
 }
 
 tidegate::messages! {

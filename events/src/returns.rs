@@ -54,6 +54,9 @@ pub struct ReturnRecorded {
 pub struct ReturnRejected {
     /// The return.
     pub return_id: ReturnId,
-    /// Every reason, in the order of the lines.
+    /// The first reasons, in the order of the lines.
     pub reasons: Vec<Rejection>,
+    /// Number of further reasons; absent if `reasons` has all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub more: Option<u32>,
 }

@@ -21,7 +21,8 @@ const fn route(kind: &'static str, source: &'static str, to: &'static [&'static 
 /// All events that leave the event store. The publisher and the catalog read this table.
 ///
 /// The bus has what others may build on. Answers to the process go straight to its queue, which
-/// costs a tenth of the way over the bus.
+/// costs a tenth of the way over the bus. Other events stay in the store. A service reports what a
+/// person must know itself, as `payment` does with `RefundRefused`.
 pub const ROUTES: &[Route] = &[
     route("OrderPlaced", crate::ORDERS_SOURCE, &[BUS, "fulfilment"]),
     route("OrderRejected", crate::ORDERS_SOURCE, &[BUS]),

@@ -39,11 +39,7 @@ impl OrderStatus {
     /// # Errors
     /// [`Failure::NEWER`] (transient): a newer version wrote an event that is published.
     pub fn of(fulfilment: &[RecordedCommit]) -> Result<Self, Failure> {
-        let mut progress = OrderProgress::default();
-        for event in fulfilment.iter().flat_map(|commit| &commit.events) {
-            progress.apply(event)?;
-        }
-        Ok(progress.status())
+        OrderProgress::of(fulfilment).map(OrderProgress::status)
     }
 
     /// Returns whether nothing follows.
@@ -79,6 +75,18 @@ pub struct OrderProgress {
 }
 
 impl OrderProgress {
+    /// Folds the commits of an order's stream `fulfilment#…`, from the first on.
+    ///
+    /// # Errors
+    /// Those of [`Self::apply`].
+    pub fn of(fulfilment: &[RecordedCommit]) -> Result<Self, Failure> {
+        let mut progress = Self::default();
+        for event in fulfilment.iter().flat_map(|commit| &commit.events) {
+            progress.apply(event)?;
+        }
+        Ok(progress)
+    }
+
     /// Applies the next event of the stream. The toolkit's own events count only if they say that
     /// the process waits for a person, or waits no longer.
     ///
@@ -96,6 +104,12 @@ impl OrderProgress {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Returns what was published last, whether or not the order is stuck: never
+    /// [`OrderStatus::Stuck`].
+    pub fn published(self) -> OrderStatus {
+        self.published
     }
 
     /// Returns the status.

@@ -1,11 +1,11 @@
 //! Checks and adds up the lines of orders and returns.
 
+use events::limits::LARGEST;
 use events::{Defect, OrderLine, Rejection};
 
-/// Largest number of units and largest value, in minor units, of a line and of all lines together.
-///
-/// With this limit, sums of thousands of orders stay within an `i64`.
-const LARGEST: i64 = 1_000_000_000_000_000;
+/// Most reasons that a decision keeps: each line may have three, and a decision must fit into the
+/// event store.
+const KEPT_REASONS: usize = 100;
 
 /// Units and value of all lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,29 @@ pub(crate) struct Sums {
     pub(crate) value: i64,
 }
 
+/// Why lines are rejected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejected {
+    /// The first reasons.
+    pub(crate) reasons: Vec<Rejection>,
+    /// Number of further reasons, if there are any.
+    pub(crate) more: Option<u32>,
+}
+
+impl From<Vec<Rejection>> for Rejected {
+    fn from(mut reasons: Vec<Rejection>) -> Self {
+        let more = reasons.len().checked_sub(KEPT_REASONS).filter(|more| *more > 0);
+        reasons.truncate(KEPT_REASONS);
+        Self { reasons, more: more.map(|more| u32::try_from(more).unwrap_or(u32::MAX)) }
+    }
+}
+
 /// Adds up the units and the value of the lines.
 ///
 /// # Errors
-/// Every reason why the lines cannot be accepted: no lines, a quantity that is not positive, a
+/// The reasons why the lines cannot be accepted: no lines, a quantity that is not positive, a
 /// negative price, amounts out of range.
-pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
+pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Rejected> {
     let mut rejections = Vec::new();
     if lines.is_empty() {
         rejections.push(Rejection { line: None, stock_code: None, defect: Defect::NoLines });
@@ -56,15 +73,20 @@ pub(crate) fn sums(lines: &[OrderLine]) -> Result<Sums, Vec<Rejection>> {
     match sums {
         Some(sums) if rejections.is_empty() => Ok(sums),
         None if rejections.is_empty() => {
-            Err(vec![Rejection { line: None, stock_code: None, defect: Defect::AmountTooLarge }])
+            rejections.push(Rejection {
+                line: None,
+                stock_code: None,
+                defect: Defect::AmountTooLarge,
+            });
+            Err(rejections.into())
         }
-        _ => Err(rejections),
+        _ => Err(rejections.into()),
     }
 }
 
 /// Returns the only reason against an order or a return that was accepted before.
-pub(crate) fn already_accepted() -> Vec<Rejection> {
-    vec![Rejection { line: None, stock_code: None, defect: Defect::AlreadyAccepted }]
+pub(crate) fn already_accepted() -> Rejected {
+    vec![Rejection { line: None, stock_code: None, defect: Defect::AlreadyAccepted }].into()
 }
 
 #[cfg(test)]
@@ -77,7 +99,7 @@ mod tests {
     use super::*;
 
     fn texts(lines: &[OrderLine]) -> Vec<String> {
-        sums(lines).unwrap_err().iter().map(ToString::to_string).collect()
+        sums(lines).unwrap_err().reasons.iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -96,6 +118,15 @@ mod tests {
     #[test]
     fn a_price_of_zero_is_allowed() {
         assert_eq!(sums(&[line("A", 2, 0), line("B", 3, 7)]), Ok(Sums { units: 5, value: 21 }));
+    }
+
+    #[test]
+    fn of_very_many_reasons_the_first_are_kept_and_the_others_are_counted() {
+        let rejected = sums(&vec![line("A", 0, -1); 2000]).unwrap_err();
+        assert_eq!((rejected.reasons.len(), rejected.more), (KEPT_REASONS, Some(3900)));
+        assert_eq!(rejected.reasons[KEPT_REASONS - 1].line, Some(50));
+        let rejected = sums(&vec![line("A", 0, 0); KEPT_REASONS]).unwrap_err();
+        assert_eq!((rejected.reasons.len(), rejected.more), (KEPT_REASONS, None));
     }
 
     #[test]

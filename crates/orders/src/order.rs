@@ -6,7 +6,7 @@ use events::{
 };
 use tidegate::store::{Aggregate, Decision};
 
-use crate::lines::{already_accepted, sums};
+use crate::lines::{Rejected, already_accepted, sums};
 
 /// An order. It can be placed once; a rejected one may be placed again.
 #[derive(Debug, Default)]
@@ -57,7 +57,9 @@ impl Order {
                 total: Money { minor: sums.value, currency: command.currency },
                 lines: command.lines.clone(),
             }),
-            Err(reasons) => Decision::one(OrderRejected { order_id, reasons }),
+            Err(Rejected { reasons, more }) => {
+                Decision::one(OrderRejected { order_id, reasons, more })
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use events::{
 };
 use tidegate::store::{Aggregate, Decision};
 
-use crate::lines::{already_accepted, sums};
+use crate::lines::{Rejected, already_accepted, sums};
 
 /// Goods that came back.
 ///
@@ -54,7 +54,9 @@ impl Return {
                 refund: Money { minor: sums.value, currency: command.currency },
                 lines: command.lines.clone(),
             }),
-            Err(reasons) => Decision::one(ReturnRejected { return_id, reasons }),
+            Err(Rejected { reasons, more }) => {
+                Decision::one(ReturnRejected { return_id, reasons, more })
+            }
         }
     }
 }

@@ -58,6 +58,7 @@ pub fn order_rejected() -> OrderRejected {
             reason(1, "21777", Defect::QuantityNotPositive { quantity: -10 }),
             reason(2, "B", Defect::PriceNegative { unit_price: -1_106_206 }),
         ],
+        more: None,
     }
 }
 
@@ -105,6 +106,7 @@ pub fn return_rejected() -> ReturnRejected {
     ReturnRejected {
         return_id: "C536391".into(),
         reasons: vec![Rejection { line: None, stock_code: None, defect: Defect::NoLines }],
+        more: None,
     }
 }
 

@@ -5,7 +5,7 @@ use tidegate::validation::{BrokenRule, Validate};
 use super::order::{NewOrder, NewOrderLine};
 
 impl Validate for NewOrder {
-    /// What the shop decides about an order, such as a quantity of zero, is no rule here.
+    /// A quantity of zero breaks none of these rules: the shop decides about it.
     fn broken_rules(&self) -> Vec<BrokenRule> {
         let mut broken = Vec::new();
         broken.extend(text("country", &self.country, 1, Self::COUNTRY_CHARACTERS));
@@ -15,7 +15,15 @@ impl Validate for NewOrder {
         }
         for (place, line) in self.lines.iter().take(most).enumerate() {
             let (code, most) = (line.stock_code.as_str(), NewOrderLine::STOCK_CODE_CHARACTERS);
-            broken.extend(text(&format!("lines[{place}].stock_code"), code, 1, most));
+            let field = format!("lines[{place}].stock_code");
+            let rule = text(&field, code, 1, most);
+            // `"85123A "` would be another product, with an opening stock of its own.
+            let spaced = code.trim() != code;
+            broken.extend(
+                rule.or_else(|| {
+                    spaced.then(|| BrokenRule::new(field, "begins or ends with a space"))
+                }),
+            );
             let (words, most) = (&line.description, NewOrderLine::DESCRIPTION_CHARACTERS);
             broken.extend(text(&format!("lines[{place}].description"), words, 0, most));
         }

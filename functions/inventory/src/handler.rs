@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use events::{ReleaseStock, ReserveStock, ReturnRecorded, ShipStock, StockReordered, stream_kind};
+use events::{
+    ReleaseStock, ReserveStock, ReturnId, ReturnRecorded, ShipStock, StockReordered, stream_kind,
+    stream_of, subject_of,
+};
 use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
@@ -64,28 +67,30 @@ impl Handler for Inventory {
                 let lines = reserve.lines.iter();
                 let products = sum(lines.map(|line| (line.stock_code.as_str(), line.units)))?;
                 value(&reserve.lines, &products)?;
-                is_about(subject, reserve.order_id.as_str(), stream_kind::RESERVATION)?;
+                subject_of(subject, stream_kind::RESERVATION, reserve.order_id.as_str())?;
                 let asked = Asked { command: Command::Reserve(reserve), policy };
                 self.execute::<Reservation>(subject, &asked, origin).await
             }
             Input::ReleaseStock(ReleaseStock { order_id }) => {
-                is_about(subject, order_id.as_str(), stream_kind::RESERVATION)?;
+                subject_of(subject, stream_kind::RESERVATION, order_id.as_str())?;
                 let asked = Asked { command: Command::Release(order_id), policy };
                 self.execute::<Reservation>(subject, &asked, origin).await
             }
             Input::ShipStock(ShipStock { order_id }) => {
-                is_about(subject, order_id.as_str(), stream_kind::RESERVATION)?;
+                subject_of(subject, stream_kind::RESERVATION, order_id.as_str())?;
                 let asked = Asked { command: Command::Ship(order_id), policy };
                 self.execute::<Reservation>(subject, &asked, origin).await
             }
             Input::ReturnRecorded(recorded) => {
                 products(&recorded)?;
-                let stream = stream(stream_kind::RESTOCK, recorded.return_id.as_str())?;
+                let return_id = recorded.return_id.as_str();
+                subject_of(subject, ReturnId::STREAM_KIND, return_id)?;
+                let stream = stream_of(stream_kind::RESTOCK, return_id)?;
                 let returned = Returned { recorded, policy };
                 self.execute::<Restock>(&stream, &returned, origin).await
             }
             Input::StockReordered(reordered) => {
-                let stream = stream(stream_kind::SUPPLY, subject.key())?;
+                let stream = stream_of(stream_kind::SUPPLY, subject.key())?;
                 self.execute::<Supply>(&stream, &Ordered { reordered, policy }, origin).await
             }
         }
@@ -103,19 +108,4 @@ impl Inventory {
         let executed = execute_with_rows::<A>(store, stream, command, origin, RETRY).await?;
         Ok(executed.handled())
     }
-}
-
-fn stream(kind: &str, key: &str) -> Result<StreamId, Failure> {
-    StreamId::new(kind, key).map_err(|error| Failure::permanent("invalid_id", error.to_string()))
-}
-
-/// Checks that the envelope of a command names the stream that the command changes.
-fn is_about(subject: &StreamId, key: &str, kind: &str) -> Result<(), Failure> {
-    if subject.kind() == kind && subject.key() == key {
-        return Ok(());
-    }
-    Err(Failure::permanent(
-        "subject_mismatch",
-        format!("the envelope's subject is {subject}, the command is for {kind}#{key}"),
-    ))
 }

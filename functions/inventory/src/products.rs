@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use events::limits::{LARGEST, key_text_defect};
 use events::{ReservationLine, StockLine};
 use tidegate::failure::Failure;
 
@@ -9,13 +10,6 @@ use crate::stock::line;
 
 /// Units by product, in the order of the codes. No product has zero units.
 pub(crate) type Products = BTreeMap<String, i64>;
-
-/// Largest number of units and largest value of a line, and of all lines together. Sums of
-/// thousands of orders stay within an `i64`.
-const LARGEST: i64 = 1_000_000_000_000_000;
-
-/// Longest stock code in bytes: that of a key in DynamoDB.
-const LONGEST: usize = 2048;
 
 /// Adds up lines, each with a product and units.
 ///
@@ -27,17 +21,19 @@ pub(crate) fn sum<'a>(
 ) -> Result<Products, Failure> {
     let mut products = Products::new();
     for (number, (product, units)) in (1..).zip(lines) {
+        if let Some(defect) = key_text_defect(product) {
+            return Err(invalid(format!("line {number}: the stock code {defect}")));
+        }
+        if units <= 0 {
+            let reason =
+                format!("line {number} ({product}) has {units} units; a line has 1 or more");
+            return Err(invalid(reason));
+        }
         let sum = products.entry(product.to_owned()).or_insert(0);
         *sum = sum.saturating_add(units);
-        if product.is_empty() || product.len() > LONGEST {
+        if *sum > LARGEST {
             return Err(invalid(format!(
-                "line {number} has a stock code of {} bytes; a code has 1 to {LONGEST}",
-                product.len()
-            )));
-        }
-        if units <= 0 || *sum > LARGEST {
-            return Err(invalid(format!(
-                "line {number} ({product}) has {units} units; a product has 1 to {LARGEST}"
+                "line {number} ({product}): with it, the product has {sum} units; {LARGEST} fit"
             )));
         }
     }
@@ -61,10 +57,19 @@ pub(crate) fn value(lines: &[ReservationLine], reserved: &Products) -> Result<i6
             *left -= units;
             units
         });
-        let sum = units.checked_mul(line.unit_price).and_then(|add| value.checked_add(add));
-        value = sum.filter(|sum| line.unit_price >= 0 && *sum <= LARGEST).ok_or_else(|| {
-            let (product, price) = (&line.stock_code, line.unit_price);
-            invalid(format!("line {number} ({product}): a price of {price} is out of range"))
+        let (product, price) = (&line.stock_code, line.unit_price);
+        if price < 0 {
+            return Err(invalid(format!(
+                "line {number} ({product}): the price {price} is negative"
+            )));
+        }
+        // An `i128` holds the product of any two `i64`, so the reason can name the sum.
+        let sum = i128::from(value) + i128::from(units) * i128::from(price);
+        value = i64::try_from(sum).ok().filter(|sum| *sum <= LARGEST).ok_or_else(|| {
+            invalid(format!(
+                "line {number} ({product}): with it, the value of all lines is {sum}; {LARGEST} \
+                 fit"
+            ))
         })?;
     }
     Ok(value)

@@ -152,8 +152,10 @@ impl RowAggregate for Reservation {
     }
 }
 
-/// Most products of a part.
-const PART: usize = Stage::<InventoryEvent>::MOST_ROWS;
+/// Most products of a part. The answer has all products of the order, and the commit of a large
+/// answer is split: 4 MB, the most of a transaction, are up to 11 chunks of 392 KB beside the head.
+/// Head, chunks and rows share the 100 items of a transaction.
+pub(crate) const PART: usize = Stage::<InventoryEvent>::MOST_ROWS - 11;
 
 impl Reservation {
     fn reserve(
@@ -299,18 +301,13 @@ impl Reservation {
         match self.phase {
             Phase::Reserved | Phase::Shipping => {}
             Phase::Shipped => return Ok(Stage::last(Decision::one(shipped(Vec::new())))),
-            Phase::New
-            | Phase::Reserving
-            | Phase::Releasing
-            | Phase::Released
-            | Phase::Rejected => {
-                let what = format!(
-                    "order {order_id} cannot be shipped: nothing is reserved for it ({:?}); find \
-                     out what left the warehouse",
-                    self.phase
-                );
-                return Err(Failure::permanent("not_reserved", what));
+            Phase::New => return Err(not_reserved(order_id, "nothing was reserved for it")),
+            Phase::Reserving => {
+                return Err(not_reserved(order_id, "only a part of it is reserved"));
             }
+            Phase::Releasing => return Err(not_reserved(order_id, "it is being released")),
+            Phase::Released => return Err(not_reserved(order_id, "it was released")),
+            Phase::Rejected => return Err(not_reserved(order_id, "its reservation was rejected")),
         }
         let part: Vec<_> = self.held.iter().take(PART).collect();
         for (code, units) in &part {
@@ -355,6 +352,12 @@ pub(crate) fn stage(
         (None, None) => Decision::one(event),
     };
     changes.into_iter().fold(of(decision), Stage::change)
+}
+
+fn not_reserved(order_id: &OrderId, why: &str) -> Failure {
+    let reason =
+        format!("order {order_id} cannot be shipped: {why}; find out what left the warehouse");
+    Failure::permanent("not_reserved", reason)
 }
 
 fn being_shipped(order_id: &OrderId) -> Failure {

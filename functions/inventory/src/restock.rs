@@ -8,7 +8,7 @@ use tidegate::store::{RowAggregate, Stage};
 
 use crate::policy::Policy;
 use crate::products::{Products, lines, sum};
-use crate::reservation::stage;
+use crate::reservation::{PART, stage};
 use crate::stock::{Changes, Stock};
 
 /// A recorded return, with the policy by which its products are opened.
@@ -42,8 +42,7 @@ impl RowAggregate for Restock {
     fn rows(&self, returned: &Returned) -> BTreeSet<String> {
         let codes = returned.recorded.lines.iter().map(|line| line.stock_code.as_str());
         let left: BTreeSet<&str> = codes.filter(|code| !self.back.contains(*code)).collect();
-        let most = Stage::<InventoryEvent>::MOST_ROWS;
-        left.into_iter().take(most).map(str::to_owned).collect()
+        left.into_iter().take(PART).map(str::to_owned).collect()
     }
 
     fn decide(
@@ -54,11 +53,8 @@ impl RowAggregate for Restock {
         let recorded = &returned.recorded;
         let all = products(recorded)?;
         let mut left = all.iter().filter(|(code, _)| !self.back.contains(*code));
-        let part: Products = left
-            .by_ref()
-            .take(Stage::<InventoryEvent>::MOST_ROWS)
-            .map(|(code, units)| (code.clone(), *units))
-            .collect();
+        let part: Products =
+            left.by_ref().take(PART).map(|(code, units)| (code.clone(), *units)).collect();
         let mut changes = Changes::new(&returned.policy, rows);
         for (code, units) in &part {
             changes.take_back(code, *units);

@@ -4,11 +4,11 @@ use std::future::Future;
 
 use aws_sdk_ses::Client;
 use aws_sdk_ses::config::http::HttpResponse;
-use aws_sdk_ses::error::SdkError;
+use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use tidegate::aws::AwsClients;
-use tidegate::failure::{Failure, chain};
+use tidegate::failure::Failure;
 use tidegate::idempotency::EffectError;
 
 use crate::mail::Mail;
@@ -65,13 +65,20 @@ impl Mailer for SesMailer {
 /// Classifies an error of SES.
 ///
 /// A mail that SES refused for good is not sent again. For other failures, [`EffectError::aws`]
-/// decides whether the mail was certainly not sent.
+/// decides whether the mail was certainly not sent. SES's text may have the address, which must not
+/// come into the log, so the reason has SES's code alone.
 fn failure(error: &SdkError<SendEmailError, HttpResponse>) -> EffectError {
-    match error {
-        SdkError::ServiceError(refused) if refused.err().is_message_rejected() => {
-            EffectError::NotDone(Failure::permanent("mail_rejected", chain(error)))
-        }
-        error => EffectError::aws("mail", error),
+    let SdkError::ServiceError(refused) = error else { return EffectError::aws("mail", error) };
+    let (status, code) = (refused.raw().status().as_u16(), refused.err().code());
+    let reason = format!("SES answered {status} {}", code.unwrap_or("without a code"));
+    if refused.err().is_message_rejected() {
+        return EffectError::NotDone(Failure::permanent("mail_rejected", reason));
+    }
+    let without_text =
+        |failure: Failure| Failure::transient(failure.code().to_owned(), reason.clone());
+    match EffectError::aws("mail", error) {
+        EffectError::NotDone(failure) => EffectError::NotDone(without_text(failure)),
+        EffectError::Unknown(failure) => EffectError::Unknown(without_text(failure)),
     }
 }
 
@@ -171,10 +178,12 @@ mod tests {
         SesMailer::new(&AwsClients::from_config(config), "shop@example.com".to_owned())
     }
 
+    fn mail() -> Mail {
+        Mail { to: "c@example.com".to_owned(), subject: "s".to_owned(), text: "t".to_owned() }
+    }
+
     async fn send(mailer: &SesMailer) -> Result<String, String> {
-        let mail =
-            Mail { to: "c@example.com".to_owned(), subject: "s".to_owned(), text: "t".to_owned() };
-        mailer.send(&mail).await.map_err(|error| match error {
+        mailer.send(&mail()).await.map_err(|error| match error {
             EffectError::NotDone(failure) => format!("not sent, {}", failure.code()),
             EffectError::Unknown(failure) => format!("unknown, {}", failure.code()),
         })
@@ -228,6 +237,20 @@ mod tests {
         ] {
             let (port, _) = service(Does::AnswersOnce(400, refused(code)));
             assert_eq!(send(&mailer(port)).await, Err(format!("not sent, {expected}")));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_named_by_its_code_and_never_by_its_text() {
+        for (code, status) in [("MessageRejected", 400), ("NotAuthorized", 403), ("Oops", 500)] {
+            let body = format!(
+                "<ErrorResponse><Error><Code>{code}</Code><Message>c@example.com is not verified\
+                 </Message></Error></ErrorResponse>"
+            );
+            let (port, _) = service(Does::AnswersOnce(status, Box::leak(body.into_boxed_str())));
+            let error = mailer(port).send(&mail()).await.unwrap_err();
+            let (EffectError::NotDone(failure) | EffectError::Unknown(failure)) = error;
+            assert_eq!(failure.reason(), format!("SES answered {status} {code}"));
         }
     }
 }

@@ -26,11 +26,13 @@ pub(crate) struct OwnOrder {
 /// Returns the caller's customer id: the subject of the token.
 ///
 /// # Errors
-/// A 403 if the token has no subject, or one that is no customer id.
+/// A 403 if the token has no subject, or its subject is not a customer id.
 pub(crate) fn customer(request: &Request) -> Result<CustomerId, Problem> {
     let subject = request.caller.jwt().and_then(|token| token.subject());
     let Some(subject) = subject else {
-        return Err(Problem::forbidden("the token has no subject (`sub`), so it is no customer's"));
+        return Err(Problem::forbidden(
+            "the token has no subject (`sub`), so it names no customer",
+        ));
     };
     let fits = subject.chars().count() <= CUSTOMER_CHARACTERS
         && !subject.chars().any(|letter| letter.is_control() || letter.is_whitespace());

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use events::view::{order_view, stock};
-use events::{OrderId, OrderStatus, stream_kind};
+use events::{OrderId, OrderProgress, stream_kind};
 use tidegate::failure::Failure;
 use tidegate::ids::{StreamId, Version};
 use tidegate::query::{Index, Table, TableReader};
@@ -46,8 +46,8 @@ impl Shop {
         self.events.read(&stream, Version::NONE).await
     }
 
-    /// Reads the status of a placed order.
-    pub(crate) async fn status(&self, order: &OrderId) -> Result<OrderStatus, Failure> {
-        OrderStatus::of(&self.read(stream_kind::FULFILMENT, order).await?)
+    /// Reads how far a placed order is: the whole stream of its process.
+    pub(crate) async fn progress(&self, order: &OrderId) -> Result<OrderProgress, Failure> {
+        OrderProgress::of(&self.read(stream_kind::FULFILMENT, order).await?)
     }
 }

@@ -10,9 +10,10 @@ use tidegate::store::{RecordedCommit, RecordedEvent};
 
 use crate::counters::{Columns, ORDERS, RETURNS, Sale, increments};
 
-/// Most reasons of a rejection that the view shows, because a row has at most 400 KB. The event has
-/// all of them.
+/// Most reasons of a rejection that the view shows, and most characters of each. A row has at most
+/// 400 KB, and a character at most 4 bytes.
 const SHOWN_REASONS: usize = 100;
+const REASON_CHARACTERS: usize = 200;
 
 /// Orders and returns with their state, and sales by day, country, customer and product.
 pub(crate) struct Orders;
@@ -58,7 +59,7 @@ fn order(event: &OrderEvent) -> Result<Projected, Failure> {
                 lines: &placed.lines,
             },
         ),
-        OrderEvent::OrderRejected(rejected_order) => Ok(rejected(&rejected_order.reasons)),
+        OrderEvent::OrderRejected(event) => Ok(rejected(&event.reasons, event.more)),
         OrderEvent::CancellationRequested(_) | OrderEvent::CancellationRejected(_) => {
             Ok(Projected::default())
         }
@@ -80,7 +81,7 @@ fn goods_returned(event: &ReturnEvent) -> Result<Projected, Failure> {
                 lines: &recorded.lines,
             },
         ),
-        ReturnEvent::ReturnRejected(rejected_return) => Ok(rejected(&rejected_return.reasons)),
+        ReturnEvent::ReturnRejected(event) => Ok(rejected(&event.reasons, event.more)),
     }
 }
 
@@ -103,10 +104,12 @@ fn accepted(
 }
 
 /// A rejection does not undo an earlier acceptance, so the status is written only if there is none.
-fn rejected(reasons: &[Rejection]) -> Projected {
-    let mut texts: Vec<String> =
-        reasons.iter().take(SHOWN_REASONS).map(ToString::to_string).collect();
-    if let Some(more) = reasons.len().checked_sub(SHOWN_REASONS).filter(|more| *more > 0) {
+///
+/// `more`: number of reasons that the event does not have.
+fn rejected(reasons: &[Rejection], more: Option<u32>) -> Projected {
+    let mut texts: Vec<String> = reasons.iter().take(SHOWN_REASONS).map(shown).collect();
+    let more = reasons.len().saturating_sub(SHOWN_REASONS) + more.unwrap_or_default() as usize;
+    if more > 0 {
         texts.push(format!("and {more} more"));
     }
     let row = RowUpdate::default()
@@ -114,6 +117,15 @@ fn rejected(reasons: &[Rejection]) -> Projected {
         .set(row::REASONS, texts)
         .add(row::REJECTIONS, 1);
     Projected { row, ..Projected::default() }
+}
+
+/// Returns the text of a reason, cut short: it has the stock code as the client sent it.
+fn shown(reason: &Rejection) -> String {
+    let text = reason.to_string();
+    match text.char_indices().nth(REASON_CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
 }
 
 #[cfg(test)]
@@ -207,7 +219,8 @@ mod tests {
     #[test]
     fn a_rejection_counts_nothing_and_takes_no_acceptance_back() {
         let reasons = vec![Rejection { line: None, stock_code: None, defect: Defect::NoLines }];
-        let event = OrderEvent::OrderRejected(OrderRejected { order_id: "1".into(), reasons });
+        let event =
+            OrderEvent::OrderRejected(OrderRejected { order_id: "1".into(), reasons, more: None });
         let projected = project("order#1", &event).unwrap();
         assert!(projected.counters.is_empty());
         assert!(!projected.row.set.contains_key(row::STATUS));
@@ -215,10 +228,29 @@ mod tests {
     }
 
     #[test]
+    fn a_rejection_fits_into_a_row_however_long_and_many_its_reasons_are() {
+        let reason = Rejection {
+            line: Some(1),
+            stock_code: Some(events::StockCode("\u{1F600}".repeat(2_000))),
+            defect: Defect::NoLines,
+        };
+        let reasons = vec![reason; 150];
+        let event = OrderRejected { order_id: "1".into(), reasons, more: Some(7) };
+        let projected = project("order#1", &OrderEvent::OrderRejected(event)).unwrap();
+        let Value::List(texts) = &projected.row.set[row::REASONS] else { panic!("{projected:?}") };
+        let bytes = |value: &Value| if let Value::Text(text) = value { text.len() } else { 0 };
+        assert!(texts.iter().map(bytes).sum::<usize>() < 100 * 1024);
+        assert_eq!(texts.last(), Some(&Value::from("and 57 more")));
+        let expected = format!("line 1 ({}…", "\u{1F600}".repeat(REASON_CHARACTERS - 8));
+        assert_eq!(texts[0], Value::Text(expected));
+    }
+
+    #[test]
     fn an_event_of_an_unknown_type_can_only_be_newer() {
         let return_event = ReturnEvent::ReturnRejected(events::ReturnRejected {
             return_id: "C1".into(),
             reasons: vec![],
+            more: None,
         });
         let failure = project("order#1", &return_event).unwrap_err();
         assert_eq!((failure.class(), failure.code()), (Class::Transient, Failure::NEWER));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use events::{OrderId, ShippingCommand, stream_kind};
+use events::{OrderId, ShippingCommand, stream_kind, subject_of};
 use tidegate::batch::{BatchContext, Decode, Outcome, StreamHandler};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
@@ -49,17 +49,8 @@ impl Decode for Shipments {
     fn decode(&self, delivery: &Delivery<'_>) -> Result<Request, Failure> {
         let envelope = Envelope::parse(delivery.bytes()?)?;
         let command = ShippingCommand::from_envelope(&envelope)?;
-        let stream = StreamId::new(stream_kind::SHIPMENT, &order_of(&command).0)
-            .map_err(|error| Failure::permanent("invalid_id", error.to_string()))?;
-        if stream != envelope.subject {
-            return Err(Failure::permanent(
-                "subject_mismatch",
-                format!(
-                    "the envelope's subject is {}, the command is for {stream}",
-                    envelope.subject
-                ),
-            ));
-        }
+        let order_id = order_of(&command).as_str();
+        let stream = subject_of(&envelope.subject, stream_kind::SHIPMENT, order_id)?;
         let origin = Origin::delivered::<ShippingCommand>(&envelope, delivery);
         Ok(Request { span: envelope.span(), origin, stream, asked: self.asked(command) })
     }

@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(ruling("European Community", 1), Ruling::Refuse);
         assert_eq!(ruling(" unspecified ", 51), Ruling::Refuse);
         assert_eq!(ruling("France", 1), Ruling::Send);
-        assert_eq!(ruling("", 1), Ruling::Send, "an empty entry of the list is no country");
+        assert_eq!(ruling("", 1), Ruling::Send, "an empty entry of the list is not a country");
     }
 
     #[test]

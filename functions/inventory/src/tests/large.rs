@@ -5,11 +5,12 @@ use tidegate::envelope::Envelope;
 use tidegate::test::{Call, Fault, Faults, MemoryRowStore};
 
 use super::{POLICY, World, release, reserve, returned, ship};
+use crate::reservation::PART;
 
 /// Products of the largest order of the data.
 const PRODUCTS: usize = 1_110;
-/// Transactions that it takes: eleven of 99 rows, and one of 21.
-const PARTS: u32 = 12;
+/// Transactions that it takes: twelve of 88 rows, and one of 54.
+const PARTS: u32 = 13;
 
 fn codes() -> Vec<String> {
     (0..PRODUCTS).map(|number| format!("{number:05}")).collect()
@@ -110,6 +111,15 @@ async fn a_release_gives_back_what_a_killed_reservation_had_so_far() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_not_shipped_while_only_a_part_of_it_is_reserved() {
+    let world = killing((Call::CommitWithRows, 2, true));
+    assert_eq!(world.once(&[large("7")]).await.failed, 1);
+    assert_eq!(world.once(&[ship("7")]).await.dead_lettered, 1);
+    let reason = "order 7 cannot be shipped: only a part of it is reserved;";
+    assert!(world.reasons()[0].contains(reason), "{:?}", world.reasons());
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_is_shipped_whole_whatever_call_it_is_killed_at() {
     for number in 1..=PARTS {
         for applied in [true, false] {
@@ -137,5 +147,24 @@ async fn a_large_return_comes_back_whole_whatever_call_it_is_killed_at() {
         world.deliver(&[returned("C1", &lines)]).await;
         let books = world.check();
         assert!(codes.iter().all(|code| books.of(code).received == 103), "{kill:?}");
+    }
+}
+
+/// The answers to such orders are split over several items of their transaction.
+#[tokio::test]
+async fn an_order_whose_stock_codes_are_as_long_as_allowed_is_reserved_released_and_shipped() {
+    // The last part is full: by the size of parts, or by the rows of a transaction.
+    for products in [5 * PART, 20 * PART, 5 * 99] {
+        let world = World::new(POLICY);
+        let codes: Vec<String> = (0..products).map(|number| format!("{number:01000}")).collect();
+        let lines: Vec<(&str, i64)> = codes.iter().map(|code| (code.as_str(), 60)).collect();
+        world.deliver(&[reserve("7", &lines)]).await;
+        assert_eq!(answers(&world, "7"), ["reserved"], "{products}: {:?}", world.reasons());
+        world.deliver(&[release("7"), returned("C1", &lines)]).await;
+        assert_eq!(answers(&world, "7"), ["reserved", "released"], "{products}");
+        world.deliver(&[reserve("9", &lines)]).await;
+        world.deliver(&[ship("9")]).await;
+        let books = world.check();
+        assert!(codes.iter().all(|code| books.of(code).shipped == 60), "{products}");
     }
 }

@@ -13,7 +13,7 @@ use crate::policy::{PartialStock, Policy};
 const CODES: [&str; 4] = ["A", "B", "C", "D"];
 
 #[derive(Clone, Debug)]
-enum Told {
+enum Sent {
     Reserve(Vec<(usize, i64)>),
     Release(usize),
     Ship(usize),
@@ -22,27 +22,27 @@ enum Told {
     Supply,
 }
 
-fn told() -> impl Strategy<Value = Told> {
+fn sent() -> impl Strategy<Value = Sent> {
     let lines = || vec((0..CODES.len(), 1..40_i64), 1..4);
     prop_oneof![
-        4 => lines().prop_map(Told::Reserve),
-        2 => (0..12_usize).prop_map(Told::Release),
-        2 => (0..12_usize).prop_map(Told::Ship),
-        1 => lines().prop_map(Told::Return),
-        1 => Just(Told::Supply),
+        4 => lines().prop_map(Sent::Reserve),
+        2 => (0..12_usize).prop_map(Sent::Release),
+        2 => (0..12_usize).prop_map(Sent::Ship),
+        1 => lines().prop_map(Sent::Return),
+        1 => Just(Sent::Supply),
     ]
 }
 
-fn message(number: usize, told: &Told) -> Option<Envelope> {
+fn message(number: usize, sent: &Sent) -> Option<Envelope> {
     let products = |lines: &[(usize, i64)]| -> Vec<(&str, i64)> {
         lines.iter().map(|(code, units)| (CODES[*code], *units)).collect()
     };
-    match told {
-        Told::Reserve(lines) => Some(reserve(&number.to_string(), &products(lines))),
-        Told::Release(order) => Some(release(&order.to_string())),
-        Told::Ship(order) => Some(ship(&order.to_string())),
-        Told::Return(lines) => Some(returned(&format!("C{number}"), &products(lines))),
-        Told::Supply => None,
+    match sent {
+        Sent::Reserve(lines) => Some(reserve(&number.to_string(), &products(lines))),
+        Sent::Release(order) => Some(release(&order.to_string())),
+        Sent::Ship(order) => Some(ship(&order.to_string())),
+        Sent::Return(lines) => Some(returned(&format!("C{number}"), &products(lines))),
+        Sent::Supply => None,
     }
 }
 
@@ -55,7 +55,7 @@ proptest! {
 
     #[test]
     fn the_rows_are_what_the_events_say_and_never_negative(
-        told in vec(told(), 1..30),
+        sent in vec(sent(), 1..30),
         batch in 1..8_usize,
         seed in any::<u64>(),
         available in any::<bool>(),
@@ -72,18 +72,18 @@ proptest! {
                 Policy { partial, ..POLICY },
                 Faults::seeded(seed, 0.2),
             );
-            let told: Vec<_> = told.iter().enumerate().collect();
-            for told in told.chunks(batch) {
+            let sent: Vec<_> = sent.iter().enumerate().collect();
+            for sent in sent.chunks(batch) {
                 let messages: Vec<Envelope> =
-                    told.iter().filter_map(|(number, told)| message(*number, told)).collect();
+                    sent.iter().filter_map(|(number, sent)| message(*number, sent)).collect();
                 // One delivery, whatever comes of it; the rest of the run goes on meanwhile.
                 world.once(&messages).await;
-                if told.iter().any(|(_, told)| matches!(told, Told::Supply)) {
+                if sent.iter().any(|(_, sent)| matches!(sent, Sent::Supply)) {
                     world.deliver(&world.reordered()).await;
                 }
             }
             let all: Vec<Envelope> =
-                told.iter().filter_map(|(number, told)| message(*number, told)).collect();
+                sent.iter().filter_map(|(number, sent)| message(*number, sent)).collect();
             for message in &all {
                 world.deliver(std::slice::from_ref(message)).await;
             }

@@ -125,13 +125,23 @@ async fn what_is_released_is_available_again() {
 }
 
 #[tokio::test]
-async fn nothing_is_shipped_that_is_not_reserved() {
-    let world = World::new(POLICY);
-    let counts = world.once(&[ship("7")]).await;
-    assert_eq!((counts.dead_lettered, counts.total()), (1, 1));
-    let reason = "not_reserved: order 7 cannot be shipped";
-    assert!(world.reasons()[0].starts_with(reason), "{:?}", world.reasons());
-    assert_eq!(world.store.commits(), []);
+async fn nothing_is_shipped_that_is_not_reserved_and_the_reason_says_why() {
+    for (before, why) in [
+        (vec![], "nothing was reserved for it"),
+        (vec![reserve("7", &[("A", 1)]), release("7")], "it was released"),
+        (vec![reserve("7", &[("A", 101)])], "its reservation was rejected"),
+    ] {
+        let world = World::new(POLICY);
+        for message in before {
+            applied(&world, message).await;
+        }
+        let commits = world.store.commits();
+        let counts = world.once(&[ship("7")]).await;
+        assert_eq!((counts.dead_lettered, counts.total()), (1, 1), "{why}");
+        let reason = format!("not_reserved: order 7 cannot be shipped: {why};");
+        assert!(world.reasons()[0].starts_with(&reason), "{:?}", world.reasons());
+        assert_eq!(world.store.commits(), commits);
+    }
 }
 
 #[tokio::test]
@@ -197,20 +207,26 @@ async fn the_policy_may_be_to_reserve_what_is_available() {
 #[tokio::test]
 async fn bad_messages_become_dead_letters_and_cost_no_neighbour() {
     let world = World::new(POLICY);
+    let (long, largest) = ("x".repeat(1001), events::limits::LARGEST);
     let mut elsewhere = reserve("1", &[("A", 1)]);
     elsewhere.subject = "reservation#2".parse().unwrap();
+    let mut back_elsewhere = returned("C2", &[("A", 1)]);
+    back_elsewhere.subject = "return#C3".parse().unwrap();
     let bad = [
-        (elsewhere, "subject_mismatch", "the command is for reservation#1"),
+        (elsewhere, "subject_mismatch", "its content is for reservation#1"),
+        (back_elsewhere, "subject_mismatch", "its content is for return#C2"),
         (reserve("3", &[("A", 0)]), "invalid_lines", "line 1 (A) has 0 units"),
-        (reserve("4", &[("A", i64::MAX)]), "invalid_lines", "a product has 1 to"),
+        (reserve("4", &[("A", 1), ("A", largest)]), "invalid_lines", "has 1000000000000001 units"),
+        (reserve("9", &[("A", largest)]), "invalid_lines", "all lines is 10000000000000000; 1000"),
         (reserve("5", &[]), "invalid_lines", "there are no lines"),
-        (reserve("6", &[("", 1)]), "invalid_lines", "a stock code of 0 bytes"),
+        (reserve("6", &[("", 1)]), "invalid_lines", "line 1: the stock code is empty"),
+        (reserve("8", &[(&long, 1)]), "invalid_lines", "the stock code has 1001 bytes; 1000 fit"),
         (returned("C1", &[("A", -1)]), "invalid_lines", "line 1 (A) has -1 units"),
     ];
     let mut messages: Vec<_> = bad.iter().map(|(message, ..)| message.clone()).collect();
     messages.insert(3, reserve("7", &[("A", 1)]));
     let counts = world.once(&messages).await;
-    assert_eq!((counts.applied, counts.dead_lettered, counts.total()), (1, 6, 7));
+    assert_eq!((counts.applied, counts.dead_lettered, counts.total()), (1, 9, 10));
     let reasons = world.reasons();
     for (_, code, reason) in bad {
         let is_it = |text: &String| text.starts_with(code) && text.contains(reason);

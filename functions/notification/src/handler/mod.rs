@@ -21,14 +21,14 @@ use crate::templates::Templates;
 
 /// Declares the e-mail about news of this kind. SES has no idempotency key: after a crash or a lost
 /// answer it would be sent twice, so it is held.
-fn telling(effects: &Effects, kind: Kind) -> Effect {
+fn effect(effects: &Effects, kind: Kind) -> Effect {
     Effect::new(effects.clone(), kind.effect(), AfterCrash::Hold)
 }
 
 /// What became of an e-mail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Told {
+enum Outcome {
     /// It was sent; this is the provider's id.
     Sent(String),
     /// It was not sent, because the order was cancelled meanwhile.
@@ -84,13 +84,13 @@ impl<M: Mailer> Notification<M> {
         let send = async |_: &EffectKey| {
             // Asked only by the run that sends: whoever comes later gets its answer.
             if self.is_stale(news).await.map_err(EffectError::NotDone)? {
-                return Ok(Told::Stale);
+                return Ok(Outcome::Stale);
             }
-            self.mailer.send(&mail).await.map(Told::Sent)
+            self.mailer.send(&mail).await.map(Outcome::Sent)
         };
-        let told = telling(&self.effects, kind);
-        let ran = told.run(order, &(order, customer, news.cause()), context, send).await?;
-        if ran == Ran::Applied(Told::Stale) {
+        let effect = effect(&self.effects, kind);
+        let ran = effect.run(order, &(order, customer, news.cause()), context, send).await?;
+        if ran == Ran::Applied(Outcome::Stale) {
             info!(%order, kind = kind.effect(), "the order is cancelled by now: no e-mail is sent");
             context.metrics.add("MailsStale", Unit::Count, 1.0, &[("kind", kind.effect())]);
             return Ok(Handled::Filtered);

@@ -38,6 +38,8 @@ struct Values {
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    is_free: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     tracking: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<events::CancellationCause>,
@@ -77,9 +79,12 @@ impl Values {
         let order = clean(news.order_id().as_str());
         match news {
             News::Placed(placed) => Self::placed(order, placed),
-            News::Confirmed(confirmed) => {
-                Self { order, total: Some(confirmed.total.to_string()), ..Self::default() }
-            }
+            News::Confirmed(confirmed) => Self {
+                order,
+                total: Some(confirmed.total.to_string()),
+                is_free: Some(confirmed.total.minor == 0),
+                ..Self::default()
+            },
             News::Dispatched(dispatched) => {
                 Self { order, tracking: Some(clean(&dispatched.tracking)), ..Self::default() }
             }
@@ -109,7 +114,8 @@ impl Values {
     }
 }
 
-/// Makes the customer's address from the customer's id.
+/// Makes the customer's address from the customer's id. A failure does not name the id: its reason
+/// goes to the log, and an id of another form may be an address.
 fn address(customer: &CustomerId, domain: &str) -> Result<String, Failure> {
     let id = customer.as_str();
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
@@ -117,9 +123,8 @@ fn address(customer: &CustomerId, domain: &str) -> Result<String, Failure> {
         return Ok(format!("customer-{id}@{domain}"));
     }
     let reason = format!(
-        "the customer `{}` has no address: an id has 1 to {CUSTOMER_CHARACTERS} letters, digits, \
-         `-` and `_`",
-        clean(id)
+        "the customer of the order has no address: the id has other characters than letters, \
+         digits, `-` and `_`, or not 1 to {CUSTOMER_CHARACTERS} of them"
     );
     Err(Failure::permanent("invalid_address", reason))
 }

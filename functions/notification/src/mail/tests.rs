@@ -57,13 +57,24 @@ fn a_confirmation_names_the_amount_and_a_dispatch_the_number_of_the_carrier() {
     let total = Money::pence(1530);
     let confirmed = mail(&News::Confirmed(OrderConfirmed { order_id, customer_id, total }));
     assert_eq!(confirmed.subject, "Your order 536365 is confirmed");
-    assert!(confirmed.text.contains("order 536365") && confirmed.text.contains("15.30 GBP"));
+    assert_eq!(
+        confirmed.text,
+        "We have reserved your order 536365, and its payment is authorised: 15.30 GBP.\n\
+         We take the money when the order leaves our warehouse.\n"
+    );
 
     let (order_id, customer_id) = ("536365".into(), Some("17850".into()));
     let tracking = "TG-536365".to_owned();
     let dispatched = mail(&News::Dispatched(OrderDispatched { order_id, customer_id, tracking }));
     assert_eq!(dispatched.subject, "Your order 536365 is on its way");
     assert!(dispatched.text.contains("number is TG-536365."), "{}", dispatched.text);
+}
+
+#[test]
+fn a_confirmation_of_an_order_that_costs_nothing_speaks_of_no_payment() {
+    let (order_id, customer_id, total) = ("536365".into(), Some("17850".into()), Money::pence(0));
+    let confirmed = mail(&News::Confirmed(OrderConfirmed { order_id, customer_id, total }));
+    assert_eq!(confirmed.text, "We have reserved your order 536365. It costs nothing.\n");
 }
 
 #[test]
@@ -96,7 +107,7 @@ fn values_from_outside_stay_in_their_line_and_are_cut_short() {
     assert!(line.starts_with("     6 x 85123A A 9 units, 0.01 GBP ä"), "{line}");
     assert!(line.ends_with("ä… at 2.55 GBP"), "{line}");
     assert_eq!(line.chars().count(), VALUE_CHARACTERS + "     6 x … at 2.55 GBP".chars().count());
-    // A value is no template.
+    // A value is not read as a template.
     let mut order = placed(1);
     order.lines[0].description = "{{ total }}".to_owned();
     let braces = mail(&News::Placed(order));
@@ -104,15 +115,15 @@ fn values_from_outside_stay_in_their_line_and_are_cut_short() {
 }
 
 #[test]
-fn a_customer_whose_id_is_no_part_of_an_address_gets_no_mail() {
+fn a_customer_whose_id_cannot_be_in_an_address_gets_no_mail_and_is_not_named() {
     let templates = Templates::new().unwrap();
     let news = cancelled(CancellationCause::Requested);
     let send = |id: &str| Mail::new(&news, &id.into(), "example.com", &templates);
     let long = "7".repeat(51);
-    for id in ["", "a@evil.example,b", "a b", "a\r\nBcc: b@evil.example", "ä", "\"", &long] {
+    for id in ["", "a@evil.example,b", "a b", "a\r\nBcc: b@evil.example", "ä", "auth0|7", &long] {
         let failure = send(id).unwrap_err();
         assert_eq!(failure.code(), "invalid_address", "{id}");
-        assert!(!failure.reason().contains('\n'), "{failure}");
+        assert!(id.is_empty() || !failure.reason().contains(id), "{failure}");
     }
     assert_eq!(send(&long[1..]).unwrap().to.len(), 50 + "customer-@example.com".len());
 }

@@ -19,8 +19,9 @@ pub(crate) async fn cancel(shop: Arc<Shop>, call: Call<(), OfOrder>) -> Result<A
     let order_id = call.path.order_id;
     let order = own_order(&shop, &call.request, &order_id).await?;
     if !is_requested(&order)? {
-        match shop.status(&order_id).await? {
-            OrderStatus::Placed | OrderStatus::Confirmed | OrderStatus::Stuck => {}
+        // An order that left or ended cannot be cancelled, even if it is stuck.
+        match shop.progress(&order_id).await?.published() {
+            OrderStatus::Placed | OrderStatus::Confirmed => {}
             status => {
                 let detail = format!("the order is {status}; it cannot be cancelled any more");
                 return Err(Problem::conflict(detail));

@@ -18,7 +18,9 @@ use crate::shop::Shop;
 
 /// Orders of a page, unless the client asks for another number.
 const LIMIT: u32 = 20;
-/// Most orders of a page: the status of each is read from its stream.
+/// Most orders of a page. The status of each is read from the whole stream of its process, which
+/// costs a read unit for each 4 KB. The stream has every message that the process got, so an order
+/// with many lines costs more.
 const MOST: u32 = 50;
 /// Streams that are read at the same time.
 const READS: usize = 16;
@@ -46,7 +48,8 @@ struct Entry {
     currency: Currency,
 }
 
-/// Lists the caller's own orders. The index has the orders, their streams have the status.
+/// Lists the caller's own orders. The index has the orders, the streams of their processes have
+/// the status.
 pub(crate) async fn list(
     shop: Arc<Shop>,
     call: Call<(), OfCustomer, Paging>,
@@ -83,7 +86,7 @@ pub(crate) async fn list(
 async fn summary(shop: &Shop, entry: Entry) -> Result<OrderSummary, Failure> {
     let order_id = OrderId(entry.stream.key().to_owned());
     Ok(OrderSummary {
-        status: shop.status(&order_id).await?,
+        status: shop.progress(&order_id).await?.status(),
         order_id,
         ordered_at: entry.at,
         lines: entry.lines,
@@ -97,7 +100,7 @@ fn wrong(detail: String) -> Problem {
 }
 
 fn no_page() -> Problem {
-    wrong("`page` is no place of this list; begin without it".to_owned())
+    wrong("`page` is not a place in this list; begin without it".to_owned())
 }
 
 /// DynamoDB refuses a made-up place, which is the client's mistake.

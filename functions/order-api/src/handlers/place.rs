@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use events::api::{NewOrder, NewOrderLine, OrderAccepted};
 use events::{
-    CustomerId, Defect, OrderCommand, OrderEvent, OrderId, OrderLine, OrderStatus, PlaceOrder,
-    Rejection,
+    CustomerId, Defect, OrderCommand, OrderEvent, OrderId, OrderLine, OrderRejected, OrderStatus,
+    PlaceOrder, Rejection,
 };
 use jiff::Timestamp;
 use orders::Order;
@@ -18,13 +18,16 @@ use tidegate::store::{Content, Retry, execute};
 use crate::access::customer;
 use crate::shop::Shop;
 
+/// Most reasons of a rejection that the answer names, as of the rules that a body breaks.
+const NAMED: usize = 20;
+
 /// Decides the order at once, by the rules that `order-processor` has too.
 ///
 /// The answer is made of the decision alone, so a repeated request gets the same one.
 pub(crate) async fn place(shop: Arc<Shop>, call: Call<NewOrder>) -> Result<Answer, Problem> {
     let customer = customer(&call.request)?;
     Problem::check(&call.body)?;
-    // The time of arrival is no part of what the client asks for: a repeat comes later.
+    // The time of arrival is not a part of what the client asks for: a repeat comes later.
     let content = serde_json::to_string(&call.body)?;
     let order_id = order_id(&call.request.cause());
     let stream = order_id.stream()?;
@@ -44,7 +47,7 @@ pub(crate) async fn place(shop: Arc<Shop>, call: Call<NewOrder>) -> Result<Answe
             let place = format!("/orders/{}", answer.order_id);
             Ok(Answer::json(StatusCode::ACCEPTED, &answer)?.header("location", place))
         }
-        [OrderEvent::OrderRejected(rejected)] => Err(refused(&rejected.reasons)),
+        [OrderEvent::OrderRejected(rejected)] => Err(refused(rejected)),
         other => Err(Problem::internal(Failure::permanent(
             "unexpected_decision",
             format!("{stream}: a new order led to {other:?}"),
@@ -81,18 +84,23 @@ fn command(
     })
 }
 
-/// Names every reason and its place in the body.
-fn refused(reasons: &[Rejection]) -> Problem {
+/// Names the first reasons with their places in the body, and the number of the others.
+fn refused(rejected: &OrderRejected) -> Problem {
+    let reasons = &rejected.reasons;
     if reasons.iter().any(|reason| reason.defect == Defect::AlreadyAccepted) {
         return Problem::conflict("the order was placed before, by another command");
     }
-    let problem = Problem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        "order_rejected",
-        "the shop rejects the order; correct it, and send it with a new Idempotency-Key",
-    );
+    let mut detail =
+        "the shop rejects the order; correct it, and send it with a new Idempotency-Key".to_owned();
+    let kept = u32::try_from(reasons.len()).unwrap_or(u32::MAX);
+    let all = kept.saturating_add(rejected.more.unwrap_or_default());
+    if all as usize > NAMED {
+        detail.push_str(&format!("; here are the first {NAMED} of {all} reasons"));
+    }
+    let problem = Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "order_rejected", detail);
     reasons
         .iter()
+        .take(NAMED)
         .fold(problem, |problem, reason| problem.mistake(pointer(reason), reason.to_string()))
 }
 

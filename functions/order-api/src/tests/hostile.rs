@@ -25,6 +25,20 @@ async fn every_mistake_of_a_body_is_named() {
 }
 
 #[tokio::test]
+async fn a_stock_code_with_spaces_around_it_is_not_another_product() {
+    let world = World::new();
+    for code in ["85123A ", " 85123A", "85123A\u{a0}"] {
+        let order = changed(|order| order["lines"][0]["stock_code"] = json!(code));
+        let refused = world.send(placing("anna", "k1", &order), 422).await;
+        assert_eq!(pointers(&refused), ["/lines/0/stock_code"], "{code:?}");
+        let detail = refused.json()["errors"][0]["detail"].as_str().unwrap().to_owned();
+        assert_eq!(detail, "begins or ends with a space");
+    }
+    let inside = changed(|order| order["lines"][0]["stock_code"] = json!("gift 10"));
+    world.send(placing("anna", "k2", &inside), 202).await;
+}
+
+#[tokio::test]
 async fn a_body_of_another_shape_is_refused_by_its_place() {
     let world = World::new();
     for (order, pointer) in [

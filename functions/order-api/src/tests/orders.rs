@@ -82,6 +82,18 @@ async fn a_rejected_order_names_every_reason_each_time() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_rejected_for_very_many_reasons_gets_a_short_answer() {
+    let world = World::new();
+    let mut order = new_order();
+    order["lines"] =
+        json!(vec![json!({ "stock_code": "A", "quantity": 0, "unit_price": -1 }); 2000]);
+    let refused = world.send(placing("anna", "k1", &order), 422).await;
+    assert_eq!(pointers(&refused).len(), 20);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.ends_with("; here are the first 20 of 4000 reasons"), "{detail}");
+}
+
+#[tokio::test]
 async fn customers_see_and_cancel_their_own_orders_only() {
     let world = World::new();
     let order = world.place("anna", "k1").await.order_id;
@@ -120,6 +132,23 @@ async fn an_order_on_its_way_is_not_cancelled() {
     let refused = world.send(cancelling("anna", "c1", order), 409).await;
     assert!(refused.json()["detail"].as_str().unwrap().contains("dispatched"));
     assert_eq!(versions(&world, order).await, 1);
+}
+
+#[tokio::test]
+async fn a_stuck_order_is_cancelled_unless_it_is_on_its_way() {
+    let world = World::new();
+    let [waiting, gone] = ["k1", "k2"].map(|key| world.place("anna", key));
+    let (waiting, gone) = (waiting.await.order_id, gone.await.order_id);
+    let (waiting, gone) = (waiting.as_str(), gone.as_str());
+    world.confirm(waiting).await;
+    world.fulfil(waiting, "ProcessStuck", &json!({})).await;
+    world.send(cancelling("anna", "c1", waiting), 202).await;
+    world.confirm(gone).await;
+    world.fulfil(gone, "OrderDispatched", &json!({ "order_id": gone, "tracking": "T1" })).await;
+    world.fulfil(gone, "ProcessStuck", &json!({})).await;
+    let refused = world.send(cancelling("anna", "c2", gone), 409).await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains("dispatched"));
+    assert_eq!(versions(&world, gone).await, 1);
 }
 
 #[tokio::test]

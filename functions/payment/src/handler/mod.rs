@@ -9,13 +9,16 @@ mod world;
 
 use std::sync::Arc;
 
+use events::PaymentEvent;
 use tidegate::batch::{BatchContext, Decode, Handled, Handler};
 use tidegate::breaker::Breaker;
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
 use tidegate::message::MessageSet;
+use tidegate::metrics::Unit;
 use tidegate::source::Delivery;
 use tidegate::store::{EventStore, Origin, Retry, content, execute, load};
+use tracing::warn;
 
 use crate::call::answer;
 use crate::payment::{Input, Next, Payment, Settled};
@@ -77,6 +80,21 @@ impl<P: Provider> Handler for Payments<P> {
         let (settled, origin) = (Settled { input, answer }, &received.origin);
         let executed =
             execute::<Payment>(store, &stream, &settled, origin, Retry::default()).await?;
-        Ok(executed.handled())
+        let handled = executed.handled();
+        if handled == Handled::Applied {
+            report_refusals(executed.events(), context);
+        }
+        Ok(handled)
+    }
+}
+
+/// Counts the refunds that the provider refuses. No service listens to the event, so a person must
+/// pay the money back. The provider's reason may name the customer, so the log does not have it.
+fn report_refusals(events: &[PaymentEvent], context: &BatchContext) {
+    for event in events {
+        if let PaymentEvent::RefundRefused(refused) = event {
+            warn!(return_id = %refused.return_id, "the provider refuses to refund a return");
+            context.metrics.add("RefundsRefused", Unit::Count, 1.0, &[]);
+        }
     }
 }

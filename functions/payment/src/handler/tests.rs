@@ -114,6 +114,19 @@ async fn a_return_is_refunded_unless_it_is_worth_nothing() {
 }
 
 #[tokio::test]
+async fn a_refused_refund_is_counted_once() {
+    let script = Script { refuse_refund: set("C3"), ..Script::default() };
+    let world = World::new(script).await;
+    world.apply(&returned("C1", 2750)).await;
+    assert!(!world.metrics.lock().contains("RefundsRefused"));
+    let refused = returned("C3", 10);
+    world.apply(&refused).await;
+    world.deliver(&[&refused], 2).await;
+    let metrics = world.metrics.lock();
+    assert_eq!(metrics.matches(r#""RefundsRefused":1"#).count(), 1, "{metrics}");
+}
+
+#[tokio::test]
 async fn a_dropped_answer_is_looked_up_in_the_same_invocation() {
     let script = Script { drop_percent: 100, ..Script::default() };
     let world = World::new(script).await;

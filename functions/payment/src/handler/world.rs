@@ -6,9 +6,10 @@ use std::time::Duration;
 use events::{
     AuthorisePayment, CapturePayment, Money, PaymentEvent, ReleasePayment, ReturnRecorded,
 };
+use parking_lot::Mutex;
 use payment_simulator::{Script, Simulator, Sums};
 use serde_json::value::RawValue;
-use tidegate::batch::{Counts, EachRecord, Invocation, Runner};
+use tidegate::batch::{Counts, EachRecord, Invocation, Metrics, Runner};
 use tidegate::breaker::{Breaker, Rules};
 use tidegate::envelope::{Data, DataSchema, Envelope};
 use tidegate::ids::{StreamId, Version, content_id};
@@ -29,6 +30,8 @@ pub(super) struct World {
     pub(super) simulator: Simulator,
     pub(super) store: Arc<MemoryEventStore>,
     pub(super) letters: Arc<MemoryDeadLetters>,
+    /// The lines of metrics that were written.
+    pub(super) metrics: Arc<Mutex<String>>,
     pub(super) runner: Runner<EachRecord<Payments<HttpProvider>>>,
 }
 
@@ -51,9 +54,14 @@ impl World {
         let letters = Arc::new(MemoryDeadLetters::default());
         let payments = Payments { store, breaker, provider };
         let handler = EachRecord::new(payments, 10);
+        let metrics: Arc<Mutex<String>> = Arc::default();
+        let written = Arc::clone(&metrics);
         let runner =
-            Runner::new(Source::Sqs, handler, "payment", Arc::<MemoryDeadLetters>::clone(&letters));
-        Self { simulator, store: memory, letters, runner }
+            Runner::new(Source::Sqs, handler, "payment", Arc::<MemoryDeadLetters>::clone(&letters))
+                .metrics("Test".parse::<Metrics>().unwrap().to(move |line| {
+                    written.lock().push_str(&String::from_utf8_lossy(line));
+                }));
+        Self { simulator, store: memory, letters, metrics, runner }
     }
 
     /// Delivers messages that the queue hands over for this number of times.

@@ -1,9 +1,12 @@
 //! What the queue of the payments carries.
 
-use events::{AuthorisePayment, CapturePayment, ReleasePayment, ReturnRecorded, stream_kind};
+use events::{
+    AuthorisePayment, CapturePayment, ReleasePayment, ReturnId, ReturnRecorded, stream_kind,
+    stream_of, subject_of,
+};
 use tidegate::envelope::Envelope;
 use tidegate::failure::Failure;
-use tidegate::ids::{InvalidStreamId, StreamId};
+use tidegate::ids::StreamId;
 
 tidegate::messages! {
     /// Commands to payments, and the event that leads to a refund.
@@ -26,23 +29,15 @@ impl Input {
     /// Returns the stream that the input changes.
     ///
     /// # Errors
-    /// - `invalid_id` (permanent): the order or return has an id that no stream can have.
-    /// - `subject_mismatch` (permanent): the envelope is about another order or return.
+    /// Those of [`subject_of`]: the envelope must be about this order or return.
     pub(crate) fn stream(&self, envelope: &Envelope) -> Result<StreamId, Failure> {
-        let stream = StreamId::new(stream_kind::PAYMENT, self.reference()).map_err(invalid_id)?;
-        let subject = match self {
-            Self::ReturnRecorded(event) => event.return_id.stream().map_err(invalid_id)?,
-            _ => stream.clone(),
+        let kind = match self {
+            Self::ReturnRecorded(_) => ReturnId::STREAM_KIND,
+            Self::AuthorisePayment(_) | Self::CapturePayment(_) | Self::ReleasePayment(_) => {
+                stream_kind::PAYMENT
+            }
         };
-        if subject == envelope.subject {
-            return Ok(stream);
-        }
-        let reason = format!("the subject is {}, the content is for {subject}", envelope.subject);
-        Err(Failure::permanent("subject_mismatch", reason))
+        subject_of(&envelope.subject, kind, self.reference())?;
+        stream_of(stream_kind::PAYMENT, self.reference())
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the argument of map_err")]
-fn invalid_id(error: InvalidStreamId) -> Failure {
-    Failure::permanent("invalid_id", error.to_string())
 }

@@ -207,8 +207,8 @@ fn reserved_as_far_as_available(test: &mut Test) {
 /// Name of a way, and what leads along it.
 type Way = (&'static str, fn(&mut Test));
 
-/// The most telling ways. Each has a golden trace.
-const TOLD: [Way; 10] = [
+/// Ways with a golden trace: those that customers and operators meet.
+const TRACED: [Way; 10] = [
     ("delivered", delivered),
     ("costs-nothing", costs_nothing),
     ("out-of-stock", out_of_stock),
@@ -221,7 +221,7 @@ const TOLD: [Way; 10] = [
     ("capture-refused", capture_is_refused),
 ];
 
-/// Further ways.
+/// Further ways, without one.
 const FURTHER: [fn(&mut Test); 6] = [
     captured_after_a_refusal,
     dispatch_overdue,
@@ -232,12 +232,12 @@ const FURTHER: [fn(&mut Test); 6] = [
 ];
 
 fn ways() -> impl Iterator<Item = fn(&mut Test)> {
-    TOLD.into_iter().map(|(_, way)| way).chain(FURTHER)
+    TRACED.into_iter().map(|(_, way)| way).chain(FURTHER)
 }
 
 #[test]
-fn each_told_way_is_as_its_golden_trace_says() {
-    for (name, way) in TOLD {
+fn each_traced_way_is_as_its_golden_trace_says() {
+    for (name, way) in TRACED {
         let mut test = Test::new();
         way(&mut test);
         test.golden(&format!("traces/{name}.txt"));
