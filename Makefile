@@ -183,7 +183,8 @@ replay: ## lists dead letters; `scripts/replay-dlq --yes` replays them
 	@scripts/replay-dlq
 
 .PHONY: clean
-clean: ## removes build outputs and the local system's state; keeps .tools
+clean: ## ends what runs, removes build outputs and the local system's state; keeps .tools
+	@scripts/down
 	cargo clean
 	rm -rf .tidegate
 

@@ -136,12 +136,18 @@ pub(crate) async fn commits(world: &World) -> u64 {
 
 /// Number of commits with an event of this type.
 pub(crate) async fn written(world: &World, kind: &str) -> usize {
-    let items = rows(world.clients(), "event-store", "#events").await;
-    let has = |event: &AttributeValue| {
-        event.as_m().is_ok_and(|event| event["type"].as_s().is_ok_and(|of| of == kind))
+    let items = rows(world.clients(), "event-store", "#decisions").await;
+    let list = |holder: &HashMap<String, AttributeValue>, name: &str| {
+        holder.get(name).and_then(|list| list.as_l().ok()).cloned().unwrap_or_default()
     };
-    let events = items.iter().filter_map(|item| item.get("events")?.as_l().ok());
-    events.filter(|events| events.iter().any(has)).count()
+    let maps =
+        |list: Vec<AttributeValue>| list.into_iter().filter_map(|one| one.as_m().cloned().ok());
+    let has = |item: &&HashMap<String, AttributeValue>| {
+        let events =
+            maps(list(item, "decisions")).flat_map(|decision| maps(list(&decision, "events")));
+        events.into_iter().any(|event| event["type"].as_s().is_ok_and(|of| of == kind))
+    };
+    items.iter().filter(has).count()
 }
 
 /// The aggregates that are parked in the read model.

@@ -151,13 +151,14 @@ fn compare_payments(
     part
 }
 
-/// Compares how far a row is: at least where the ledger was told to look, and with the status of
-/// the event that it has.
+/// Compares how far a row is: at least at the newest version that was announced to the ledger, and
+/// with the status of the event that it has.
 fn compare_version(part: &mut Part, stream: &str, payment: &Payment, found: &PaymentRow) {
     let status = payment.kinds.get(&found.version).copied();
     match status {
-        _ if found.version < payment.told => {
-            part.differ(stream, "version", payment.told.to_string(), found.version.to_string());
+        _ if found.version < payment.announced => {
+            let announced = payment.announced.to_string();
+            part.differ(stream, "version", announced, found.version.to_string());
         }
         None if found.version > 0 => {
             let newest = payment.kinds.keys().next_back().copied().unwrap_or(0);

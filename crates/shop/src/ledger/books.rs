@@ -107,7 +107,7 @@ impl Books {
                 Some(BalanceKey::Day(currency, day)) => {
                     _ = books.days.insert((currency, day), balances);
                 }
-                None => books.wrong.push((key.clone(), "it is no key of balances".to_owned())),
+                None => books.wrong.push((key.clone(), "it is not a key of a balance".to_owned())),
             }
         }
         Ok(books)

@@ -34,7 +34,7 @@ pub(super) struct Payment {
     pub(super) row: PaymentRow,
     /// Newest version that the ledger gets a message about. Later ones, which move no money, it
     /// meets only if they are there when it reads the stream.
-    pub(super) told: u64,
+    pub(super) announced: u64,
     /// Types of the events by their versions.
     pub(super) kinds: BTreeMap<u64, &'static str>,
 }
@@ -85,8 +85,8 @@ impl Payment {
         change(&mut self.row, event);
         let (kind, _) = event.schema();
         self.kinds.insert(version, kind);
-        if types_for("ledger").any(|told| told == kind) {
-            self.told = self.told.max(version);
+        if types_for("ledger").any(|announced| announced == kind) {
+            self.announced = self.announced.max(version);
         }
     }
 }
@@ -118,14 +118,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ledger_is_told_what_moves_money() {
+    fn what_moves_money_is_announced_to_the_ledger() {
         let mut payment = Payment::default();
         let declined = PaymentDeclined { order_id: "1".into(), reason: String::new() };
         payment.take(2, &declined.clone().into());
-        assert_eq!((payment.told, payment.kinds[&2]), (0, "PaymentDeclined"));
+        assert_eq!((payment.announced, payment.kinds[&2]), (0, "PaymentDeclined"));
         let (amount, reference) = (Money::pence(5), "p".to_owned());
         let authorised = PaymentAuthorised { order_id: "1".into(), amount, reference };
         payment.take(1, &authorised.into());
-        assert_eq!((payment.told, payment.row.authorised), (1, Some(5)));
+        assert_eq!((payment.announced, payment.row.authorised), (1, Some(5)));
     }
 }

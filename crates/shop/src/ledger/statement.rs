@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use comfy_table::Cell;
 use events::Currency;
-use events::ledger::Account;
+use events::ledger::{Account, BalanceKey};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use terminal::account::Intent;
 use terminal::connection::Connection;
+use terminal::escape::escaped;
 use terminal::output;
 use terminal::problem::Problem;
 use terminal::table::{right, table};
@@ -32,6 +33,16 @@ struct Statement {
     /// Days of one account.
     #[serde(skip_serializing_if = "Option::is_none")]
     account: Option<AccountDays>,
+    /// Rows whose amounts may be missing in the balances.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    wrong: Vec<WrongRow>,
+}
+
+/// A row of balances with amounts that are in no total.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct WrongRow {
+    key: String,
+    reason: String,
 }
 
 /// What the days added to one account.
@@ -53,7 +64,8 @@ struct Day {
 /// Shows balances as of a time.
 ///
 /// # Errors
-/// The books cannot be read. Books that do not balance are not an error: the exit code is 1.
+/// The books cannot be read. Books that do not balance, or lack amounts, are not an error: the exit
+/// code is 1.
 pub(crate) async fn statement(options: &options::Statement) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Read).await?;
     let at = options.at.unwrap_or_else(Timestamp::now);
@@ -63,7 +75,8 @@ pub(crate) async fn statement(options: &options::Statement) -> Result<ExitCode, 
     let mut statements = Vec::new();
     for currency in Currency::ALL {
         let days = days_until(&connection, &books, currency, at).await?;
-        statements.push(Statement::new(currency, at, &days, account));
+        let wrong = wrong_rows(&books.wrong, currency, at);
+        statements.push(Statement::new(currency, at, &days, account, wrong));
     }
     if options.json {
         output::json(&statements)?;
@@ -71,8 +84,8 @@ pub(crate) async fn statement(options: &options::Statement) -> Result<ExitCode, 
         let texts: Vec<String> = statements.iter().map(Statement::text).collect();
         output::line(&texts.join("\n\n"))?;
     }
-    let balanced = statements.iter().all(|statement| statement.trial_balance == 0);
-    Ok(if balanced { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let right = statements.iter().all(Statement::is_right);
+    Ok(if right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Returns what each day added until this time. Only the last day may be needed in part; its
@@ -99,12 +112,26 @@ async fn days_until(
     Ok(days)
 }
 
+/// Returns the wrong rows that a statement of this currency and time may need. It needs none of a
+/// later day.
+fn wrong_rows(wrong: &[(String, String)], currency: Currency, at: Timestamp) -> Vec<WrongRow> {
+    let last = at.to_zoned(TimeZone::UTC).date();
+    let is_needed = |key: &str| match BalanceKey::parse(key) {
+        Some(BalanceKey::Running(of)) => of == currency,
+        Some(BalanceKey::Day(of, day)) => of == currency && day <= last,
+        None => true,
+    };
+    let needed = wrong.iter().filter(|(key, _)| is_needed(key));
+    needed.map(|(key, reason)| WrongRow { key: key.clone(), reason: reason.clone() }).collect()
+}
+
 impl Statement {
     fn new(
         currency: Currency,
         at: Timestamp,
         days: &[(Date, Balances)],
         account: Option<Account>,
+        wrong: Vec<WrongRow>,
     ) -> Self {
         let mut accounts = Balances::default();
         let mut of_account = Vec::new();
@@ -122,10 +149,25 @@ impl Statement {
             trial_balance: accounts.trial(),
             account: account
                 .map(|account| AccountDays { name: account.as_str(), days: of_account }),
+            wrong,
         }
     }
 
+    /// Returns whether the books balance and lack no amounts.
+    fn is_right(&self) -> bool {
+        self.trial_balance == 0 && self.wrong.is_empty()
+    }
+
     fn text(&self) -> String {
+        let mut text = self.balances();
+        for WrongRow { key, reason } in &self.wrong {
+            text.push_str("\nthe balances may be incomplete: the row ");
+            text.push_str(&escaped(&format!("{key}: {reason}; run `shop ledger audit`")));
+        }
+        text
+    }
+
+    fn balances(&self) -> String {
         let Self { currency, at, .. } = self;
         if let Some(AccountDays { name, days }) = &self.account {
             let mut shown = table(["day", "debit", "credit", "balance"]);
@@ -172,7 +214,7 @@ mod tests {
     fn of(account: Option<Account>) -> Statement {
         let days = [day("2026-11-29", 1_500, 500), day("2026-11-30", 0, 1_000)];
         let at = "2026-11-30T12:00:00Z".parse().unwrap();
-        Statement::new(Currency::Gbp, at, &days, account)
+        Statement::new(Currency::Gbp, at, &days, account, Vec::new())
     }
 
     #[test]
@@ -202,7 +244,27 @@ mod tests {
         let mut days = [day("2026-11-29", 5, 5)];
         days[0].1 += Balances::from_amounts(|account| i128::from(account == Account::Cash));
         let at = "2026-11-30T12:00:00Z".parse().unwrap();
-        let text = Statement::new(Currency::Gbp, at, &days, None).text();
+        let statement = Statement::new(Currency::Gbp, at, &days, None, Vec::new());
+        let text = statement.text();
         assert!(text.contains("off by 0.01; run `shop ledger audit`"), "{text}");
+        assert!(!statement.is_right());
+    }
+
+    #[test]
+    fn rows_with_amounts_that_are_in_no_total_are_named() {
+        let wrong = ["GBP#running", "GBP#2026-11-30", "GBP#2026-12-01", "till\x1b[2J"];
+        let wrong = wrong.map(|key| (key.to_owned(), "cash is not a number".to_owned()));
+        for account in [None, Some(Account::Cash)] {
+            let mut statement = of(account);
+            assert!(statement.is_right());
+            statement.wrong = wrong_rows(&wrong, Currency::Gbp, statement.at);
+            assert!(!statement.is_right());
+            let text = statement.text();
+            for key in ["GBP#running", "GBP#2026-11-30", r"till\u{1b}[2J"] {
+                let line = format!("the row {key}: cash is not a number; run `shop ledger audit`");
+                assert!(text.contains(&line), "{key}: {text}");
+            }
+            assert!(!text.contains("2026-12-01"), "a later day: {text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 
 /// Longest wait for an answer. API Gateway answers within 30 seconds.
-const LONGEST: Duration = Duration::from_secs(35);
+pub(super) const LONGEST: Duration = Duration::from_secs(35);
 
 /// A client of the API.
 #[derive(Clone, Debug)]

@@ -14,11 +14,14 @@ use crate::percentile::nearest_rank;
 pub(super) struct Figures {
     pub(super) placed: u64,
     pub(super) cancellations: u64,
+    /// Cancellations that came too late: the order had left or ended.
+    pub(super) too_late: u64,
     pub(super) seconds: f64,
     pub(super) orders_per_second: f64,
-    /// From when an order was due to its answer.
+    /// From when an order was due to its answer, or until it was given up.
     pub(super) post_p50_ms: Option<i64>,
     pub(super) post_p99_ms: Option<i64>,
+    /// Orders that the figures below are about. Those that are undecided may take longer.
     pub(super) confirmed: u64,
     /// From the arrival of an order at the API to the commit that confirmed it.
     pub(super) confirmed_p50_ms: Option<i64>,
@@ -43,6 +46,7 @@ impl Figures {
         Self {
             placed,
             cancellations: sent.cancellations,
+            too_late: sent.too_late,
             seconds: sent.seconds,
             orders_per_second: if sent.seconds > 0.0 { orders / sent.seconds } else { 0.0 },
             post_p50_ms: nearest_rank(&latencies, 50),
@@ -60,11 +64,12 @@ impl Figures {
     pub(super) fn text(&self) -> String {
         let mut lines = vec![
             format!(
-                "placed {} orders in {:.1} s, {:.1} orders/s; {} cancellations",
+                "placed {} orders in {:.1} s, {:.1} orders/s; {} cancellations, {} too late",
                 count(self.placed),
                 self.seconds,
                 self.orders_per_second,
-                count(self.cancellations)
+                count(self.cancellations),
+                count(self.too_late)
             ),
             format!(
                 "answered: {}; {} requests sent again",
@@ -72,8 +77,9 @@ impl Figures {
                 count(self.repeats)
             ),
             format!(
-                "confirmed {}: {}",
+                "confirmed {} of {}: {}",
                 count(self.confirmed),
+                count(self.placed),
                 span(self.confirmed_p50_ms, self.confirmed_p99_ms)
             ),
         ];
@@ -108,6 +114,7 @@ mod tests {
             errors,
             seconds: 10.0,
             cancellations: 3,
+            too_late: 1,
             repeats: 7,
             ..Sent::default()
         };
@@ -116,9 +123,9 @@ mod tests {
         let figures = Figures::new(198, sent, followed);
         assert_eq!(
             figures.text(),
-            "placed 198 orders in 10.0 s, 19.8 orders/s; 3 cancellations\n\
+            "placed 198 orders in 10.0 s, 19.8 orders/s; 3 cancellations, 1 too late\n\
              answered: p50 100 ms, p99 198 ms; 7 requests sent again\n\
-             confirmed 2: p50 500 ms, p99 1,500 ms\n\
+             confirmed 2 of 198: p50 500 ms, p99 1,500 ms\n\
              status: 3 cancelled, 195 confirmed\n\
              errors: 2 POST /orders: 429"
         );

@@ -37,13 +37,13 @@ use self::target::{api_url, tokens};
 pub(crate) async fn load(options: &Load) -> Result<ExitCode, Problem> {
     let connection = Connection::open(&options.endpoint, Intent::Change).await?;
     let client = ApiClient::new(api_url()?);
-    let tokens = tokens(options.customers)?;
     let plan = Plan {
         rate: options.rate,
         duration: unsigned(options.duration),
         cancel_percent: options.cancel_percent,
         lines: options.lines,
     };
+    let tokens = tokens(options.customers, plan.duration)?;
     let bar = progress(plan.orders());
     let sending = Sending {
         client,

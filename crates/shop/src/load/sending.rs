@@ -9,17 +9,24 @@ use events::api::OrderAccepted;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::client::{Answer, ApiClient};
+use super::client::{self, Answer, ApiClient};
 use super::plan::Plan;
 
 /// Status of an accepted order or cancellation.
 const ACCEPTED: u16 = 202;
 /// Statuses after which a request is sent again: too many requests, and a busy service.
 const BUSY: [u16; 2] = [429, 503];
+/// How a cancellation is refused if the order has left or ended.
+const TOO_LATE: &str = "409 conflict";
 /// How often a request is sent again.
-const REPEATS: u64 = 3;
+const REPEATS: u32 = 3;
 /// Pause before a request is sent again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Longest time of a request with all repeats.
+const LONGEST_REQUEST: Duration =
+    client::LONGEST.saturating_mul(REPEATS + 1).saturating_add(PAUSE.saturating_mul(REPEATS));
+/// Longest time from when an order is due until it is answered, and its cancellation is.
+pub(super) const LONGEST_ORDER: Duration = LONGEST_REQUEST.saturating_mul(2);
 
 /// What came of a run.
 #[derive(Debug, Default)]
@@ -28,7 +35,9 @@ pub(super) struct Sent {
     pub(super) placed: Vec<OrderId>,
     /// Cancellations that were accepted.
     pub(super) cancellations: u64,
-    /// Milliseconds from when an order was due to its answer.
+    /// Cancellations that came too late: the order had left or ended.
+    pub(super) too_late: u64,
+    /// Milliseconds from when each order was due to its answer, or until it was given up.
     pub(super) latencies: Vec<i64>,
     /// Requests that were sent again, with the same key.
     pub(super) repeats: u64,
@@ -43,6 +52,7 @@ struct One {
     placed: Option<OrderId>,
     latency: Option<i64>,
     is_cancelled: bool,
+    is_too_late: bool,
     repeats: u64,
     errors: Vec<String>,
 }
@@ -87,14 +97,16 @@ impl Sending {
         let Some(token) = self.tokens.get(place) else { return one };
         let body = serde_json::to_vec(&self.plan.order(number)).unwrap_or_default();
         let key = format!("{}-{number}", self.run);
-        let answer = match self.post(&mut one, "/orders", token, &key, &body).await {
+        let answer = self.post(&mut one, "/orders", token, &key, &body).await;
+        // Orders without an answer took the longest. Figures without them would flatter an outage.
+        one.latency = i64::try_from(due.elapsed().as_millis()).ok();
+        let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
                 one.errors.push(format!("POST /orders: {error}"));
                 return one;
             }
         };
-        one.latency = i64::try_from(due.elapsed().as_millis()).ok();
         let accepted = serde_json::from_slice::<OrderAccepted>(&answer.body);
         let Some(order) = accepted.ok().filter(|_| answer.status == ACCEPTED) else {
             one.errors.push(format!("POST /orders: {}", answer.problem()));
@@ -104,6 +116,7 @@ impl Sending {
             let path = format!("/orders/{}/cancel", order.order_id);
             match self.post(&mut one, &path, token, &key, &[]).await {
                 Ok(answer) if answer.status == ACCEPTED => one.is_cancelled = true,
+                Ok(answer) if answer.problem() == TOO_LATE => one.is_too_late = true,
                 Ok(answer) => one.errors.push(format!("POST cancel: {}", answer.problem())),
                 Err(error) => one.errors.push(format!("POST cancel: {error}")),
             }
@@ -144,10 +157,99 @@ impl Sent {
         self.placed.extend(one.placed);
         self.latencies.extend(one.latency);
         self.cancellations += u64::from(one.is_cancelled);
+        self.too_late += u64::from(one.is_too_late);
         self.repeats += one.repeats;
         for error in one.errors {
             *self.errors.entry(error).or_default() += 1;
         }
         each(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const PLACED: &str = r#"{ "order_id": "1", "status": "placed", "units": 1,
+        "total": { "minor": 100, "currency": "GBP" } }"#;
+
+    /// Sends one order to an API, and cancels it.
+    async fn send(url: String) -> Sent {
+        let duration = Duration::from_secs(1);
+        let sending = Sending {
+            client: ApiClient::new(url),
+            plan: Plan { rate: 1.0, duration, cancel_percent: 100, lines: 1 },
+            tokens: vec!["token".into()],
+            run: "run".to_owned(),
+        };
+        sending.send(|_| ()).await
+    }
+
+    /// Starts an API that takes every order and answers each cancellation with this.
+    async fn api(cancelled: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(answer(stream, cancelled));
+            }
+        });
+        url
+    }
+
+    /// Answers one request.
+    async fn answer(mut stream: TcpStream, cancelled: &str) {
+        let mut request = Vec::new();
+        while !is_whole(str::from_utf8(&request).unwrap()) {
+            assert_ne!(stream.read_buf(&mut request).await.unwrap(), 0);
+        }
+        let (status, body) = match request.starts_with(b"POST /orders ") {
+            true => ("202 Accepted", PLACED),
+            false => cancelled.split_once('|').unwrap(),
+        };
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}");
+        stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.unwrap();
+    }
+
+    fn is_whole(request: &str) -> bool {
+        let Some((head, body)) = request.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        body.len() >= length.map_or(0, |length| length.parse().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_order_without_an_answer_counts_with_the_time_until_it_was_given_up() {
+        // A port that nothing listens at.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let sent = send(url).await;
+        assert_eq!((sent.placed.len(), sent.repeats), (0, 3));
+        assert_eq!(sent.errors.values().sum::<u64>(), 1, "{:?}", sent.errors);
+        // Three pauses of a second.
+        let latencies = &sent.latencies;
+        assert!(matches!(latencies[..], [latency] if latency >= 3_000), "{latencies:?}");
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_that_comes_too_late_is_not_an_error() {
+        let sent = send(api(r#"409 Conflict|{"code": "conflict"}"#).await).await;
+        assert_eq!((sent.placed.len(), sent.latencies.len()), (1, 1), "{:?}", sent.errors);
+        assert_eq!((sent.cancellations, sent.too_late), (0, 1));
+        assert_eq!(sent.errors, BTreeMap::new());
+    }
+
+    #[tokio::test]
+    async fn a_cancellation_that_is_refused_otherwise_is_an_error() {
+        let sent = send(api(r#"409 Conflict|{"code": "outcome_unknown"}"#).await).await;
+        assert_eq!((sent.cancellations, sent.too_late), (0, 0));
+        let error = ("POST cancel: 409 outcome_unknown".to_owned(), 1);
+        assert_eq!(sent.errors, BTreeMap::from([error]));
+        let sent = send(api("202 Accepted|{}").await).await;
+        assert_eq!((sent.cancellations, sent.too_late, sent.errors.len()), (1, 0, 0));
     }
 }

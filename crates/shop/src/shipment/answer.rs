@@ -47,7 +47,7 @@ fn status(status: TrackingStatus) -> &'static str {
 fn why(defect: ShipmentDefect) -> &'static str {
     match defect {
         ShipmentDefect::Unknown => {
-            "there is no shipment of it; look at its way with `shop order show`"
+            "there is no shipment of it; see what happened to it with `shop order show`"
         }
         ShipmentDefect::Held => {
             "it waits in the warehouse; hand it over with `shop shipment hand-over`"

@@ -13,6 +13,10 @@ pub(crate) struct SummaryOptions {
     /// Output of `tidegate cost --json` about the finished orders.
     #[arg(long, value_name = "FILE")]
     pub(crate) cost: Option<PathBuf>,
+    /// Output of an earlier `shop summary --json`, whose orders are taken. The event store is not
+    /// read then.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) orders: Option<PathBuf>,
     /// Output of `tidegate local status --json`.
     #[arg(long, value_name = "FILE")]
     pub(crate) status: Option<PathBuf>,

@@ -1,10 +1,10 @@
 //! What became of the orders, by the event store alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use events::{OrderConfirmed, OrderId, OrderPlaced, OrderStatus, stream_kind};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use tidegate::failure::Failure;
 use tidegate::message::Message;
 use tidegate::store::RecordedCommit;
@@ -23,9 +23,10 @@ pub(super) struct Facts {
 pub(super) type ByOrder = BTreeMap<String, Facts>;
 
 /// Orders by what became of them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Orders {
     /// Placed orders by their status.
+    #[serde(deserialize_with = "by_status")]
     pub(super) orders: BTreeMap<&'static str, u64>,
     /// Orders to which nothing happens any more.
     pub(super) finished: u64,
@@ -37,6 +38,12 @@ pub(super) struct Orders {
     pub(super) confirmed_after_p50_ms: Option<i64>,
     /// As above, 99 of 100 below.
     pub(super) confirmed_after_p99_ms: Option<i64>,
+}
+
+/// Reads numbers by status. Another word is not a status, so the file is not a summary.
+fn by_status<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<&'static str, u64>, D::Error> {
+    let numbers = HashMap::<OrderStatus, u64>::deserialize(from)?;
+    Ok(numbers.into_iter().map(|(status, number)| (status.as_str(), number)).collect())
 }
 
 /// Takes a commit into the facts of a segment.

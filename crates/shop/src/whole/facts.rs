@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use events::{FulfilmentEvent, InventoryEvent, OrderId, PaymentEvent, ShippingEvent, stream_kind};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tidegate::failure::Failure;
 use tidegate::message::MessageSet;
 use tidegate::store::{RecordedCommit, RecordedEvent};
@@ -19,8 +20,15 @@ pub(super) enum Fact {
     Published(FulfilmentEvent),
     /// The process waits for a person, for the reason with this code.
     Stuck(String),
-    /// A person decided about a process that was stuck.
-    Decided,
+    /// An operator had the stuck input decided again.
+    Resumed,
+    /// An operator dropped the stuck input.
+    Skipped,
+    /// An operator set a state.
+    Forced {
+        /// It is an end state.
+        ended: bool,
+    },
     Stock(InventoryEvent),
     Payment(PaymentEvent),
     Shipping(ShippingEvent),
@@ -33,6 +41,12 @@ pub(super) struct Facts(HashMap<String, Vec<(u64, Fact)>>);
 #[derive(Deserialize)]
 struct Stuck {
     code: String,
+}
+
+#[derive(Deserialize)]
+struct Forced {
+    #[serde(default)]
+    ended: bool,
 }
 
 impl Facts {
@@ -73,9 +87,11 @@ fn fact(stream: &str, event: &RecordedEvent) -> Result<Option<Fact>, Failure> {
     Ok(match (stream, event.kind.as_str()) {
         (OrderId::STREAM_KIND, "OrderPlaced") => Some(Fact::Placed),
         (OrderId::STREAM_KIND, "CancellationRequested") => Some(Fact::CancellationRequested),
-        (stream_kind::FULFILMENT, "ProcessStuck") => Some(Fact::Stuck(code(event)?)),
-        (stream_kind::FULFILMENT, "ProcessResumed" | "ProcessSkipped" | "ProcessForced") => {
-            Some(Fact::Decided)
+        (stream_kind::FULFILMENT, "ProcessStuck") => Some(Fact::Stuck(read::<Stuck>(event)?.code)),
+        (stream_kind::FULFILMENT, "ProcessResumed") => Some(Fact::Resumed),
+        (stream_kind::FULFILMENT, "ProcessSkipped") => Some(Fact::Skipped),
+        (stream_kind::FULFILMENT, "ProcessForced") => {
+            Some(Fact::Forced { ended: read::<Forced>(event)?.ended })
         }
         (stream_kind::FULFILMENT, kind) if FulfilmentEvent::newest(kind).is_some() => {
             Some(Fact::Published(event.decode()?))
@@ -89,9 +105,9 @@ fn fact(stream: &str, event: &RecordedEvent) -> Result<Option<Fact>, Failure> {
     })
 }
 
-fn code(event: &RecordedEvent) -> Result<String, Failure> {
-    let stuck: Stuck = serde_json::from_str(&event.data).map_err(|error| {
+/// Reads what the check needs of an event of the toolkit.
+fn read<T: DeserializeOwned>(event: &RecordedEvent) -> Result<T, Failure> {
+    serde_json::from_str(&event.data).map_err(|error| {
         Failure::permanent("unreadable_event", format!("event {}: {error}", event.id))
-    })?;
-    Ok(stuck.code)
+    })
 }

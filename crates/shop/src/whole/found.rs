@@ -30,6 +30,8 @@ pub(super) struct Invoice {
     pub(super) end: End,
     /// Code of the reason for which the process waits for a person.
     pub(super) stuck: Option<String>,
+    /// What an operator decided after which nothing may follow.
+    pub(super) decision: Option<Decision>,
     pub(super) reservation: Reservation,
     pub(super) money: Money,
     pub(super) shipment: Shipment,
@@ -46,6 +48,18 @@ pub(super) enum End {
     Completed,
     Cancelled(CancellationCause),
 }
+
+/// What an operator decided about a process that was stuck for the reason with this code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// The order ended.
+    Ended(String),
+    /// An input was dropped without which the order may stay open.
+    LeftOpen(String),
+}
+
+/// Reason for a message that the process did not ask for. Without it an order ends as any other.
+const NOT_ASKED: &str = "not_asked";
 
 /// What an order reserved.
 #[derive(Debug, Default)]
@@ -169,7 +183,15 @@ impl Invoice {
             Fact::CancellationRequested => self.cancellation_requested = true,
             Fact::Published(event) => self.end = self.end.after(&event),
             Fact::Stuck(code) => self.stuck = Some(code),
-            Fact::Decided => self.stuck = None,
+            Fact::Resumed => self.stuck = None,
+            Fact::Skipped => {
+                let dropped = self.stuck.take().filter(|code| code != NOT_ASKED);
+                self.decision = dropped.map(Decision::LeftOpen).or_else(|| self.decision.take());
+            }
+            Fact::Forced { ended } => {
+                let code = self.stuck.take().unwrap_or_default();
+                self.decision = ended.then_some(Decision::Ended(code));
+            }
             Fact::Payment(event) => self.money.apply(&event),
             Fact::Shipping(event) => self.shipment = self.shipment.after(&event),
             // A reservation is folded as a whole.

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use events::CancellationCause;
 
 use super::expected::Expected;
-use super::found::{End, Found, Invoice, Shipment};
+use super::found::{Decision, End, Found, Invoice, Shipment};
 use crate::comparison::Part;
 
 /// Compares the ends of all orders.
 ///
 /// An order must be completed, unless an event says why not: a shortage, a decline, a refusal of
-/// the carrier, a request of the customer, or a passed deadline.
+/// the carrier, a request of the customer, a passed deadline, or a decision of an operator.
 pub(super) fn orders(expected: &Expected, found: &Found) -> Part {
     let mut part = Part::new("orders");
     let placed = found.invoices.iter().filter(|(_, invoice)| invoice.placed);
@@ -41,7 +41,7 @@ fn wanted(invoice: &Invoice) -> Option<&'static str> {
     let declined = invoice.money.declined && invoice.money.authorised == 0;
     match invoice.end {
         _ if invoice.stuck.is_some() => None,
-        End::Open | End::Dispatched => Some("an end"),
+        End::Open | End::Dispatched => invoice.decision.is_none().then_some("an end"),
         End::Completed if invoice.reservation.rejected => Some("rejected (out_of_stock)"),
         End::Completed if declined => Some("rejected (payment_declined)"),
         End::Completed if invoice.shipment != Shipment::Dispatched => Some("no delivery"),
@@ -76,14 +76,20 @@ fn word(invoice: &Invoice) -> String {
         CancellationCause::PaymentOverdue => "payment_overdue",
         CancellationCause::DispatchOverdue => "dispatch_overdue",
     };
-    match invoice.end {
-        End::Open if invoice.shipment == Shipment::Held => {
+    match (invoice.end, &invoice.decision) {
+        (End::Open | End::Dispatched, Some(Decision::Ended(code))) => {
+            format!("ended by an operator ({code})")
+        }
+        (End::Open | End::Dispatched, Some(Decision::LeftOpen(code))) => {
+            format!("left open by an operator ({code})")
+        }
+        (End::Open, None) if invoice.shipment == Shipment::Held => {
             "open (the shipment waits for a person; hand it over)".to_owned()
         }
-        End::Open => "open".to_owned(),
-        End::Dispatched => "dispatched".to_owned(),
-        End::Completed => "completed".to_owned(),
-        End::Cancelled(why) if why.is_rejection() => format!("rejected ({})", cause(why)),
-        End::Cancelled(why) => format!("cancelled ({})", cause(why)),
+        (End::Open, None) => "open".to_owned(),
+        (End::Dispatched, None) => "dispatched".to_owned(),
+        (End::Completed, _) => "completed".to_owned(),
+        (End::Cancelled(why), _) if why.is_rejection() => format!("rejected ({})", cause(why)),
+        (End::Cancelled(why), _) => format!("cancelled ({})", cause(why)),
     }
 }

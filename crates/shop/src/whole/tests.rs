@@ -1,16 +1,21 @@
 //! Tests the check of the whole shop: what is right is equal, and every kind of fault is found.
 
 use events::{
-    CancellationCause, Currency, FulfilmentEvent, InventoryEvent, Money, OrderCancelled,
-    OrderCompleted, OrderDispatched, PaymentAuthorised, PaymentCaptured, PaymentDeclined,
-    PaymentEvent, PaymentRefunded, ShipmentDispatched, ShipmentHeld, ShippingEvent, StockLine,
-    StockOpened, StockReleased, StockReserved, StockReturned, StockShipped,
+    CancellationCause, CaptureRefused, Currency, FulfilmentEvent, InventoryEvent, Money,
+    OrderCancelled, OrderCompleted, OrderDispatched, PaymentAuthorised, PaymentCaptured,
+    PaymentDeclined, PaymentEvent, PaymentRefunded, ShipmentDispatched, ShipmentHeld,
+    ShippingEvent, StockLine, StockOpened, StockReleased, StockReserved, StockReturned,
+    StockShipped,
 };
+use jiff::Timestamp;
 use serde_json::json;
+use tidegate::envelope::DataSchema;
+use tidegate::ids::{Cause, Version};
+use tidegate::store::{RecordedCommit, RecordedEvent};
 
 use super::expected::Moved;
 use super::facts::Fact;
-use super::found::{End, Shipment};
+use super::found::{Decision, End, Shipment};
 use super::*;
 use crate::ledger::balances::Balances;
 
@@ -112,14 +117,20 @@ fn row(product: &str, [on_hand, reserved, shipped, received]: [i64; 4]) -> (Stri
 
 impl Shop {
     fn new() -> Self {
+        Self::of(completed(), None)
+    }
+
+    /// A shop in which this happened to the order 1, and these are the events of its process.
+    fn of(first: Vec<(&'static str, Fact)>, process: Option<RecordedCommit>) -> Self {
         let mut facts = Facts::default();
         let mut history: Vec<_> =
-            (1..).zip(completed().into_iter().chain(declined_and_returned())).collect();
+            (1..).zip(first.into_iter().chain(declined_and_returned())).collect();
         // Commits come in any order.
         history.reverse();
         for (version, (stream, fact)) in history {
             facts.add(stream, version, fact);
         }
+        process.into_iter().for_each(|commit| facts.take(commit).unwrap());
         let orders = [("1", moved(500, &[("A", 2)])), ("2", moved(300, &[("A", 1), ("B", 1)]))];
         let named = |(number, moved): (&str, Moved)| (number.to_owned(), moved);
         Self {
@@ -252,6 +263,77 @@ fn an_order_that_waits_for_a_person_is_said_with_its_reason() {
     shop.expected.orders.insert("3".to_owned(), moved(0, &[]));
     let (equal, text) = shop.check();
     assert!(!equal && text.contains("waits for a person; hand it over"), "{text}");
+}
+
+/// A shop that dispatched the order 1, whose capture was then refused. Its process became stuck for
+/// the reason with this code, and then an operator decided.
+fn refused(code: &str, decided: &[(&str, serde_json::Value)]) -> Shop {
+    let mut history = completed();
+    history.retain(|(_, fact)| {
+        !matches!(
+            fact,
+            Fact::Payment(PaymentEvent::PaymentCaptured(_))
+                | Fact::Published(FulfilmentEvent::OrderCompleted(_))
+        )
+    });
+    let refusal = CaptureRefused { order_id: "1".into(), reason: "too old".to_owned() };
+    history.push(("payment#1", Fact::Payment(PaymentEvent::CaptureRefused(refusal))));
+    let stuck = ("ProcessStuck", json!({ "code": code }));
+    let at = Timestamp::UNIX_EPOCH;
+    let event = |(version, (kind, data)): (u64, &(&str, serde_json::Value))| {
+        let schema = DataSchema::new(*kind, 1);
+        RecordedEvent::new("e", Version::new(version), schema, at, data.to_string())
+    };
+    let events = (100..).zip(std::iter::once(&stuck).chain(decided)).map(event).collect();
+    let (stream, cause) = ("fulfilment#1".parse().unwrap(), Cause::new("s", "c"));
+    let mut shop =
+        Shop::of(history, Some(RecordedCommit::new(stream, "fulfilment", cause, at, events)));
+    shop.running = [(Currency::Gbp, Balances::of_totals(500, 0, 0, 250))].into();
+    shop.report["charges"] = 0.into();
+    shop.report["references"]["1"]["captured"] = 0.into();
+    shop
+}
+
+fn forced(to: &str, ended: bool) -> (&'static str, serde_json::Value) {
+    ("ProcessForced", json!({ "operator": "ann", "from": "Capturing", "to": to, "ended": ended }))
+}
+
+#[test]
+fn an_order_that_an_operator_ended_is_explained_and_paid_nothing() {
+    let skipped = ("ProcessSkipped", json!({ "operator": "ann" }));
+    for (decided, word) in [
+        (forced("Completed", true), "1 ended by an operator (capture_refused)"),
+        (skipped, "1 left open by an operator (capture_refused)"),
+    ] {
+        let mut shop = refused("capture_refused", &[decided]);
+        let (equal, text) = shop.check();
+        assert!(equal && text.contains(word), "{word}: {text}");
+        shop.order("1").money.captured = 500;
+        let text = shop.check().1;
+        assert!(text.contains("order#1  captured: expected 0.00, found 5.00"), "{text}");
+        shop.order("1").reservation.shipped.clear();
+        let text = shop.check().1;
+        assert!(text.contains("order#1 A  shipped: expected 2, found 0"), "{text}");
+    }
+}
+
+#[test]
+fn an_order_that_goes_on_after_an_operator_decided_must_still_end() {
+    let skipped = || ("ProcessSkipped", json!({}));
+    let goes_on = json!({ "from": "Capturing", "to": "Dispatching" });
+    for (code, decided) in [
+        ("capture_refused", vec![("ProcessResumed", json!({}))]),
+        ("capture_refused", vec![("ProcessForced", goes_on)]),
+        ("capture_refused", vec![skipped(), forced("Dispatching", false)]),
+        ("not_asked", vec![skipped()]),
+    ] {
+        let text = refused(code, &decided).check().1;
+        assert!(text.contains("end: expected an end, found dispatched"), "{decided:?}: {text}");
+    }
+    let mut shop = Shop::new();
+    shop.order("1").decision = Some(Decision::LeftOpen("panic".to_owned()));
+    let (equal, text) = shop.check();
+    assert!(equal && text.contains("1 completed"), "{text}");
 }
 
 #[test]

@@ -52,6 +52,21 @@ fn a_file_that_is_missing_or_none_of_ours_exits_with_1_and_one_line() {
 }
 
 #[test]
+fn a_summary_takes_the_orders_of_an_earlier_one_without_reading_the_event_store() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let path = file.path().to_str().unwrap();
+    let earlier = r#"{"orders": {"completed": 2}, "finished": 2, "example": "1", "confirmed": 2,
+        "confirmed_after_p50_ms": 30, "confirmed_after_p99_ms": 700}"#;
+    std::fs::write(path, earlier).unwrap();
+    let output = shop(&["summary", "--orders", path], None);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("p50 30 ms, p99 700 ms (2 orders)"), "{text}");
+    std::fs::write(path, "order,product").unwrap();
+    let refused = said(&shop(&["summary", "--orders", path], None), 1);
+    assert!(refused.contains("is not the output of `shop summary --json`"), "{refused}");
+}
+
+#[test]
 fn without_a_system_it_says_how_to_start_one() {
     assert!(said(&shop(&["sales", "--by", "day"], None), 1).contains("tidegate local up"));
 }
