@@ -1,4 +1,4 @@
-//! Chaos: runs the whole system under faults, and checks that its invariants hold.
+//! Chaos: runs the order path under faults, and in one story the whole shop, and checks invariants.
 
 mod detection;
 mod journey;

@@ -69,6 +69,7 @@ impl TableKeys {
 
 /// Items up to this size, in bytes, are billed as one unit and are not remembered.
 const SMALLEST_UNIT: usize = 1024;
+
 /// What is known of items.
 #[derive(Debug, Default)]
 pub(crate) struct Items {

@@ -19,9 +19,9 @@
 //!
 //! A write that takes effect costs what it changes in each global secondary index of its table
 //! ([`super::index`]), and is not doubled there in a transaction. Where an item was in an index
-//! follows from what was written before. The estimate is too small if an item was written by
-//! something else than the functions, or if a statement of PartiQL removes an attribute of the key
-//! of an index. An index with some of the attributes counts those that the request has.
+//! follows from what was written before. The estimate is too small if something other than the
+//! functions wrote the item, or if a statement of PartiQL removes an attribute of the index's key.
+//! An index with some of the attributes counts those that the request has.
 //!
 //! # Reads
 //!
