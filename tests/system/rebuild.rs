@@ -218,6 +218,8 @@ async fn rebuild(file: PathBuf, before: usize, all: usize, rate: &str) {
     refused(&world, &["rebuild", "order-view", "--to", "1"], "order-view@1 is live").await;
     empty(&world, "order-view.g2", &[ROW_KEY]).await;
     empty(&world, "sales.g2", &["key", "slice"]).await;
+    // Whoever declares a generation again deploys, and so replaces all environments.
+    kill_projection(&world).await;
 
     let (end, ended) = watch::channel(false);
     let began = Instant::now();

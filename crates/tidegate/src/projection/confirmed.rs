@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use parking_lot::Mutex;
+use tracing::warn;
 
 use super::delta::{Delta, Head};
 
@@ -10,7 +11,7 @@ use super::delta::{Delta, Head};
 #[derive(Debug, Default)]
 pub(super) struct Slices {
     /// By slice, the number up to which all deltas are in every counter. Never too high: what is
-    /// confirmed stays so.
+    /// confirmed stays so, unless somebody empties or restores the table.
     confirmed: Mutex<HashMap<u32, u64>>,
     /// By slice, the newest delta that was not confirmed at the last look.
     seen: Mutex<HashMap<u32, u64>>,
@@ -38,7 +39,16 @@ impl Slices {
     }
 
     /// Learns what a head says. Returns whether a delta is not confirmed.
+    ///
+    /// A head behind what this environment knows is that of another table: it was emptied, or
+    /// restored from a backup. The environment then forgets what it knows of all slices. To know
+    /// too little is safe: deltas that are counted already change no counter.
     pub(super) fn learn(&self, head: Head) -> bool {
+        let known = self.confirmed(head.slice);
+        if head.last < known {
+            warn!(slice = head.slice, known, last = head.last, "the table was emptied or restored");
+            self.confirmed.lock().clear();
+        }
         self.confirm(head.slice, head.applied);
         self.confirmed(head.slice) < head.last
     }

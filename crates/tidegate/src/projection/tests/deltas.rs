@@ -2,6 +2,7 @@
 //! counter that takes nothing.
 
 use super::*;
+use crate::test::MemorySlice;
 
 /// Hands a commit to an environment that counts in this slice.
 async fn deliver_in(world: &World, slice: u32, commits: &[&RecordedCommit]) -> Vec<Outcome> {
@@ -89,6 +90,29 @@ async fn a_confirmation_that_is_lost_costs_nothing() {
     assert_eq!((world.units("a"), world.faults.calls(Call::Add)), (2, 2), "nothing is repeated");
     let slice = world.model.slice_state(0);
     assert_eq!((slice.last, slice.applied), (2, 1), "the next delta carries it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_environment_forgets_what_it_knew_of_a_table_that_was_emptied() {
+    let commits: Vec<_> = (0..5).map(|order| commit(&format!("order#{order}"), 1, "a")).collect();
+    let world = World::with(&commits).await;
+    let events = Arc::<MemoryEventStore>::clone(&world.store);
+    let model = Arc::new(world.model.in_slice(0));
+    let old = Projector::new(Products::default(), model, events);
+    for commit in &commits[..3] {
+        let items = [Item::new("", CommitChange::Commit(commit.clone()))];
+        let context = BatchContext::new(Duration::from_secs(30));
+        assert_eq!(old.handle_batch(&items, &context).await, [APPLIED]);
+    }
+    assert_eq!((world.units("a"), world.model.slice_state(0).last), (3, 3));
+    world.model.set_slice(0, MemorySlice::default());
+    // Another environment dies before it has counted, and the old one goes on.
+    world.faults.always(Call::Add, Some(Fault::Failed(down())));
+    assert_eq!(deliver_in(&world, 0, &[&commits[3]]).await, [Outcome::Failed(down())]);
+    let items = [Item::new("", CommitChange::Commit(commits[4].clone()))];
+    let context = BatchContext::new(Duration::from_secs(30));
+    assert_eq!(old.handle_batch(&items, &context).await, [APPLIED]);
+    assert_eq!((world.units("a"), world.model.slice_state(0).last), (2, 2));
 }
 
 #[tokio::test(start_paused = true)]
