@@ -19,6 +19,12 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
+    /// Returns the deadline of what may take half of the time that is left.
+    pub(super) fn half(self) -> Self {
+        let now = Instant::now();
+        Self(now + self.0.saturating_duration_since(now) / 2)
+    }
+
     /// Waits for a call until the deadline. A call that is cut off may have taken effect.
     pub(super) async fn call<T, E>(self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
@@ -35,7 +41,6 @@ impl Deadline {
 
 /// Creates the failure of what the deadline interrupted.
 pub(super) fn cut_off() -> Failure {
-    let reason = "the invocation's deadline passed before an answer came; \
-                  the call may have taken effect";
+    let reason = "no answer came in the time of the invocation; the call may have taken effect";
     Failure::transient(CUT_OFF, reason)
 }

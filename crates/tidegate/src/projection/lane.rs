@@ -52,6 +52,11 @@ impl LanePlan {
         Self { reached: guard.position.version, guard: guard.clone(), replay, ..Self::default() }
     }
 
+    /// Returns whether the steps release the aggregate, if they are applied.
+    pub(super) fn releases(&self) -> bool {
+        self.guard.parked.is_some() && !self.steps.is_empty()
+    }
+
     /// Returns whether the guard, if it has not moved, is already parked as planned.
     fn is_parked_so(&self) -> bool {
         self.park.as_ref().is_some_and(|(at, failure)| is_parked_so(&self.guard, *at, failure))

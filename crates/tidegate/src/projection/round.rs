@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt as _};
 use tracing::error;
 
 use super::apply_error::ApplyError;
@@ -12,11 +13,15 @@ use super::delivered::Hint;
 use super::lane::{LanePlan, plan};
 use super::pack::{Packed, pack};
 use super::projector::Projector;
+use super::read_model::Guards;
 use super::results::{Results, decide, fail};
 use crate::batch::{BatchContext, Handled, Item, NotRun, Outcome};
 use crate::failure::Failure;
 use crate::ids::StreamId;
 use crate::store::CommitChange;
+
+/// Histories that are read at a time.
+const READS_AT_A_TIME: usize = 16;
 
 /// What an invocation did with the aggregates of its batch so far.
 #[derive(Debug, Default)]
@@ -62,35 +67,67 @@ impl<P: Projection> Projector<P> {
                 return Next::Nothing;
             }
         };
-        let mut plans: BTreeMap<StreamId, LanePlan> = BTreeMap::new();
-        for (stream, hints) in &lanes {
-            if deadline.is_over() {
-                break;
+        let mut plans = self.plan_all(&lanes, guards, outcomes, context).await;
+        for (stream, plan) in &mut plans {
+            for (place, outcome) in plan.outcomes.drain(..) {
+                decide(outcomes, place, outcome);
             }
-            // A row that cannot be read fails only its own aggregate.
-            let guard = match guards.get(stream).cloned().transpose() {
+            // An earlier replay may have released the aggregate, and then been cut off.
+            if plan.releases() || context.replay {
+                progress.released.insert(stream.clone());
+            }
+        }
+        let once_more = &mut progress.once_more;
+        let moved = self.apply_all(&mut plans, &mut counting, outcomes, once_more, deadline).await;
+        if moved { Next::AnotherRound } else { self.park(plans, outcomes, deadline).await }
+    }
+
+    /// Plans the deliveries of all aggregates whose guard could be read.
+    ///
+    /// Histories are read at most until half of the time is over, so that what is read can be
+    /// applied. An aggregate that has no answer by then fails alone; the next ones are not run.
+    async fn plan_all(
+        &self,
+        lanes: &BTreeMap<StreamId, Vec<Hint<'_>>>,
+        mut guards: Guards,
+        outcomes: &mut [Option<Outcome>],
+        context: &BatchContext,
+    ) -> BTreeMap<StreamId, LanePlan> {
+        let reading = Deadline(context.deadline).half();
+        let (projection, events) = (&self.projection, self.events.as_ref());
+        let mut each = Vec::with_capacity(lanes.len());
+        for (stream, hints) in lanes {
+            let guard = match guards.remove(stream).transpose() {
                 Ok(guard) => guard.unwrap_or_default(),
+                // A row that cannot be read fails only its own aggregate.
                 Err(failure) => {
                     fail(outcomes, hints.iter().map(|hint| hint.place), &failure);
                     continue;
                 }
             };
-            let events = self.events.as_ref();
-            let mut plan =
-                plan(&self.projection, events, stream, &guard, hints, context.replay, deadline)
-                    .await;
-            for (place, outcome) in plan.outcomes.drain(..) {
-                decide(outcomes, place, outcome);
-            }
-            // An earlier replay may have released the aggregate, and then been cut off.
-            if guard.parked.is_some() && !plan.steps.is_empty() || context.replay {
-                progress.released.insert(stream.clone());
-            }
-            plans.insert(stream.clone(), plan);
+            each.push(async move {
+                if reading.is_over() {
+                    return Err(hints);
+                }
+                let plan = plan(projection, events, stream, &guard, hints, context.replay, reading);
+                Ok((stream.clone(), plan.await))
+            });
         }
-        let once_more = &mut progress.once_more;
-        let moved = self.apply_all(&mut plans, &mut counting, outcomes, once_more, deadline).await;
-        if moved { Next::AnotherRound } else { self.park(plans, outcomes, deadline).await }
+        let planned = stream::iter(each).buffer_unordered(READS_AT_A_TIME);
+        let mut plans = BTreeMap::new();
+        for planned in planned.collect::<Vec<_>>().await {
+            match planned {
+                Ok((stream, plan)) => {
+                    plans.insert(stream, plan);
+                }
+                Err(hints) => {
+                    for hint in hints {
+                        decide(outcomes, hint.place, Outcome::NotRun(NotRun::OutOfTime));
+                    }
+                }
+            }
+        }
+        plans
     }
 
     /// Applies the steps of all plans: rows and transactions first, and then the counters of all of

@@ -1,5 +1,8 @@
 //! Tests with a read model or an event store that does not answer.
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
 use super::*;
 
 /// Returns commits of aggregates that share no counter and are too large to share a delta.
@@ -77,15 +80,63 @@ async fn guards_that_are_not_read_in_time_fail_the_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_store_that_hangs_costs_the_aggregate_that_is_read() {
+async fn an_event_store_that_hangs_costs_only_the_aggregate_that_is_read() {
     let commits = [large(1), commit("order#2", 1, "a"), commit("order#2", 2, "b"), large(3)];
     let world = World::with(&commits).await;
     world.faults.at(Call::Read, 1, Fault::Hangs { applied: false });
     // Only the second order lacks an event.
-    let delivered = [commits[0].clone(), commits[2].clone(), commits[3].clone()];
-    let outcomes = hand_over(&world, Products::default(), &delivered).await;
-    assert_eq!((&outcomes[0], &outcomes[2]), (&OUT_OF_TIME, &OUT_OF_TIME));
+    let delivered = [&commits[0], &commits[2], &commits[3]];
+    let outcomes = world.deliver(&delivered).await;
+    assert_eq!((&outcomes[0], &outcomes[2]), (&APPLIED, &APPLIED));
     assert!(cut_off(&outcomes[1]), "{outcomes:?}");
+}
+
+/// An event store that takes its time for each history.
+struct Slow(Arc<MemoryEventStore>, Duration);
+
+impl EventReader for Slow {
+    fn read<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: Version,
+    ) -> BoxFuture<'a, Result<Vec<RecordedCommit>, Failure>> {
+        async move {
+            tokio::time::sleep(self.1).await;
+            self.0.read(stream, after).await
+        }
+        .boxed()
+    }
+
+    fn read_at<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        version: Version,
+    ) -> BoxFuture<'a, Result<Option<RecordedCommit>, Failure>> {
+        self.0.read_at(stream, version)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn histories_are_read_side_by_side_and_leave_half_of_the_time_for_writing() {
+    let commits: Vec<_> = (0..100).map(|order| commit(&format!("order#{order}"), 1, "a")).collect();
+    let hint = |commit: &RecordedCommit| CommitChange::Hint {
+        stream: commit.stream.clone(),
+        version: Version::new(1),
+        event_id: commit.events[0].id.clone(),
+    };
+    let hints: Vec<CommitChange> = commits.iter().map(hint).collect();
+    // One after the other, 100 reads of a second would take more than the 30 seconds.
+    for (seconds, applied, failed) in [(1, 100, 0), (4, 48, 16)] {
+        let world = World::with(&commits).await;
+        let events = Slow(Arc::clone(&world.store), Duration::from_secs(seconds));
+        let outcomes =
+            world.hand_over_from(Arc::new(events), Products::default(), &hints, false).await;
+        let count = |is: fn(&Outcome) -> bool| outcomes.iter().filter(|one| is(one)).count();
+        assert_eq!(count(|outcome| *outcome == APPLIED), applied, "{seconds} s");
+        assert_eq!(count(cut_off), failed, "{seconds} s");
+        assert_eq!(count(|outcome| *outcome == OUT_OF_TIME), 100 - applied - failed);
+        assert_eq!(world.units("a"), i64::try_from(applied).unwrap());
+    }
 }
 
 #[tokio::test(start_paused = true)]
