@@ -120,6 +120,13 @@ fn read_line(row: &Row<'_>) -> Option<Read> {
     if !(is_return || is_order) || row.invoice.len() > 200 {
         return None;
     }
+    // Texts that are parts of keys.
+    let missing = row.stock_code.is_empty() || row.country.is_empty();
+    let longest =
+        [&row.stock_code, &row.country, &row.customer].map(|text| text.len()).into_iter().max();
+    if missing || longest > Some(1_000) {
+        return None;
+    }
     let written = i128::from(row.quantity.parse::<i64>().ok()?);
     let quantity = if is_return { -written } else { written };
     if quantity > i128::from(i64::MAX) || quantity < -i128::from(i64::MAX) {

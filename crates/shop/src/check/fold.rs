@@ -117,6 +117,8 @@ C1,A,lamp,-1,2010-12-03T10:00:00Z,1.00,,France
 C2,A,lamp,1,2010-12-03T10:00:00Z,1.00,,France
 A1,A,lamp,1,2010-12-03T10:00:00Z,1.00,,France
 1,A,lamp,much,2010-12-02T00:20:00Z,1.00,7,France
+4,,lamp,1,2010-12-02T00:20:00Z,1.00,7,France
+3,A,lamp,1,2010-12-02T00:20:00Z,1.00,7,
 ";
 
     #[test]
@@ -133,7 +135,7 @@ A1,A,lamp,1,2010-12-03T10:00:00Z,1.00,,France
                 ("return#C2", "rejected")
             ]
         );
-        assert_eq!(expected.unreadable_lines, 2);
+        assert_eq!(expected.unreadable_lines, 4);
         assert_eq!(totals(&expected, Dimension::Day, "2010-12-01"), [1, 6, 502, 0, 0, 0]);
         assert_eq!(totals(&expected, Dimension::Day, "2010-12-02"), [0; 6]);
         assert_eq!(totals(&expected, Dimension::Product, "A"), [1, 5, 502, 1, 1, 100]);

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use events::limits::key_text_defect;
 use jiff::Timestamp;
 use terminal::problem::Problem;
 
@@ -194,6 +195,14 @@ impl<'a> Parsed<'a> {
         let kind = InvoiceKind::from_number(&row.invoice).ok_or_else(|| {
             wrong("InvoiceNo", &row.invoice, "digits, or a `C` with more behind it")
         })?;
+        // The shop refuses an order or a return with such a text as a whole.
+        let customer = Some(("CustomerID", &row.customer)).filter(|(_, text)| !text.is_empty());
+        let keys = [("StockCode", &row.stock_code), ("Country", &row.country)];
+        for (column, text) in keys.into_iter().chain(customer) {
+            if let Some(defect) = key_text_defect(text) {
+                return Err(format!("its {column} {defect}"));
+            }
+        }
         // A return negates the quantity, so the number without a negative counterpart is out of
         // range.
         let quantity = row.quantity.parse().ok().filter(|quantity| *quantity != i64::MIN);

@@ -258,6 +258,8 @@ C536380,D,Came back,2,2010-12-01T09:41:00Z,1.005,,Spain
                 "its InvoiceDate `1.12.2010` is not `2010-12-01T08:26:00Z`",
             ),
             (b"1;A;LAMP\n", "it does not have eight columns"),
+            (b"1,,LAMP,1,2010-12-01T08:26:00Z,2.55,7,France\n", "its StockCode is empty"),
+            (b"1,A,LAMP,1,2010-12-01T08:26:00Z,2.55,7,\n", "its Country is empty"),
             (b"\x1b[31m\n", "\\u{1b}[31m"),
             (b"", "has no line after its header"),
         ] {

@@ -181,7 +181,11 @@ impl Invoice {
         match fact {
             Fact::Placed => self.placed = true,
             Fact::CancellationRequested => self.cancellation_requested = true,
-            Fact::Published(event) => self.end = self.end.after(&event),
+            Fact::Published(event) => {
+                self.end = self.end.after(&event);
+                // The process went on after the input that was dropped.
+                self.decision.take_if(|decision| matches!(decision, Decision::LeftOpen(_)));
+            }
             Fact::Stuck(code) => self.stuck = Some(code),
             Fact::Resumed => self.stuck = None,
             Fact::Skipped => {

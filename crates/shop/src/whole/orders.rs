@@ -78,7 +78,8 @@ fn word(invoice: &Invoice) -> String {
     };
     match (invoice.end, &invoice.decision) {
         (End::Open | End::Dispatched, Some(Decision::Ended(code))) => {
-            format!("ended by an operator ({code})")
+            let kept = if invoice.reservation.held.is_empty() { "" } else { ", goods reserved" };
+            format!("ended by an operator ({code}{kept})")
         }
         (End::Open | End::Dispatched, Some(Decision::LeftOpen(code))) => {
             format!("left open by an operator ({code})")

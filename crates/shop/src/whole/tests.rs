@@ -337,6 +337,28 @@ fn an_order_that_goes_on_after_an_operator_decided_must_still_end() {
 }
 
 #[test]
+fn an_order_that_goes_on_after_an_input_was_dropped_must_still_end() {
+    let mut facts = Facts::default();
+    let dispatched = completed()
+        .into_iter()
+        .find(|(_, fact)| matches!(fact, Fact::Published(FulfilmentEvent::OrderDispatched(_))));
+    let before = [Fact::Placed, Fact::Stuck("panic".to_owned()), Fact::Skipped];
+    for (version, fact) in (1..).zip(before.into_iter().chain(dispatched.map(|(_, fact)| fact))) {
+        facts.add("fulfilment#1", version, fact);
+    }
+    let order = Found::from_facts(facts).invoices.remove("1").unwrap();
+    assert_eq!((order.end, order.decision), (End::Dispatched, None));
+}
+
+#[test]
+fn goods_that_an_ended_order_keeps_are_named() {
+    let mut shop = refused("panic", &[forced("Completed", true)]);
+    shop.order("1").reservation.held.insert("A".to_owned(), 2);
+    let text = shop.check().1;
+    assert!(text.contains("1 ended by an operator (panic, goods reserved)"), "{text}");
+}
+
+#[test]
 fn every_unit_that_is_lost_or_made_up_is_found() {
     found_by(&[
         (|shop| shop.rows.get_mut("A").unwrap().on_hand = 98, "A  on_hand: expected 99, found 98"),
