@@ -20,6 +20,9 @@ use crate::store::{EventReader, Retry};
 ///
 /// A delivery is acknowledged when all counters of its events are written, and not before.
 ///
+/// Histories are read several at a time, and at most until half of the time to the deadline is
+/// over. What is read by then is applied, so a slow event store costs only what it does not answer.
+///
 /// It begins no transaction after the invocation's deadline, and cancels every call that has no
 /// answer by then. Events in such a call fail with the code `deadline` (transient), because they
 /// may have taken effect. Events that were not begun are reported as not run.
