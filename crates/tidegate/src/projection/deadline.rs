@@ -19,12 +19,6 @@ impl Deadline {
         Instant::now() >= self.0
     }
 
-    /// Returns the deadline of what may take half of the time that is left.
-    pub(super) fn half(self) -> Self {
-        let now = Instant::now();
-        Self(now + self.0.saturating_duration_since(now) / 2)
-    }
-
     /// Waits for a call until the deadline. A call that is cut off may have taken effect.
     pub(super) async fn call<T, E>(self, call: impl Future<Output = Result<T, E>>) -> Result<T, E>
     where
@@ -36,6 +30,12 @@ impl Deadline {
     /// Pauses, until the deadline at the latest.
     pub(super) async fn pause(self, pause: Duration) {
         sleep_until(self.0.min(Instant::now() + pause)).await;
+    }
+
+    /// Returns the deadline of what may take half of the time that is left.
+    pub(super) fn half(self) -> Self {
+        let now = Instant::now();
+        Self(now + self.0.saturating_duration_since(now) / 2)
     }
 }
 
